@@ -1,0 +1,63 @@
+# microcurrent: everything a newcomer or CI runs. Each target sets up what it needs; `make help` lists them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+# A network that answers nothing must cost seconds, not minutes.
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --timeout 15 --retries 2
+export MICROCURRENT_BUILD := $(CURDIR)/build
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench sim flash image setup clean distclean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: setup image  ## boot the virtual Pico, flash it, run a treatment, show what was delivered
+	$(BIN)/microcurrent demo
+
+test: setup image  ## run every test
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+	@echo "Line and branch coverage of firmware/shared and firmware/core by the cases that run on both interpreters:"
+	@$(BIN)/coverage run -m pytest -q tests/dual -k cpython
+	@$(BIN)/coverage report --skip-empty
+
+check: setup  ## lint, formatting and types (host, and both boards against their stubs)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/basedpyright
+	$(MAKE) --no-print-directory build/stubs/rp2 build/stubs/esp32
+	$(BIN)/basedpyright --project boards/rp2040_pico/pyrightconfig.json
+	$(BIN)/basedpyright --project boards/esp32_devkit/pyrightconfig.json
+
+bench: setup image  ## measure: interrupt cost, jitter, start-up of the command line
+	$(BIN)/python -m tests.bench.measure
+
+sim: setup image  ## run the virtual Pico until Ctrl-C and print its port
+	$(BIN)/microcurrent sim
+
+flash: setup  ## upload the firmware to a real board: make flash PORT=/dev/ttyACM0
+	$(BIN)/microcurrent flash $(if $(PORT),--port $(PORT))
+
+image: setup  ## obtain the MicroPython image (cache, download or build) and show it
+	$(BIN)/microcurrent image
+
+setup: $(READY)  ## create the Python environment in .venv
+
+$(READY): pyproject.toml firmware/board_packages.txt host/microcurrent/bench/build_core.sh
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed, $(PYTHON) is older; set PYTHON=..."; exit 1; }
+	@echo "Setting up the Python environment in $(VENV) (about a minute, once)"
+	@$(PYTHON) -m venv $(VENV) || { echo "venv is missing; on Debian: apt-get install python3-venv"; exit 1; }
+	@$(PIP) --editable '.[dev]'
+	@$(PIP) --no-deps --requirement firmware/board_packages.txt
+	@host/microcurrent/bench/build_core.sh $(BIN)/python
+	@touch $@
+
+build/stubs/%: | $(READY)
+	@$(PIP) --target $@ micropython-$*-stubs==1.29.0.post1
+
+clean:  ## remove what was built and recorded here
+	rm -rf build .pytest_cache .ruff_cache .hypothesis .coverage*
+
+distclean: clean  ## also remove the Python environment
+	rm -rf $(VENV) *.egg-info host/*.egg-info

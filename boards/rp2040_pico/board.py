@@ -1,0 +1,39 @@
+"""Raspberry Pi Pico (RP2040): pins, buses and scale factors. Constants only; imports nothing.
+
+The wiring is in README.md beside this file. Every board defines the same names (a test compares them).
+"""
+
+BOARD = "rp2040_pico"
+MACHINE = "Raspberry Pi Pico with RP2040"  # what the image's os.uname().machine must start with
+PORT = "rp2"  # selects hw/*_rp2.py; those of other ports are not uploaded
+MPY_ARCH = "armv6m"  # mpy-cross -march for viper code
+
+# Pins (GPIO numbers). GATE_PIN is the same on every board: boot.py drops it before it imports anything.
+GATE_PIN = 18  # high closes the output gate; external pull-down
+ESTOP_PIN = 19  # normally-closed contact to ground, internal pull-up: high means stop
+LED_PIN = 25
+SDA_PIN = 4
+SCL_PIN = 5
+SENSE_PIN = 26  # ADC: current sense amplifier
+VOLTAGE_PIN = 27  # ADC: electrode voltage divider
+
+I2C_ID = 0
+I2C_HZ = 400000  # MCP4725 data sheet, section 5: fast mode
+DAC_ADDRESS = 0x60  # A0 strapped low
+
+# Output stage: current = (DAC voltage - mid rail) / 1650 ohm.
+ZERO_CODE = 2048  # mid rail: zero current
+FULL_SCALE_UA = 1000  # |current| at half the code range, nominal
+HARD_CAP_UA = 1000  # never settable; design.md: output never exceeds 1 mA
+COMPLIANCE_MV = 10000  # what the +-12 V stage can drive, ours: 2 V below the rail
+SERIES_OHM = 3200  # 2.2 k series + 1 k sense: inside the compliance, outside the electrodes
+
+# Sense: 1 k resistor in the return, gain 1.5, centred on mid rail; electrode voltage divided by 8 around mid rail.
+ADC_REFERENCE_MV = 3300
+SENSE_UV_PER_UA = 1500
+VOLTAGE_DIVIDER = 8
+
+# Engine.
+SAMPLE_HZ = 10000  # START/STOP per sample needs 72.5 us at 400 kHz; 10 kS/s leaves 27 %
+TRIP_UA = 150  # measured current beyond the set-point by this much trips in the interrupt; ours
+WATCHDOG_MS = 500  # ours: the longest time a hung CPU may hold the output

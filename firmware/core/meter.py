@@ -1,0 +1,117 @@
+"""Turns the engine's running counters into what was delivered: per telemetry interval and per session.
+
+The interrupt only adds up ADC counts; sums wrap at 32 bits and are differenced here. Main loop only.
+"""
+
+from ..shared import units
+
+# What an engine's snapshot() returns, in this order; sums are in ADC counts and wrap at 32 bits.
+SNAPSHOT_FIELDS = (
+    "ticks",  # interrupts since arming
+    "samples",  # samples of the running session
+    "missed",
+    "late",
+    "worst_late_us",
+    "sum_net",  # sense counts, signed
+    "sum_abs",  # |sense counts| of samples with a commanded current
+    "sum_voltage",  # |voltage counts| of the same samples
+    "active",  # number of such samples
+    "peak_current",  # largest |sense counts| since the last snapshot
+    "peak_voltage",
+    "last_phase",  # sense counts summed over the last whole phase
+    "phases",
+    "full_phases",
+    "envelope",  # ramp factor, waveplan.ENVELOPE_ONE = 1.0
+    "trip",  # fault code latched by the interrupt
+    "trip_reading",  # sense counts at that moment
+    "done",  # 1 when the ramp down has ended and the interrupt has opened the gate
+)
+TICKS, SAMPLES, MISSED, LATE, WORST_LATE_US, SUM_NET, SUM_ABS, SUM_VOLTAGE, ACTIVE = range(9)
+PEAK_CURRENT, PEAK_VOLTAGE, LAST_PHASE, PHASES, FULL_PHASES, ENVELOPE, TRIP, TRIP_READING, DONE = range(9, 18)
+_IDLE = (0,) * len(SNAPSHOT_FIELDS)
+
+
+class Meter:
+    """Running account of one session. board: a boards/*/board module, for the scale factors."""
+
+    def __init__(self, board):
+        self._board = board
+        self.begin()
+
+    def begin(self):
+        """Forget everything: a session starts."""
+        self.latest = _IDLE
+        self._net = self._absolute = 0
+        self._begin_interval()
+
+    def _begin_interval(self):
+        self._sum_abs = self._sum_voltage = self._active = 0
+        self._peak_current = self._peak_voltage = 0
+
+    def add(self, snapshot):
+        """Take in one engine snapshot; call at least every 50 s (sums wrap)."""
+        before, self.latest = self.latest, snapshot
+        self._net += _difference(snapshot[SUM_NET], before[SUM_NET])
+        sum_abs = _difference(snapshot[SUM_ABS], before[SUM_ABS])
+        self._absolute += sum_abs
+        self._sum_abs += sum_abs
+        self._sum_voltage += _difference(snapshot[SUM_VOLTAGE], before[SUM_VOLTAGE])
+        self._active += _difference(snapshot[ACTIVE], before[ACTIVE])
+        self._peak_current = max(self._peak_current, snapshot[PEAK_CURRENT])
+        self._peak_voltage = max(self._peak_voltage, snapshot[PEAK_VOLTAGE])
+
+    def charge_nc(self, count_samples):
+        """Charge of a sum of sense counts over samples, in nC."""
+        board = self._board
+        scale = units.ADC_STEPS * board.SENSE_UV_PER_UA * board.SAMPLE_HZ
+        return units.rounded_div(count_samples * board.ADC_REFERENCE_MV * 1000000, scale)
+
+    def current_ua(self, counts, samples=1):
+        """Mean current of a sum of sense counts over `samples`, in uA; 0 for no samples."""
+        if not samples:
+            return 0
+        board = self._board
+        return units.rounded_div(
+            counts * board.ADC_REFERENCE_MV * 1000, units.ADC_STEPS * board.SENSE_UV_PER_UA * samples
+        )
+
+    def take_interval(self):
+        """(delivered_ua, peak_ua, electrode_mv, headroom_mv, impedance_ohm) since the last call."""
+        board = self._board
+        scale_mv = board.ADC_REFERENCE_MV * board.VOLTAGE_DIVIDER
+        delivered_ua = self.current_ua(self._sum_abs, self._active)
+        peak_ua = self.current_ua(self._peak_current)
+        electrode_mv = units.rounded_div(self._peak_voltage * scale_mv, units.ADC_STEPS)
+        headroom_mv = board.COMPLIANCE_MV - electrode_mv - peak_ua * board.SERIES_OHM // 1000
+        impedance_ohm = -1
+        if (
+            self._active and self._sum_abs > self._active // 2
+        ):  # half a count: below that there is no current to divide by
+            impedance_ohm = units.rounded_div(
+                self._sum_voltage * board.VOLTAGE_DIVIDER * board.SENSE_UV_PER_UA, self._sum_abs
+            )
+        elif self._active:
+            impedance_ohm = 99999999
+        self._begin_interval()
+        return delivered_ua, peak_ua, electrode_mv, headroom_mv, impedance_ohm
+
+    @property
+    def net_nc(self):
+        """Delivered net charge of the session, signed."""
+        return self.charge_nc(self._net)
+
+    @property
+    def total_nc(self):
+        """Delivered charge of the session, both polarities added."""
+        return self.charge_nc(self._absolute)
+
+    @property
+    def phase_nc(self):
+        """Delivered charge of the last whole phase, without sign."""
+        return abs(self.charge_nc(self.latest[LAST_PHASE]))
+
+
+def _difference(now, before):
+    """now - before of counters that wrap at 32 bits, as a signed number."""
+    delta = (now - before) & 0xFFFFFFFF
+    return delta - 0x100000000 if delta & 0x80000000 else delta

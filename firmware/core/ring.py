@@ -1,0 +1,39 @@
+"""Keeps the last telemetry tuples on the device, so that a host can ask for what it missed on the wire."""
+
+from array import array
+
+from ..shared import protocol
+
+WIDTH = len(protocol.TELEMETRY_FIELDS)
+
+
+class TelemetryRing:
+    """Fixed memory: `capacity` tuples of 64-bit integers, with their sequence numbers."""
+
+    def __init__(self, capacity):
+        self._capacity = capacity
+        self._values = array("q", (0 for _ in range(capacity * WIDTH)))
+        self._sequence = array("i", (-1 for _ in range(capacity)))
+        self._next = 0
+
+    def put(self, sequence, row):
+        """Store one tuple of TELEMETRY_FIELDS under its sequence number, over the oldest one."""
+        base = self._next * WIDTH
+        for index in range(WIDTH):
+            self._values[base + index] = row[index]
+        self._sequence[self._next] = sequence
+        self._next = (self._next + 1) % self._capacity
+
+    def get(self, from_sequence, count):
+        """Up to `count` rows [sequence, [values]] with sequence >= from_sequence, oldest first."""
+        rows = []
+        for offset in range(self._capacity):
+            slot = (self._next + offset) % self._capacity
+            if self._sequence[slot] >= from_sequence and len(rows) < count:
+                rows.append([self._sequence[slot], list(self._values[slot * WIDTH : (slot + 1) * WIDTH])])
+        return rows
+
+    def bounds(self):
+        """(oldest, newest) sequence number held, (-1, -1) when empty."""
+        held = [number for number in self._sequence if number >= 0]
+        return (min(held), max(held)) if held else (-1, -1)

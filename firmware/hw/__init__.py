@@ -1,0 +1,1 @@
+"""The only code that imports `machine`: pins, buses, timers and flash."""

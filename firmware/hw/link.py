@@ -1,0 +1,75 @@
+"""The port to the host: whole lines in, whole lines out, never blocking.
+
+A USB write blocks for up to 500 ms when a host keeps the port open but stops reading, and MicroPython tells only
+whether there is room at all. So lines are padded with spaces to whole USB packets and written packet by packet:
+the transmit FIFO (256 bytes, shared/tinyusb of MicroPython 1.26) then holds whole packets only, and "room" means room
+for one.
+A line that finds none stays in the outbox. Half lines that arrive stay in the buffer.
+"""
+
+import select
+import sys
+
+from ..shared import framing
+
+_OUTBOX_LINES = 8
+_IN_BYTES_PER_PASS = 128
+_PACKET_BYTES = 64  # USB full speed bulk packet; on a UART the padding does no harm
+
+
+class Link:
+    """Line-wise access to stdin and stdout. Main loop only."""
+
+    def __init__(self):
+        self._input = sys.stdin.buffer
+        self._output = sys.stdout.buffer
+        self._poll = select.poll()
+        self._poll.register(self._input, select.POLLIN)
+        self._room = select.poll()
+        self._room.register(self._output, select.POLLOUT)
+        self._line = bytearray()
+        self._outbox = []
+        self._sent = 0
+        self.damaged = 0
+        self.dropped = 0
+
+    def read_lines(self):
+        """The complete lines (bytes, without newline) that have arrived. Never waits."""
+        lines = []
+        for _ in range(_IN_BYTES_PER_PASS):
+            if not self._poll.poll(0):
+                break
+            byte = self._input.read(1)
+            if byte not in (b"\n", b"\r"):
+                self._line += byte
+                if len(self._line) > framing.MAX_LINE_BYTES:
+                    self._line = bytearray()
+                    self.damaged += 1
+                continue
+            if self._line:
+                lines.append(bytes(self._line))
+                self._line = bytearray()
+        return lines
+
+    def send(self, message, droppable=False):
+        """Queue a message. A droppable one (telemetry) is left out when the host is not reading; replies are kept."""
+        if droppable and self._outbox:
+            self.dropped += 1
+            return
+        if len(self._outbox) >= _OUTBOX_LINES:
+            self._outbox.pop(1)  # never the line that is partly out
+            self.dropped += 1
+        text = framing.encode(message)[:-1]
+        self._outbox.append((text + " " * (-(len(text) + 1) % _PACKET_BYTES) + "\n").encode())
+
+    def flush(self):
+        """Write as much of the outbox as the port takes without waiting."""
+        while self._outbox:
+            line = memoryview(self._outbox[0])
+            while self._sent < len(line):
+                if not self._room.poll(0):
+                    return
+                self._output.write(line[self._sent : self._sent + _PACKET_BYTES])
+                self._sent += _PACKET_BYTES
+            self._outbox.pop(0)
+            self._sent = 0

@@ -1,0 +1,54 @@
+"""One line on the link: eight hex digits of CRC-32, a space, a JSON object, a newline.
+
+Both sides use it. It never touches a port. A line is text on purpose: a person with a terminal can read it, and
+mpremote can share the port with it.
+"""
+
+import binascii
+import json
+
+MAX_LINE_BYTES = 1024  # ours: the longest reply (all settings) is below 700 bytes; longer input is garbage
+
+
+class FrameError(ValueError):
+    """A line that is not a whole, unchanged frame. `args[0]` says what is wrong with it."""
+
+
+def encode(message):
+    """Return the line (str, with its newline) that carries `message` (a dict that JSON can express)."""
+    text = json.dumps(message)
+    return "%08x %s\n" % (binascii.crc32(text.encode()) & 0xFFFFFFFF, text)
+
+
+def decode(line):
+    """Return the dict carried by `line` (str or bytes, newline optional). Raises FrameError, never anything else."""
+    if isinstance(line, str):
+        line = line.encode()
+    line = line.strip()
+    if len(line) > MAX_LINE_BYTES:
+        raise FrameError("line of %d bytes, limit %d" % (len(line), MAX_LINE_BYTES))
+    if len(line) < 11 or line[8:9] != b" ":
+        raise FrameError("no checksum at the start of the line")
+    body = line[9:]
+    if _checksum(line[:8]) != binascii.crc32(body) & 0xFFFFFFFF:
+        raise FrameError("checksum mismatch")
+    try:
+        message = json.loads(body)
+    except (ValueError, RuntimeError):  # RuntimeError: nesting deeper than the device's stack
+        raise FrameError("not JSON") from None
+    if not isinstance(message, dict):
+        raise FrameError("not a JSON object")
+    return message
+
+
+def _checksum(digits):
+    """The number written as eight lower-case hex digits, or -1 (int() alone would take '+', '_' and spaces)."""
+    value = 0
+    for digit in digits:
+        if 0x30 <= digit <= 0x39:
+            value = value * 16 + digit - 0x30
+        elif 0x61 <= digit <= 0x66:
+            value = value * 16 + digit - 0x57
+        else:
+            return -1
+    return value

@@ -1,0 +1,200 @@
+"""The virtual Pico: the real firmware on an emulated RP2040, with DAC, output stage, skin, probes and faults."""
+
+import types
+from collections.abc import Callable
+from pathlib import Path
+
+from boards.rp2040_pico import board as pico_board
+
+from . import files
+from .chip import Chip
+from .mcp4725 import Mcp4725
+from .probes import Pins, probed_pins
+from .skin import Load, load_of
+from .stage import Stage, StageParameters
+from .trace import Trace
+from .wiring import connect_adc, connect_bus, connect_usb
+
+NS_PER_MS = 1_000_000
+POLL_NS = 1_000_000  # run_while looks at its predicate at least this often
+
+
+class VirtualPico:
+    """A Pico wired as `board` says, powered on at 0 ns, with the emergency-stop contact closed.
+
+    image: a UF2 file; flash: the whole flash of an earlier run instead, None for the image and an empty filesystem.
+    load: a preset's name or a skin.Load under electrodes of area_mm2. dac_eeprom: (code, power-down bits) that the DAC
+    powers on with; 0 V is the worst case of this stage. All times are emulated; the same calls give the same run.
+    """
+
+    def __init__(
+        self,
+        image: Path,
+        *,
+        load: str | Load = "typical",
+        area_mm2: float = 1000,
+        stage: StageParameters | None = None,
+        flash: bytes | None = None,
+        dac_eeprom: tuple[int, int] = (0, 0),
+        board: types.ModuleType = pico_board,
+    ) -> None:
+        self.board = board
+        self.area_mm2 = area_mm2
+        self._load = load_of(load, area_mm2)
+        self._chip = Chip(Path(image), flash)
+        self.mcu = self._chip.mcu
+        self._clock = self._chip.clock
+        self.stage = Stage(stage or StageParameters.of_board(board), self._load, *dac_eeprom)
+        wires = {board.SDA_PIN: "SDA", board.SCL_PIN: "SCL"}
+        self.trace = Trace(self.stage, lambda: self.now_ns, probed_pins(board), wires)
+        self.on_reset: list[Callable[[str], None]] = []
+        self._watched = False
+        self._chip.on_reset = self._was_reset
+        self.usb = connect_usb(self.mcu, self._wake)
+        self.dac = Mcp4725(lambda: self.now_ns, board.DAC_ADDRESS, *dac_eeprom)
+        self.dac.on_output = self._dac_output
+        self.bus = connect_bus(self.mcu, board, self.dac, self.trace)
+        self._dac_output(*dac_eeprom)
+        connect_adc(self.mcu, board, self.stage)
+        self._pins = Pins(self.mcu, self.trace.pin_names, {board.GATE_PIN}, self._pin_edge)
+        self.drive_pin(board.ESTOP_PIN, 0)  # the normally-closed contact to ground
+
+    # --- time
+
+    @property
+    def now_ns(self) -> int:
+        """Emulated time since power-on."""
+        return int(self._clock.nanos)
+
+    def run_until(self, t_ns: float) -> None:
+        """Run to an exact emulated instant; one that is past does nothing."""
+        while not self._chip.advance(t_ns):
+            pass
+
+    def run_for_ms(self, ms: float) -> None:
+        """Run for a time."""
+        self.run_until(self._clock.nanos + ms * NS_PER_MS)
+
+    def run_while(self, predicate: Callable[[], bool], limit_ms: float) -> bool:
+        """Run while `predicate()` holds, at most `limit_ms`. True when it ended in time.
+
+        It is asked after every received byte, pin edge, DAC update and reset, and every millisecond.
+        """
+        end = self._clock.nanos + limit_ms * NS_PER_MS
+        self._watched = True
+        try:
+            while predicate():
+                if self._clock.nanos >= end:
+                    return False
+                self._chip.advance(min(end, self._clock.nanos + POLL_NS))
+            return True
+        finally:
+            self._watched = False
+
+    def at(self, t_ns: float, action: Callable[[], None]) -> None:
+        """Run `action` at an exact emulated instant. Raises ValueError when it is past."""
+        self._chip.at(t_ns, action)
+
+    # --- serial port
+
+    def open_port(self) -> None:
+        """Open the serial port: DTR rises."""
+        self.usb.set_open(True)
+
+    def close_port(self) -> None:
+        """Close the serial port: DTR falls, the board's output stays in its buffers."""
+        self.usb.set_open(False)
+
+    def serial_write(self, data: bytes) -> None:
+        """Queue bytes for the board."""
+        self.usb.send(data)
+
+    def serial_read(self) -> bytes:
+        """Everything the board has sent since the last call."""
+        return self.usb.take()
+
+    # --- pins
+
+    @property
+    def gate(self) -> int:
+        """1 while the gate pin drives the switch closed; floating, an external resistor keeps it open."""
+        return self._pins.level(self.board.GATE_PIN)
+
+    def pin(self, number: int) -> int:
+        """Level at a GPIO: what the chip drives, else what is connected, else its pull."""
+        return self._pins.level(number)
+
+    def drive_pin(self, number: int, level: int) -> None:
+        """Connect a GPIO to a level from outside."""
+        self._pins.drive(number, level)
+
+    def release_pin(self, number: int) -> None:
+        """Disconnect what drives a GPIO from outside: its pull decides."""
+        self._pins.release(number)
+
+    def _pin_edge(self, number: int, level: int) -> None:
+        now = self._clock.nanos
+        self.trace.pins.append((int(now), number, level))
+        if number == self.board.GATE_PIN:
+            self.stage.gate(now, bool(level))
+        self._wake()
+
+    # --- DAC, stage, load
+
+    def _dac_output(self, code: int, power_down: int) -> None:
+        now = self._clock.nanos
+        self.trace.dac_ns.append(int(now))
+        self.trace.dac_codes.append(code | power_down << 12)
+        self.stage.dac(now, code, power_down)
+        if self._watched:
+            self._chip.pause()
+
+    @property
+    def hold_sda(self) -> bool:
+        """Whether a device holds SDA low: the bus is stuck until nine clocks free it."""
+        return self.bus.hold_sda
+
+    @hold_sda.setter
+    def hold_sda(self, held: bool) -> None:
+        self.bus.hold_sda = held
+
+    @property
+    def load_name(self) -> str:
+        """Name of the present load."""
+        return self._load.name
+
+    def set_load(self, load: str | Load, area_mm2: float | None = None) -> None:
+        """Put the electrodes on something else, now. Raises BadValueError for an unknown name."""
+        self.area_mm2 = self.area_mm2 if area_mm2 is None else area_mm2
+        self._load = load_of(load, self.area_mm2)
+        self.stage.connect(self._clock.nanos, self._load)
+
+    # --- resets and flash
+
+    def reset(self, cause: str = "run") -> None:
+        """Reset the chip: "run", "watchdog" or "power". Only the last one reloads the DAC from its EEPROM."""
+        self._chip.reset(cause)
+        if cause == "power":
+            self.dac.power_on()
+
+    def _was_reset(self, cause: str) -> None:
+        self.trace.resets.append((self.now_ns, cause))
+        for listener in self.on_reset:
+            listener(cause)
+        self._wake()
+
+    def flash_bytes(self) -> bytes:
+        """The whole flash, to start another virtual Pico from."""
+        return self._chip.flash_bytes()
+
+    def install_files(self, contents: dict[str, bytes]) -> None:
+        """Write files straight into the flash's filesystem; reset a running board afterwards. Raises ImageError."""
+        files.install_files(self.mcu.flash, contents)
+
+    def read_files(self) -> dict[str, bytes]:
+        """{path: contents} of the flash's filesystem. Raises ImageError."""
+        return files.read_files(self.mcu.flash)
+
+    def _wake(self) -> None:
+        if self._watched:
+            self._chip.pause()

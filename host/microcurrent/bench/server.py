@@ -1,0 +1,201 @@
+"""A virtual Pico as a process: a serial port for people, mpremote and the command line, and a control socket.
+
+One select loop, no threads. Emulated time keeps to wall time and never runs ahead of it; on a slow machine it lags.
+"""
+
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import TextIO
+
+from ..errors import ImageError, MicrocurrentError
+from . import places
+from .control import ControlSocket
+from .options import ServerOptions
+from .pico import NS_PER_MS, VirtualPico
+from .pty_port import PtyPort
+from .state import StateDirectory
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+SLICE_NS = 10 * NS_PER_MS  # emulated at a stretch before input is looked at
+IDLE_TICK_S = 0.005  # how late output appears, at most, when nothing was typed lately
+BUSY_TICK_S = 0.001
+BUSY_S = 0.05  # how long after input the short tick is kept
+BACKLOG_BYTES = 4096  # as much as a pty takes; beyond it the board feels the host not reading
+Source = int | socket.socket | TextIO | PtyPort  # what select waits for
+
+
+class SimServer:
+    """Runs one virtual Pico until told to stop. Raises MicrocurrentError or OSError when it cannot start."""
+
+    def __init__(self, options: ServerOptions) -> None:
+        self._options = options
+        name = options.name or str(os.getpid())
+        self._state = StateDirectory(Path(options.state)) if options.state else None
+        eeprom = (options.dac_code, 0)
+        if self._state:
+            eeprom = self._state.dac_eeprom(eeprom)
+        self.pico = _board_of(options, eeprom)
+        if self._state:
+            self._state.restore_files(self.pico)
+        self._place_port(name)
+        self.pico.on_reset.append(lambda cause: self._port.vanish())
+        self.pico.usb.on_device_connected = self._enumerated
+        self._plugged = True
+        self._stopping = False
+        self._backlog = b""
+        self._busy_until_s = 0.0
+        self._wall_s = time.monotonic()
+
+    def _place_port(self, name: str) -> None:
+        link, control = places.prepared(name)
+        self._port = PtyPort(link)
+        self._control = ControlSocket(
+            control,
+            self.pico,
+            {
+                "stop": self.stop,
+                "unplug": self._unplug,
+                "plug": self._plug,
+            },
+        )
+
+    def stop(self, number: int = 0, frame: FrameType | None = None) -> None:
+        """End `run`; also a signal handler."""
+        self._stopping = True
+
+    def run(self, announce: Callable[[dict[str, object]], None]) -> None:
+        """Run until stopped. `announce` gets {"port", "control", "pid"} once the port is there."""
+        wake, waker = os.pipe()
+        os.set_blocking(waker, False)
+        signal.set_wakeup_fd(waker)
+        announced = False
+        try:
+            self._wall_s = time.monotonic()
+            while not self._stopping:
+                self._advance()
+                self._serve_port()
+                if self._state:
+                    self._state.save_if_due(self.pico)
+                if not announced and self._port.present:
+                    announced = True
+                    announce({"port": str(self._port.link), "control": str(self._control.path), "pid": os.getpid()})
+                self._wait(wake)
+        finally:
+            signal.set_wakeup_fd(-1)
+            os.close(wake)
+            os.close(waker)
+            self._close()
+
+    def _close(self) -> None:
+        self._port.vanish()
+        self._control.close()
+        if self._state:
+            self._state.save(self.pico)
+            self._state.close()
+
+    def _advance(self) -> None:
+        """Emulate what wall time has passed, at most a slice: what a slow machine loses is not made up for."""
+        now_s = time.monotonic()
+        passed_ns = (now_s - self._wall_s) * 1e9
+        self._wall_s = now_s
+        self.pico.run_until(self.pico.now_ns + (SLICE_NS if self._options.free_running else min(passed_ns, SLICE_NS)))
+
+    def _serve_port(self) -> None:
+        if not self._port.present:
+            return
+        data = self._port.read()
+        is_open = bool(data) or self._port.is_open()
+        if is_open != self.pico.usb.port_open:
+            self._set_open(is_open)
+        if data:
+            self.pico.serial_write(data)
+            self._busy_until_s = time.monotonic() + BUSY_S
+        if is_open and len(self._backlog) < BACKLOG_BYTES:
+            self._backlog += self.pico.serial_read()
+        if self._backlog:
+            self._backlog = self._backlog[self._port.write(self._backlog) :]
+
+    def _set_open(self, is_open: bool) -> None:
+        if is_open:
+            self.pico.open_port()
+            return
+        self.pico.close_port()
+        self._port.forget()
+        self.pico.serial_read()
+        self._backlog = b""
+
+    def _wait(self, wake: int) -> None:
+        waiting: list[Source] = [wake, *self._control.sockets()]
+        if self._options.watch_stdin:
+            waiting.append(sys.stdin)
+        if self._port.present and self.pico.usb.port_open:  # a pty that nobody has open is always readable
+            waiting.append(self._port)
+        ready, _, _ = select.select(waiting, [], [], self._patience_s())
+        if sys.stdin in ready and not os.read(sys.stdin.fileno(), 4096):
+            self._stopping = True
+        self._control.serve(ready)
+
+    def _patience_s(self) -> float:
+        if self._options.free_running:
+            return 0.0
+        return BUSY_TICK_S if time.monotonic() < self._busy_until_s else IDLE_TICK_S
+
+    def _enumerated(self) -> None:
+        if self._plugged:
+            self._port.appear()
+
+    def _unplug(self) -> None:
+        """The data line is pulled; the board keeps its power, as one on a battery does."""
+        self._plugged = False
+        self._port.vanish()
+        self._set_open(False)
+
+    def _plug(self) -> None:
+        self._plugged = True
+        if not self._port.present:
+            self._port.appear()
+
+
+def _board_of(options: ServerOptions, dac_eeprom: tuple[int, int]) -> VirtualPico:
+    try:
+        return VirtualPico(Path(options.image), load=options.load, area_mm2=options.area_mm2, dac_eeprom=dac_eeprom)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ImageError(
+            f"{options.image} is not a UF2 image for the RP2040 ({reason}); nothing was started; "
+            f"see which images there are with: microcurrent image"
+        ) from None
+
+
+def run_server(options: ServerOptions, announce: Callable[[dict[str, object]], None]) -> None:
+    """Run a virtual Pico until a signal or its control socket stops it. Raises MicrocurrentError, OSError."""
+    server = SimServer(options)
+    before = {number: signal.signal(number, server.stop) for number in SIGNALS}
+    try:
+        server.run(announce)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def main(arguments: list[str]) -> int:
+    """Run with options as one JSON object; prints one JSON line when the port is there, or when it failed."""
+    try:
+        run_server(ServerOptions(**json.loads(arguments[0])), lambda ready: print(json.dumps(ready), flush=True))
+    except (MicrocurrentError, OSError, ValueError) as error:
+        code = error.exit_code if isinstance(error, MicrocurrentError) else 1
+        print(json.dumps({"error": str(error), "kind": type(error).__name__, "exit_code": code}), flush=True)
+        return code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

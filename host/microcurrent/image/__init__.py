@@ -1,0 +1,1 @@
+"""Obtaining the MicroPython image that boards and the virtual Pico boot."""

@@ -1,0 +1,48 @@
+"""Building the image from Debian's source packages when it cannot be downloaded: runs build_from_debian.sh."""
+
+import shutil
+import subprocess
+from collections import deque
+from collections.abc import Callable
+from importlib import resources
+from pathlib import Path
+
+from ..errors import ImageError
+
+SCRIPT = "build_from_debian.sh"
+
+
+def build(version: str, target: Path, work: Path, say: Callable[[str], None]) -> str:
+    """Build the image into `target`; its steps go to `say`. Returns the origin to record. Raises ImageError."""
+    if shutil.which("bash") is None or shutil.which("apt-get") is None:
+        raise ImageError(
+            "this machine has no apt, so Debian's source packages cannot be used; "
+            "on another machine build the image there and pass it with --image"
+        )
+    source = resources.files("microcurrent.image") / SCRIPT
+    with resources.as_file(source) as script:
+        _run(["bash", str(script), version, str(target), str(work)], say)
+    if not target.exists():
+        raise ImageError("the build ended without an image")
+    return "built from Debian's source packages"
+
+
+def _run(command: list[str], say: Callable[[str], None]) -> None:
+    tail: deque[str] = deque(maxlen=15)
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True, errors="replace"
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            text = line.rstrip()
+            tail.append(text)
+            if text.startswith(("[", "      ")):
+                say(text.strip())
+        process.wait()
+    if process.returncode:
+        reasons = [text.removeprefix("error: ") for text in tail if text.startswith("error: ")]
+        raise ImageError(
+            reasons[-1]
+            if reasons
+            else f"the build script ended with {process.returncode}: " + " / ".join(list(tail)[-3:])
+        )

@@ -1,0 +1,36 @@
+"""Run as a process by check.py: boots the image named on its command line and prints what it says of itself."""
+
+import sys
+from pathlib import Path
+
+from ..bench.pico import VirtualPico
+
+BOOT_MS = 600  # emulated; a whole image shows its prompt within 0.1 s
+ANSWER_MS = 300
+ASK = b"import os,sys;print('<'+repr((tuple(sys.implementation.version[:3]),os.uname().machine))+'>')\r\n"
+
+
+def converse(path: Path) -> str:
+    """What the REPL of the booted image prints in answer to ASK; empty when there is no prompt."""
+    pico = VirtualPico(path)
+    heard = bytearray()
+
+    def hear_until(mark: bytes, limit_ms: int) -> bool:
+        def missing() -> bool:
+            heard.extend(pico.serial_read())
+            return mark not in heard
+
+        return pico.run_while(missing, limit_ms)
+
+    pico.open_port()
+    pico.serial_write(b"\r\n")
+    if not hear_until(b">>>", BOOT_MS):
+        return ""
+    heard.clear()
+    pico.serial_write(ASK)
+    hear_until(b")>\r\n", ANSWER_MS)
+    return heard.decode(errors="replace")
+
+
+if __name__ == "__main__":
+    sys.stdout.write(converse(Path(sys.argv[1])))

@@ -1,0 +1,91 @@
+"""The `microcurrent` command: one file per command, imported only when the command runs."""
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+import click
+
+from .. import __version__
+
+# name: what it does. The module is cli/<name>.py, the command in it is called `command`.
+COMMANDS = {
+    "devices": "List the boards that are connected, and virtual ones that run.",
+    "sim": "Run a virtual Pico behind a pseudo-terminal.",
+    "load": "Put a running virtual Pico's electrodes on something else.",
+    "image": "Obtain and check the MicroPython image.",
+    "flash": "Put the firmware on a board: what changed, verified by hash.",
+    "verify": "Compare every file on the board with the build.",
+    "commission": "Store the zero-current code in the DAC's EEPROM.",
+    "selftest": "Run the board's self-test.",
+    "config": "Show and change the board's settings.",
+    "run": "Run a waveform and record it.",
+    "stop": "Ramp the running session down; also from a second terminal.",
+    "status": "Show state, fault and present readings.",
+    "monitor": "Show telemetry as it arrives.",
+    "faults": "Show the latched fault, or clear it.",
+    "log": "Show the events the board remembers.",
+    "records": "List, show, export and plot recorded sessions.",
+    "doctor": "Check this machine, the image and the board.",
+    "demo": "The whole chain on a virtual Pico, from image to picture.",
+    "reset": "Reset the board.",
+    "completion": "Print the shell completion script.",
+}
+
+EPILOG = (
+    "Ports: --port NAME, the environment variable MICROCURRENT_PORT, or the only board found; --port sim uses a "
+    "virtual Pico. Exit codes: 0 done, 2 wrong usage, 3 no board, 4 port or link, 5 firmware, 6 refused by the "
+    "device, 7 fault, 8 image or build, 9 records or files, 10 verification failed, 130 interrupted."
+)
+
+
+class LazyGroup(click.Group):
+    """Lists commands from the table above and imports one only when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order of the table: the order in which a newcomer needs them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command's object, or None for an unknown name."""
+        if cmd_name not in COMMANDS:
+            return None
+        return importlib.import_module(f"{__name__}.{cmd_name}").command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of commands, without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command; every expected failure becomes one sentence and an exit code."""
+        from ..errors import INTERRUPTED_EXIT_CODE, MicrocurrentError
+
+        try:
+            return super().invoke(ctx)
+        except MicrocurrentError as error:
+            text, code = str(error), error.exit_code
+        except OSError as error:  # one that no layer has put into words
+            text, code = f"the system refused: {error}; the command was given up; check the path or the device", 1
+        except KeyboardInterrupt:
+            text, code = (
+                "interrupted; no session is left running; check with: microcurrent status",
+                INTERRUPTED_EXIT_CODE,
+            )
+        click.echo(f"error: {text}", err=True)
+        ctx.exit(code)
+
+
+@click.group(cls=LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="microcurrent")
+def cli() -> None:
+    """Controller for microcurrent stimulators. Not a medical device; never use it on people without qualified care."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry point of the console script."""
+    try:
+        cli.main(args=arguments, prog_name="microcurrent")
+    except BrokenPipeError:  # `microcurrent ... | head`
+        sys.stderr.close()
+        sys.exit(0)

@@ -1,0 +1,103 @@
+"""`microcurrent config`: the settings on the board."""
+
+from pathlib import Path
+
+import click
+
+from .options import data_dir_option, device, json_option, port_option, print_json
+
+
+@click.group("config")
+def command() -> None:
+    """Show and change the settings on the board. They survive resets; some values have units (400uA, 20min)."""
+
+
+@command.command("show")
+@port_option
+@data_dir_option
+@json_option
+def show(port: str | None, data_dir: str | None, as_json: bool) -> None:
+    """Show all settings, with ranges."""
+    with device(port, shared=True, data_dir=data_dir) as board:
+        _print(board.request("config")["set"], as_json)
+
+
+@command.command("get")
+@click.argument("name")
+@port_option
+@data_dir_option
+@json_option
+def get(name: str, port: str | None, data_dir: str | None, as_json: bool) -> None:
+    """Show one setting."""
+    from .. import preferences
+
+    preferences.kind_of(name)  # an unknown name is refused before a board is needed
+    with device(port, shared=True, data_dir=data_dir) as board:
+        values = board.request("config")["set"]
+    if as_json:
+        print_json({name: values[name]})
+        return
+    click.echo(preferences.shown(name, values[name]))
+
+
+@command.command("set")
+@click.argument("pairs", nargs=-1, required=True, metavar="NAME VALUE...")
+@port_option
+@data_dir_option
+@json_option
+def set_values(pairs: tuple[str, ...], port: str | None, data_dir: str | None, as_json: bool) -> None:
+    """Change settings: NAME VALUE, as many pairs as wanted, all or none."""
+    from .. import preferences
+
+    if len(pairs) % 2:
+        raise click.UsageError("each NAME needs a VALUE, for example: config set amplitude_max_ua 400uA")
+    changes = {name: preferences.parse(name, text) for name, text in zip(pairs[::2], pairs[1::2], strict=True)}
+    with device(port, data_dir=data_dir) as board:
+        _print(board.request("config", {"set": changes})["set"], as_json)
+
+
+@command.command("export")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@port_option
+@data_dir_option
+def export(file: Path, port: str | None, data_dir: str | None) -> None:
+    """Write all settings to FILE (JSON)."""
+    from .. import preferences
+
+    with device(port, shared=True, data_dir=data_dir) as board:
+        preferences.write_file(file, board.request("config")["set"])
+    click.echo(f"settings written to {file}")
+
+
+@command.command("import")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@port_option
+@data_dir_option
+@json_option
+def import_file(file: Path, port: str | None, data_dir: str | None, as_json: bool) -> None:
+    """Set all settings that FILE holds, all or none."""
+    from .. import preferences
+
+    changes = preferences.read_file(file)
+    with device(port, data_dir=data_dir) as board:
+        _print(board.request("config", {"set": changes})["set"], as_json)
+
+
+@command.command("reset")
+@port_option
+@data_dir_option
+@json_option
+def reset(port: str | None, data_dir: str | None, as_json: bool) -> None:
+    """Set everything back to its default."""
+    with device(port, data_dir=data_dir) as board:
+        _print(board.request("config_reset")["set"], as_json)
+
+
+def _print(values: dict, as_json: bool) -> None:
+    from .. import preferences
+    from .progress import print_table
+
+    if as_json:
+        print_json(values)
+        return
+    print_table("", ("setting", "value", "range", "meaning"), preferences.table(values))

@@ -1,0 +1,36 @@
+"""`microcurrent flash`: the firmware onto a board."""
+
+import click
+
+from .options import data_dir_option, json_option, port_option, print_json, say
+from .progress import UploadProgress
+
+DEFAULT_BOARD = "rp2040_pico"
+
+
+@click.command("flash")
+@port_option
+@data_dir_option
+@json_option
+@click.option("--board", default=DEFAULT_BOARD, show_default=True, help="Which board the firmware is built for.")
+@click.option("--force", is_flag=True, help="Upload every file, changed or not.")
+def command(port: str | None, data_dir: str | None, as_json: bool, board: str, force: bool) -> None:
+    """Put the firmware on a board: upload what changed with mpremote, verify by hash, start it."""
+    from dataclasses import asdict
+
+    from ..connect import chosen_port
+    from ..flash import flash
+
+    with chosen_port(port, data_dir, say) as place, UploadProgress() as progress:
+        done = flash(place.port, board, force=force, say=say, progress=progress.show)
+    if as_json:
+        print_json(asdict(done))
+        return
+    removed = f", {len(done.removed)} stale removed" if done.removed else ""
+    click.echo(
+        f"{done.board} on {done.port}: {len(done.uploaded)} files uploaded, {done.unchanged} unchanged{removed}; "
+        f"all verified by hash (manifest {done.manifest})"
+    )
+    click.echo(f"firmware {done.identity['firmware']} runs on MicroPython {done.micropython}")
+    if not done.identity["commissioned"]:
+        click.echo("the DAC is not commissioned yet; next, with no electrodes connected: microcurrent commission")

@@ -1,0 +1,99 @@
+"""`microcurrent records`: what was recorded."""
+
+from pathlib import Path
+
+import click
+
+from .options import data_dir_option, json_option, print_json
+
+_FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+@click.group("records")
+def command() -> None:
+    """List, show, export and plot recorded sessions. ID is the beginning of a session's id, or 'last'."""
+
+
+@command.command("list")
+@data_dir_option
+@json_option
+def list_records(data_dir: str | None, as_json: bool) -> None:
+    """List all sessions, newest first."""
+    from ..records import Records
+    from ..report import list_row
+    from .progress import print_table
+
+    with Records(data_dir, create=False) as records:
+        sessions = records.sessions()
+    if as_json:
+        print_json(sessions)
+        return
+    print_table(
+        "", ("id", "started (UTC)", "waveform", "length", "delivered", "ended"), [list_row(row) for row in sessions]
+    )
+
+
+@command.command("show")
+@click.argument("name", metavar="ID", default="last")
+@data_dir_option
+@json_option
+def show(name: str, data_dir: str | None, as_json: bool) -> None:
+    """Show one session: request, device, figures, events."""
+    from ..records import Records
+    from ..report import show_rows
+    from ..summary import table_rows
+    from .progress import print_table
+
+    with Records(data_dir, create=False) as records:
+        session = records.session(name)
+        events = records.events(session["id"])
+    if as_json:
+        print_json({**session, "events": events})
+        return
+    for key, value in show_rows(session):
+        click.echo(f"{key:10} {value}")
+    if session["summary"] and "phases" in session["summary"]:
+        print_table("", ("", "commanded", "delivered"), table_rows(session["summary"]))
+    for event in events:
+        detail = {key: value for key, value in event["detail"].items() if key not in ("ev", "seq", "t")}
+        click.echo(
+            f"{event['at_utc']}  {event['kind']:6} " + " ".join(f"{key}={value}" for key, value in detail.items())
+        )
+
+
+@command.command("export")
+@click.argument("name", metavar="ID", default="last")
+@click.option(
+    "--output", "-o", type=_FILE, help="File to write: .csv has the telemetry, .json everything [stdout, JSON]."
+)
+@data_dir_option
+def export(name: str, output: Path | None, data_dir: str | None) -> None:
+    """Write one session to a file, for other programs."""
+    from .. import report
+    from ..records import Records
+
+    with Records(data_dir, create=False) as records:
+        session = records.session(name)
+        rows, events = records.telemetry(session["id"]), records.events(session["id"])
+    if output is None:
+        click.echo(report.as_json(session, rows, events), nl=False)
+        return
+    report.write(output, session, rows, events)
+    click.echo(f"{len(rows)} rows of session {session['id'][:8]} written to {output}")
+
+
+@command.command("plot")
+@click.argument("name", metavar="ID", default="last")
+@click.option("--output", "-o", type=_FILE, help="PNG file to write [session-ID.png].")
+@data_dir_option
+def plot(name: str, output: Path | None, data_dir: str | None) -> None:
+    """Draw commanded and delivered current, voltage, impedance and charge of one session."""
+    from ..plotting import plot_record
+    from ..records import Records
+
+    with Records(data_dir, create=False) as records:
+        session = records.session(name)
+        rows = records.telemetry(session["id"])
+    target = output or Path(f"session-{session['id'][:8]}.png")
+    plot_record(session, rows, target)
+    click.echo(f"picture of session {session['id'][:8]} written to {target}")

@@ -1,0 +1,197 @@
+"""`microcurrent run`: one waveform, recorded."""
+
+import os
+from typing import TYPE_CHECKING
+
+import click
+
+from firmware.shared import waveform
+
+from .. import quantities
+from ..errors import INTERRUPTED_EXIT_CODE
+from .options import Quantity, data_dir_option, image_option, json_option, port_option, print_json, say
+
+if TYPE_CHECKING:
+    from ..connect import Wishes
+    from ..records import Records
+    from ..treatment import Treated
+    from ..virtual import Sim
+
+_LOW = {name: low for name, low, _high, _default in waveform.FIELDS}
+_HIGH = {name: high for name, _low, high, _default in waveform.FIELDS}
+_DEFAULT = {name: default for name, _low, _high, default in waveform.FIELDS}
+
+
+def _ranged(name: str, kind: quantities.Kind) -> Quantity:
+    return Quantity(kind, _LOW[name], _HIGH[name])
+
+
+@click.command("run")
+@click.argument("shape", metavar="WAVEFORM", type=click.Choice(waveform.SHAPES))
+@click.option(
+    "--amplitude",
+    "amplitude_ua",
+    type=_ranged("amplitude_ua", quantities.CURRENT),
+    default="100uA",
+    show_default=True,
+    help="Peak current.",
+)
+@click.option(
+    "--frequency",
+    "frequency_mhz",
+    type=_ranged("frequency_mhz", quantities.FREQUENCY),
+    default="10Hz",
+    show_default=True,
+    help="Cycles per second.",
+)
+@click.option(
+    "--duration",
+    "duration_ms",
+    type=_ranged("duration_ms", quantities.DURATION),
+    default="10s",
+    show_default=True,
+    help="Length of the session, ramps included.",
+)
+@click.option(
+    "--ramp",
+    "ramp_ms",
+    type=_ranged("ramp_ms", quantities.DURATION),
+    default="2s",
+    show_default=True,
+    help="Length of the ramp in, and of the ramp out.",
+)
+@click.option(
+    "--polarity",
+    type=click.Choice(waveform.POLARITIES),
+    default=waveform.BIPHASIC,
+    show_default=True,
+    help="All but biphasic carry net charge and have a cap of their own.",
+)
+@click.option(
+    "--alternate-every",
+    "alternate_ms",
+    type=_ranged("alternate_ms", quantities.DURATION),
+    default="10s",
+    show_default=True,
+    help="Time per polarity with --polarity alternate.",
+)
+@click.option(
+    "--duty",
+    "duty_permille",
+    type=_ranged("duty_permille", quantities.SHARE),
+    default="100%",
+    show_default=True,
+    help="Share of each half period that carries current (square).",
+)
+@click.option(
+    "--gap",
+    "gap_us",
+    type=_ranged("gap_us", quantities.SHORT_TIME),
+    default="0us",
+    show_default=True,
+    help="Pause between the phases (square).",
+)
+@click.option(
+    "--area",
+    "area_mm2",
+    type=_ranged("area_mm2", quantities.AREA),
+    help="Area of one electrode [the board's setting area_mm2].",
+)
+@click.option(
+    "--lease",
+    "lease_ms",
+    type=Quantity(quantities.DURATION, 500, 10000),
+    help="Silence of this program after which the board stops [the board's setting lease_ms].",
+)
+@click.option("--load", help="What the virtual Pico drives (with --port sim): good, typical, dry, open, ...")
+@click.option("--vcd", metavar="FILE", help="Write the virtual Pico's trace as VCD (with --port sim).")
+@click.option("--csv", metavar="FILE", help="Write the virtual Pico's trace as CSV (with --port sim).")
+@port_option
+@image_option
+@data_dir_option
+@json_option
+@click.pass_context
+def command(
+    ctx: click.Context,
+    shape: str,
+    area_mm2: int | None,
+    lease_ms: int | None,
+    load: str | None,
+    vcd: str | None,
+    csv: str | None,
+    port: str | None,
+    image: str | None,
+    data_dir: str | None,
+    as_json: bool,
+    **fields: int | str,
+) -> None:
+    """Run a waveform, show it live and record it.
+
+    Ctrl-C ramps down first; a second Ctrl-C switches the output off at once.
+    """
+    from .. import treatment
+    from ..connect import Wishes, chosen_port, client_on
+    from ..interrupts import Interrupts
+    from ..records import Records
+    from .progress import SessionProgress
+
+    area = {} if area_mm2 is None else {"area_mm2": area_mm2}
+    wave = treatment.checked_wave({"shape": shape, **fields, **area})
+    wishes = Wishes(load, area_mm2, image, vcd, csv)
+    with (
+        Records(data_dir) as records,
+        chosen_port(port, data_dir, say, wishes) as place,
+        client_on(place.port) as client,
+        Interrupts() as interrupts,
+        SessionProgress() as progress,
+    ):
+        client.hello()
+        if area_mm2 is None:
+            wave["area_mm2"] = client.request("config")["set"]["area_mm2"]
+        if place.sim:
+            place.sim.put_load(None, wave["area_mm2"])
+        if interrupts.count:
+            ctx.exit(INTERRUPTED_EXIT_CODE)
+        begun_ns = place.sim.now_ns() if place.sim else 0
+        watcher = treatment.Watcher(progress.row, progress.note)
+        treated = treatment.treat(
+            client, records, wave, watcher, lambda: interrupts.count, lease_ms=lease_ms, sim=place.sim
+        )
+        progress.end()
+        if place.sim:
+            export_trace(place.sim, wishes, begun_ns)
+        report(treated, records, as_json)
+    problem = treatment.verdict(treated)
+    if problem is not None:
+        raise problem
+    if treated.outcome.interrupted:
+        ctx.exit(INTERRUPTED_EXIT_CODE)
+
+
+def export_trace(sim: "Sim", wishes: "Wishes", begun_ns: int) -> None:
+    """Write the session's part of the virtual Pico's trace where it was asked for."""
+    for kind, target in (("vcd", wishes.vcd), ("csv", wishes.csv)):
+        if target:
+            sim.ask(do=kind, path=os.path.abspath(target), from_ns=begun_ns)
+            say(f"trace written to {target}")
+
+
+def report(treated: "Treated", records: "Records", as_json: bool) -> None:
+    """The final table, or everything as JSON."""
+    from ..summary import table_rows
+    from .progress import print_table
+
+    if as_json:
+        print_json(
+            {
+                "id": treated.number,
+                "ended": treated.outcome.ended,
+                "fault": treated.outcome.fault,
+                "accepted": treated.outcome.accepted,
+                "summary": treated.summary,
+                "records": str(records.path),
+            }
+        )
+        return
+    print_table("", ("", "commanded", "delivered"), table_rows(treated.summary))
+    click.echo(f"recorded as {treated.number[:8]} in {records.path}")

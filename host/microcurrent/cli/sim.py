@@ -1,0 +1,74 @@
+"""`microcurrent sim`: a virtual Pico to play with."""
+
+import json
+
+import click
+
+from .. import quantities
+from .options import Quantity, image_option, json_option, say
+
+
+@click.command("sim")
+@image_option
+@json_option
+@click.option(
+    "--load",
+    default="typical",
+    show_default=True,
+    help="What is between the electrodes: good, typical, dry, open, short, or a bench resistor.",
+)
+@click.option(
+    "--area",
+    "area_mm2",
+    type=Quantity(quantities.AREA, 10, 20000),
+    default="10cm2",
+    show_default=True,
+    help="Area of one electrode.",
+)
+@click.option("--state", metavar="DIR", help="Keep flash and DAC EEPROM in DIR [a new board each time].")
+@click.option("--name", help="Name of the port [the process id].")
+@click.option("--blank", is_flag=True, help="Do not install the firmware: a board as it comes from the shop.")
+@click.option(
+    "--free-running",
+    is_flag=True,
+    help="As fast as it can instead of real time; leases then expire between two commands.",
+)
+def command(
+    image: str | None,
+    as_json: bool,
+    load: str,
+    area_mm2: int,
+    state: str | None,
+    name: str | None,
+    blank: bool,
+    free_running: bool,
+) -> None:
+    """Run a virtual Pico behind a pseudo-terminal until Ctrl-C; print its port.
+
+    Other commands find it by themselves, or by --port. --json prints port, control socket and pid as one line.
+    """
+    import tempfile
+    from pathlib import Path
+
+    from ..bench.options import ServerOptions
+    from ..bench.server import run_server
+    from ..image.resolver import resolve_image
+    from ..virtual import install
+
+    def announce(ready: dict[str, object]) -> None:
+        if as_json:
+            click.echo(json.dumps(ready))
+            return
+        click.echo(f"virtual Pico on {ready['port']}\ncontrol socket {ready['control']}\nCtrl-C ends it")
+
+    found = resolve_image(image, say)
+    with tempfile.TemporaryDirectory(prefix="microcurrent-sim-") as fresh:
+        place = state or fresh
+        if not blank:
+            install(found, Path(place))
+        run_server(
+            ServerOptions(
+                str(found.path), load=load, area_mm2=area_mm2, state=place, name=name, free_running=free_running
+            ),
+            announce,
+        )

@@ -1,0 +1,48 @@
+"""`microcurrent status`: state, fault, readings."""
+
+import click
+
+from .options import data_dir_option, device, json_option, port_option, print_json
+
+
+@click.command("status")
+@port_option
+@data_dir_option
+@json_option
+def command(port: str | None, data_dir: str | None, as_json: bool) -> None:
+    """Show state, fault and present readings. Works while another terminal runs a session."""
+    from ..client import telemetry_values
+    from .progress import row_text
+
+    with device(port, shared=True, data_dir=data_dir) as board:
+        found = board.request("status")
+        identity = board.identity
+    readings = telemetry_values(found["telemetry"]) if found["telemetry"] else None
+    if as_json:
+        print_json({**found, "telemetry": readings, "device": identity})
+        return
+    _print(found, identity)
+    if readings:
+        click.echo(f"readings     {row_text(readings).strip()}")
+
+
+def _print(found: dict, identity: dict) -> None:
+    from firmware.shared import faults
+
+    emergency = "open (no output possible)" if found["estop"] else "closed"
+    rows = [
+        ("board", f"{identity['board']} {identity['uid']}"),
+        (
+            "firmware",
+            f"{identity['firmware']} on MicroPython {identity['micropython']} (manifest {identity['manifest']})",
+        ),
+        ("state", found["state"]),
+        ("fault", faults.name_of(found["fault"])),
+        ("gate", "closed: current can flow" if found["gate"] else "open: no current"),
+        ("e-stop", emergency),
+        ("commissioned", "yes" if identity["commissioned"] else "no; run: microcurrent commission"),
+        ("sessions", f"{found['session']} since boot, the last one ended: {found['end']}"),
+        ("up", f"{found['uptime_ms'] / 1000:.1f} s since reset ({found['reset']})"),
+    ]
+    for name, value in rows:
+        click.echo(f"{name:12} {value}")

@@ -1,0 +1,237 @@
+"""One conversation with a device: requests with ids, events in order, gaps filled from the device's ring.
+
+Used by every command. It knows frames and time-outs; what a command means is the caller's business.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+
+from firmware.shared import framing, protocol
+
+from .errors import FirmwareError, PortError
+from .lines import LineReader, LinkCounters
+from .refusals import data_of
+from .transport import Transport
+
+REPLY_TIMEOUT_S = 1.0  # ours: the slowest reply (read-back of the DAC over a busy bus) takes 0.1 s
+# How long a reply may still take after either side saw a damaged line: it may have been this request or its reply,
+# or something else.
+DAMAGED_WAIT_S = 0.25
+HELLO_TIMEOUT_S = 8.0  # ours: boot to the first line takes 1 s on a board, several on a slow virtual one
+SLOW_COMMANDS_S = {"selftest": 10.0, "commission": 5.0, "config": 3.0, "config_reset": 3.0}
+ATTEMPTS = 3
+# Sent once: doing these twice is not the same as doing them once.
+NOT_REPEATED = ("start", "maintenance", "reset", "selftest", "commission")
+
+
+def telemetry_values(row: Sequence[int]) -> dict[str, int]:
+    """A telemetry tuple as a dict by field name. Raises FirmwareError when its length differs from ours."""
+    if len(row) != len(protocol.TELEMETRY_FIELDS):
+        raise FirmwareError(
+            f"a telemetry tuple has {len(row)} fields, {len(protocol.TELEMETRY_FIELDS)} are expected; "
+            f"the firmware is of another version; run: microcurrent flash"
+        )
+    return dict(zip(protocol.TELEMETRY_FIELDS, row, strict=True))
+
+
+class DeviceClient:
+    """Requests and events over one transport. Close it, or use it with `with`."""
+
+    def __init__(self, transport: Transport) -> None:
+        self.transport = transport
+        self.counters = LinkCounters()
+        self.identity: dict = {}
+        self._reader = LineReader(self.counters)
+        self._replies: dict[int, dict] = {}
+        self._events: deque[dict] = deque()
+        self._next_id = 1
+        self._last_seq: int | None = None
+        self._gaps: deque[tuple[int, int]] = deque()  # (first, last) missing sequence number
+        self._request_damaged = False
+
+    def __enter__(self) -> "DeviceClient":
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.close()
+
+    @property
+    def port(self) -> str:
+        """The port's name, for messages."""
+        return self.transport.name
+
+    def close(self) -> None:
+        """Release the port."""
+        self.transport.close()
+
+    def request(self, command: str, args: dict | None = None, timeout_s: float | None = None) -> dict:
+        """The "data" of the device's reply. Raises the error its refusal stands for, or PortError without a reply."""
+        wait_s = timeout_s or SLOW_COMMANDS_S.get(command, REPLY_TIMEOUT_S)
+        attempts = 1 if command in NOT_REPEATED else ATTEMPTS
+        for attempt in range(attempts):
+            self.counters.repeated += attempt > 0
+            reply = self._exchange(command, args or {}, wait_s)
+            if reply is not None:
+                return data_of(reply)
+        raise PortError(
+            f"no answer to {command} from {self.port} within {wait_s * attempts:.1f} s; a running session "
+            f"ends by itself when its lease runs out; check the cable, then run: microcurrent status"
+        )
+
+    def next_event(self, timeout_s: float) -> dict | None:
+        """The next event in order, or None after `timeout_s`. Missed telemetry is fetched first."""
+        if not self._events:
+            self._pump(timeout_s)
+        if self._gaps:
+            self._fill_gaps()
+        return self._events.popleft() if self._events else None
+
+    def forget_events(self) -> None:
+        """Drop what arrived so far and was not asked for."""
+        self._events.clear()
+        self._gaps.clear()
+
+    def hello(self, timeout_s: float = HELLO_TIMEOUT_S) -> dict:
+        """The device's identity, checked. Raises FirmwareError with the command that repairs what is wrong."""
+        deadline = self.transport.now() + timeout_s
+        self.transport.write(b"\n")  # ends a half line that another program left behind
+        while True:
+            reply = self._exchange("hello", {}, min(0.5, timeout_s))
+            if reply is not None:
+                self.identity = data_of(reply)
+                self._check_protocol()
+                return self.identity
+            if self._reader.prompt_seen or self.transport.now() >= deadline:
+                raise FirmwareError(self._silence(timeout_s))
+
+    def await_reset(self, timeout_s: float = 3.0) -> None:
+        """After a reset request: until the board says that it booted, or its port goes away."""
+        deadline = self.transport.now() + timeout_s
+        while (left_s := deadline - self.transport.now()) > 0:
+            try:
+                event = self.next_event(left_s)
+            except PortError:
+                return
+            if event is not None and event["ev"] == "boot":
+                return
+
+    def reconnect(self, timeout_s: float = 10.0) -> dict:
+        """Open the port again after a reset and say hello. Raises PortError or FirmwareError."""
+        deadline = self.transport.now() + timeout_s
+        while True:
+            left_s = max(deadline - self.transport.now(), 0.5)
+            try:
+                self.reopen(left_s)
+                return self.hello(left_s)
+            except (PortError, FirmwareError):  # the port opened just before it went away, or still at its prompt
+                if self.transport.now() >= deadline or self._wrong_protocol():
+                    raise
+
+    def reopen(self, timeout_s: float = 10.0) -> None:
+        """Open the port again after a reset, without a word to the firmware."""
+        self.transport.reopen(timeout_s)
+        self._reader.reset()
+        self._events.clear()
+        self._gaps.clear()
+        self._last_seq = None
+
+    def prompt_within(self, timeout_s: float) -> bool:
+        """True when the board shows a MicroPython prompt: the firmware is not running."""
+        self.transport.write(b"\r\n")
+        deadline = self.transport.now() + timeout_s
+        while not self._reader.prompt_seen:
+            left_s = deadline - self.transport.now()
+            if left_s <= 0:
+                return False
+            self._pump(left_s)
+        return True
+
+    def _exchange(self, command: str, args: dict, timeout_s: float) -> dict | None:
+        """The reply to one request, or None when it did not come or the device saw it damaged."""
+        number = self._next_id
+        self._next_id += 1
+        self._request_damaged = False
+        line = framing.encode({"id": number, "cmd": command, "args": args})
+        self.transport.write(line.encode())
+        deadline = self.transport.now() + timeout_s
+        while number not in self._replies:
+            left_s = deadline - self.transport.now()
+            if left_s <= 0:
+                return None
+            before = self.counters.damaged
+            self._pump(left_s)
+            if self._request_damaged or self.counters.damaged > before:
+                self._request_damaged = False
+                deadline = min(deadline, self.transport.now() + DAMAGED_WAIT_S)
+        return self._replies.pop(number)
+
+    def _pump(self, timeout_s: float) -> None:
+        for message in self._reader.feed(self.transport.read(timeout_s)):
+            if "ev" in message:
+                self._take_event(message)
+            else:
+                self._take_reply(message)
+
+    def _take_reply(self, message: dict) -> None:
+        number = message.get("id")
+        if number == self._next_id - 1:
+            self._replies[self._next_id - 1] = message
+        elif message.get("err") == protocol.ERR_FRAME:
+            self._request_damaged = True
+        else:
+            self.counters.late_replies += 1
+
+    def _take_event(self, event: dict) -> None:
+        seq = event.get("seq")
+        if not isinstance(seq, int):
+            self.counters.damaged += 1
+            return
+        if event["ev"] == "boot":
+            self._last_seq = None
+            self._gaps.clear()
+        expected = seq if self._last_seq is None else self._last_seq + 1
+        if seq > expected:
+            self._gaps.append((expected, seq - 1))
+            self.counters.missed += seq - expected
+        self._last_seq = seq
+        self._events.append(event)
+
+    def _fill_gaps(self) -> None:
+        """Fetch what the ring still holds and put all events back into order."""
+        while self._gaps:
+            first, last = self._gaps.popleft()
+            while first <= last:
+                reply = self.request("replay", {"from_seq": first, "count": last + 1 - first})
+                rows = [row for row in reply["rows"] if first <= row[0] <= last]
+                if not rows:
+                    break
+                self.counters.replayed += len(rows)
+                self._events.extend({"ev": "telemetry", "seq": seq, "t": row} for seq, row in rows)
+                first = rows[-1][0] + 1
+        self._events = deque(sorted(self._events, key=lambda event: event["seq"]))
+
+    def _wrong_protocol(self) -> bool:
+        return self.identity.get("protocol", protocol.PROTOCOL_VERSION) != protocol.PROTOCOL_VERSION
+
+    def _check_protocol(self) -> None:
+        theirs = self.identity.get("protocol")
+        if theirs != protocol.PROTOCOL_VERSION:
+            raise FirmwareError(
+                f"the board on {self.port} speaks protocol {theirs}, this program speaks "
+                f"{protocol.PROTOCOL_VERSION}; nothing was changed; run: "
+                f"microcurrent flash --port {self.port}"
+            )
+
+    def _silence(self, timeout_s: float) -> str:
+        port = self.port
+        if self._reader.prompt_seen:
+            return (
+                f"the board on {port} shows a MicroPython prompt, so the firmware is not running; the output is "
+                f"off; run: microcurrent reset --port {port}, or if it is not installed: "
+                f"microcurrent flash --port {port}"
+            )
+        heard = self.counters.frames + self.counters.damaged + self.counters.foreign
+        return (
+            f"no answer to hello on {port} within {timeout_s:.0f} s ({heard} other lines heard); nothing was "
+            f"started; if this is the board, run: microcurrent flash --port {port}"
+        )

@@ -1,0 +1,105 @@
+"""From what the user named to an open, checked device: a port, the only board, a virtual one, a busy port's owner."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from . import ports
+from .client import DeviceClient
+from .errors import BadValueError
+from .share import RELEASE, Requester, ShareClient
+from .transport import PortBusyError, Transport, open_transport
+
+if TYPE_CHECKING:
+    from .virtual import Sim
+
+
+@contextmanager
+def chosen_port(
+    given: str | None, data_dir: str | None, say: Callable[[str], None], wishes: "Wishes | None" = None
+) -> Iterator["Place"]:
+    """Where the board is; a virtual one is started for the time of the context when 'sim' was asked for.
+
+    wishes: what a virtual board is to be. Raises BadValueError when they are made of another kind of board.
+    """
+    name = ports.choose(given)
+    if name == ports.SIM:
+        from .virtual import borrowed
+
+        with borrowed(wishes or Wishes(), data_dir=data_dir, say=say) as sim:
+            yield Place(sim.port, sim)
+        return
+    if wishes is not None and wishes.any():
+        raise BadValueError(
+            f"--load, --image, --vcd and --csv are for a virtual Pico, {name} is none that this command "
+            f"starts; nothing was sent; leave them away, or use --port sim"
+        )
+    yield Place(name, None)
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What a command asks of the virtual Pico it starts. None: as it comes."""
+
+    load: str | None = None
+    area_mm2: int | None = None  # of the electrodes on the virtual skin
+    image: str | None = None
+    vcd: str | None = None
+    csv: str | None = None
+
+    def any(self) -> bool:
+        """True when something is wished that only a virtual board has."""
+        return any((self.load, self.image, self.vcd, self.csv))
+
+
+@dataclass(frozen=True)
+class Place:
+    """A port, and the virtual board behind it when this command started it."""
+
+    port: str
+    sim: "Sim | None"
+
+
+@contextmanager
+def open_device(
+    given: str | None, *, shared: bool, data_dir: str | None, say: Callable[[str], None]
+) -> Iterator[Requester]:
+    """A device that answered hello in our protocol. Raises NoBoardError, PortError, FirmwareError.
+
+    shared: when another microcurrent holds the port, have the requests forwarded by it.
+    """
+    with chosen_port(given, data_dir, say) as place:
+        opened = reach(place.port, shared=shared)
+        try:
+            opened.hello()
+            yield opened
+        finally:
+            opened.close()
+
+
+def reach(name: str, *, shared: bool) -> Requester:
+    """A client on the port, or (with `shared`) through the process that holds it."""
+    try:
+        return DeviceClient(open_transport(name) if shared else acquire(name))
+    except PortBusyError:
+        if not shared:
+            raise
+        return ShareClient(name)
+
+
+def acquire(name: str) -> Transport:
+    """The port for ourselves; a monitor that holds it lets go. Raises PortError when its holder does not."""
+    try:
+        return open_transport(name)
+    except PortBusyError as busy:
+        owner = ShareClient(name)
+        if not owner.reachable():
+            raise busy
+        owner.request(RELEASE)
+        return open_transport(name)
+
+
+def client_on(name: str) -> DeviceClient:
+    """A client that has the port for itself, without a word to the firmware."""
+    return DeviceClient(acquire(name))

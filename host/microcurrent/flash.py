@@ -1,0 +1,182 @@
+"""Puts the firmware on a board: what changed is uploaded by mpremote, everything is verified by hash on the board."""
+
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import build, remote
+from .client import DeviceClient
+from .connect import client_on
+from .errors import FirmwareError, PortError, RefusedError
+from .session import is_running
+from .transport import open_transport
+
+MIN_IMAGE = (1, 26)  # hard timers on the rp2 port
+MANAGED = ("/lib/firmware/", "/lib/adafruit_")  # our folders: what is in them and not in the build is stale
+_LAST = (build.MANIFEST, "/main.py")
+FIRST_HELLO_S = 2.0  # a board without firmware must not cost long
+BACK_S = 15.0
+
+Progress = Callable[[str, int, int], None]  # file on the board, bytes done, bytes in all
+
+
+@dataclass(frozen=True)
+class Flashed:
+    """What flashing did."""
+
+    port: str
+    board: str
+    micropython: str
+    manifest: str
+    uploaded: list[str]
+    removed: list[str]
+    unchanged: int
+    identity: dict
+
+
+def flash(port: str, board: str, *, force: bool = False, say: Callable[[str], None], progress: Progress) -> Flashed:
+    """Bring the board on `port` to the present build and start it. Raises what is in errors.py."""
+    say(f"compiling the firmware for {board}")
+    wanted = build.build_firmware(board)
+    say(f"asking the board on {port} for its files")
+    answered = quiesce(port)
+    held = remote.inventory(port)
+    try:
+        check_board(held, wanted)
+    except FirmwareError:
+        if answered:
+            restart(port)  # refused, so it goes on with what it had
+        raise
+    expected = wanted.hashes()
+    changed = [name for name in wanted.files if force or held.files.get(name) != expected[name]]
+    stale = [name for name in held.files if name.startswith(MANAGED) and name not in expected]
+    if changed or stale:
+        changed = [name for name in wanted.files if name in changed or name in _LAST]
+        say(f"uploading {len(changed)} of {len(expected)} files")
+        found = _upload(port, wanted, changed, [*stale, *(name for name in _LAST if name in held.files)], progress)
+        say("verifying by hash on the board")
+        remote.require_same(expected, found.files, port)
+    say("starting the firmware")
+    identity = restart(port)
+    return Flashed(port, board, held.version, wanted.hash, changed, stale, len(expected) - len(changed), identity)
+
+
+def verify(port: str, board: str | None) -> tuple[str, int]:
+    """(board, number of files) when every file on the board is that of the build. Raises VerifyError.
+
+    The firmware is put into maintenance for it (output off) and started again afterwards.
+    """
+    identity = quiesce(port)
+    wanted = build.build_firmware(board or identity.get("board") or build.known_boards()[-1])
+    held = remote.inventory(port)
+    restart(port)
+    check_board(held, wanted)
+    remote.require_same(wanted.hashes(), held.files, port)
+    return wanted.board, len(wanted.files)
+
+
+def quiesce(port: str) -> dict:
+    """Bring the board to a prompt without output and without watchdog; {} when no firmware answered.
+
+    Raises RefusedError while a session runs. Without a firmware that answers, mpremote's Ctrl-C does the rest.
+    """
+    with client_on(port) as client:
+        try:
+            identity = client.hello(FIRST_HELLO_S)
+        except FirmwareError:
+            if not client.identity:
+                return {}
+            identity = client.identity  # it answers, in another version of the protocol
+        else:
+            if is_running(client.request("status")):
+                raise RefusedError(f"a session is running on {port}; it goes on; stop it first with: microcurrent stop")
+        client.request("maintenance")
+        wait_for_prompt(client)
+    return identity
+
+
+def wait_for_prompt(client: DeviceClient) -> None:
+    """After a maintenance request: until the reset is over and the board shows its prompt. Raises PortError."""
+    deadline = client.transport.now() + BACK_S
+    while True:
+        try:
+            client.reopen(BACK_S)
+            if client.prompt_within(1.0):
+                return
+        except PortError:  # the old port was opened just before it went away
+            pass
+        if client.transport.now() >= deadline:
+            raise PortError(
+                f"the board on {client.port} did not reach its prompt within {BACK_S:.0f} s; the output is "
+                f"off; unplug it, plug it in and try again"
+            )
+
+
+def check_board(held: remote.Inventory, wanted: build.Build) -> None:
+    """Raise FirmwareError when the image is too old or the chip is not the one the build is for."""
+    machine = build.board_constants(wanted.board).MACHINE
+    if not held.machine.startswith(machine):
+        raise FirmwareError(
+            f"the board is {held.machine!r}, {wanted.board} is for {machine!r}; nothing was written; "
+            f"choose another with --board ({', '.join(build.known_boards())})"
+        )
+    version = tuple(int(part) for part in held.version.split(".")[:2])
+    if version < MIN_IMAGE:
+        raise FirmwareError(
+            f"the board runs MicroPython {held.version}, {MIN_IMAGE[0]}.{MIN_IMAGE[1]} or newer is "
+            f"needed; nothing was written; install the image that this names: microcurrent image"
+        )
+
+
+def restart(port: str) -> dict:
+    """Reset the board and wait for the firmware's hello. Returns the identity."""
+    remote.reset(port)
+    with DeviceClient(open_transport(port, wait_s=BACK_S)) as client:
+        return client.reconnect(BACK_S)
+
+
+def _upload(
+    port: str, wanted: build.Build, changed: list[str], removed: list[str], progress: Progress
+) -> remote.Inventory:
+    """Without manifest and main.py a torn upload neither claims to be whole nor starts: both go first, come last."""
+    total = sum(len(wanted.files[name]) for name in changed)
+    done = 0
+    with tempfile.TemporaryDirectory(prefix="microcurrent-upload-") as place:
+        groups = _stage(Path(place), wanted, changed)
+
+        def on_line(text: str) -> None:
+            """mpremote names each file as it begins it: what it named before is done."""
+            nonlocal done
+            if text.startswith(f"cp {place}"):
+                name = text[len(f"cp {place}") :].rsplit(" ", 1)[0]
+                progress(name, done, total)
+                done += len(wanted.files[name])
+
+        found = remote.upload(port, _folders(changed), removed, groups, on_line)
+    progress("", total, total)
+    return found
+
+
+def _stage(place: Path, wanted: build.Build, changed: list[str]) -> list[tuple[list[str], str]]:
+    """Write the files to upload under `place`; returns ([local files], folder on the board), in order."""
+    groups: dict[tuple[int, str], list[str]] = {}
+    for name in changed:
+        local = place / name.lstrip("/")
+        local.parent.mkdir(parents=True, exist_ok=True)
+        local.write_bytes(wanted.files[name])
+        rank = _LAST.index(name) + 1 if name in _LAST else 0
+        groups.setdefault((rank, os.path.dirname(name)), []).append(str(local))
+    return [(groups[key], key[1]) for key in sorted(groups)]
+
+
+def _folders(changed: list[str]) -> list[str]:
+    """Every folder that the files need, parents first."""
+    found = set()
+    for name in changed:
+        folder = os.path.dirname(name)
+        while folder != "/":
+            found.add(folder)
+            folder = os.path.dirname(folder)
+    return sorted(found)

@@ -1,0 +1,186 @@
+"""Pictures of sessions (PNG). matplotlib is imported when a picture is drawn, not before."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from firmware.shared import protocol
+
+from .errors import RecordError
+from .report import wave_text
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Okabe-Ito: tells apart in print and with every kind of colour vision.
+COMMANDED, DELIVERED, VOLTAGE, CHARGE, IMPEDANCE = "#999999", "#0072B2", "#D55E00", "#009E73", "#CC79A7"
+_CONTACT_COLOURS = {"good": "#009E73", "dry": "#E69F00", "open": "#D55E00", "short": "#D55E00", "unknown": "#BBBBBB"}
+
+
+@dataclass(frozen=True)
+class Samples:
+    """A stretch of the virtual Pico's trace on an even time grid."""
+
+    time_ms: Sequence[float]
+    commanded_ua: Sequence[float]
+    delivered_ua: Sequence[float]
+    electrode_mv: Sequence[float]
+
+
+def plot_record(session: dict, rows: list[dict], target: Path) -> None:
+    """One recorded session over its whole length. Raises RecordError when there is nothing to draw."""
+    _require_rows(session, rows)
+    figure = _figure(9)
+    axes = figure.subplots(4, 1, sharex=True, height_ratios=(3, 2, 2, 0.4))
+    _session_axes(axes[0], rows)
+    _voltage_axes(axes[1], rows)
+    _charge_axes(axes[2], rows)
+    _contact_axes(axes[3], rows)
+    axes[-1].set_xlabel("session time (s)")
+    _finish(figure, session, target)
+
+
+def plot_run(session: dict, rows: list[dict], samples: Samples, target: Path) -> None:
+    """A session on the virtual Pico: a few cycles as the probes saw them above the whole session's telemetry."""
+    _require_rows(session, rows)
+    figure = _figure(11)
+    grid = figure.add_gridspec(2, 1, height_ratios=(5, 6))
+    upper, lower = figure.add_subfigure(grid[0]), figure.add_subfigure(grid[1])
+    current, voltage = upper.subplots(2, 1, sharex=True, height_ratios=(3, 2))
+    _cycle_axes(current, voltage, samples)
+    whole = lower.subplots(3, 1, sharex=True, height_ratios=(3, 2, 0.4))
+    _session_axes(whole[0], rows)
+    _charge_axes(whole[1], rows)
+    _contact_axes(whole[2], rows)
+    whole[-1].set_xlabel("session time (s)")
+    upper.suptitle("Probes: a few cycles, sample by sample", fontsize=10, x=0.02, ha="left")
+    lower.suptitle("Telemetry: the whole session", fontsize=10, x=0.02, ha="left")
+    _finish(figure, session, target)
+
+
+def _require_rows(session: dict, rows: list[dict]) -> None:
+    if not rows:
+        raise RecordError(
+            f"session {session['id'][:8]} has no telemetry; nothing was drawn; choose another with: "
+            f"microcurrent records list"
+        )
+
+
+def _figure(height_in: float) -> "Figure":
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, height_in), dpi=120, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _finish(figure: "Figure", session: dict, target: Path) -> None:
+    load = f", load {session['load']}" if session["load"] else ""
+    figure.suptitle(
+        f"{wave_text(session['wave'])}{load}   ({session['started_utc'][:19].replace('T', ' ')} UTC, "
+        f"ended: {session['ended'] or 'running'})",
+        fontsize=12,
+    )
+    try:
+        figure.savefig(target, format="png")
+    except OSError as error:
+        raise RecordError(
+            f"{target} cannot be written ({error.strerror}); the record is kept; choose another place with --output"
+        ) from None
+
+
+def _cycle_axes(current: "Axes", voltage: "Axes", samples: Samples) -> None:
+    current.plot(
+        samples.time_ms, samples.commanded_ua, color=COMMANDED, lw=2.5, label="commanded", drawstyle="steps-post"
+    )
+    current.plot(samples.time_ms, samples.delivered_ua, color=DELIVERED, lw=1.1, label="delivered")
+    current.set_ylabel("current (µA)")
+    _tidy(current)
+    voltage.plot(
+        samples.time_ms, [value / 1000 for value in samples.electrode_mv], color=VOLTAGE, lw=1.1, label="electrodes"
+    )
+    voltage.set_ylabel("voltage (V)")
+    voltage.set_xlabel("time in this stretch (ms)")
+    _tidy(voltage)
+
+
+def _session_axes(axes: "Axes", rows: list[dict]) -> None:
+    time_s = _time_s(rows)
+    axes.plot(time_s, [row["commanded_ua"] for row in rows], color=COMMANDED, lw=2.5, label="commanded, peak")
+    axes.plot(
+        time_s,
+        [row["delivered_ua"] for row in rows],
+        color=DELIVERED,
+        lw=1.2,
+        marker=".",
+        ms=3,
+        label="delivered, mean of |I| while it flows",
+    )
+    axes.plot(time_s, [row["peak_ua"] for row in rows], color=DELIVERED, lw=0.8, ls=":", label="delivered, peak")
+    axes.set_ylabel("current (µA)")
+    axes.set_ylim(bottom=0)
+    _tidy(axes)
+
+
+def _voltage_axes(axes: "Axes", rows: list[dict]) -> None:
+    time_s = _time_s(rows)
+    axes.plot(time_s, [row["electrode_mv"] / 1000 for row in rows], color=VOLTAGE, lw=1.2, label="electrodes, peak")
+    axes.set_ylabel("voltage (V)")
+    axes.set_ylim(bottom=0)
+    measured = [row for row in rows if row["impedance_ohm"] >= 0]
+    right = axes.twinx()
+    right.plot(
+        _time_s(measured), [row["impedance_ohm"] / 1000 for row in measured], color=IMPEDANCE, lw=1.2, label="impedance"
+    )
+    right.set_ylabel("impedance (kΩ)")
+    right.set_ylim(bottom=0)
+    _tidy(axes, right)
+
+
+def _charge_axes(axes: "Axes", rows: list[dict]) -> None:
+    time_s = _time_s(rows)
+    axes.plot(time_s, [row["net_charge_nc"] / 1000 for row in rows], color=CHARGE, lw=1.2, label="net charge")
+    axes.plot(
+        time_s,
+        [row["phase_charge_nc"] / 1000 for row in rows],
+        color=VOLTAGE,
+        lw=1.2,
+        ls="--",
+        label="charge of one phase",
+    )
+    axes.set_ylabel("charge (µC)")
+    _tidy(axes)
+
+
+def _contact_axes(axes: "Axes", rows: list[dict]) -> None:
+    """A strip coloured by contact, with each contact named once."""
+    named: set[str] = set()
+    for row, following in zip(rows, rows[1:] + rows[-1:], strict=True):
+        contact = protocol.CONTACT_NAMES[row["contact"]]
+        label = None if contact in named else contact
+        named.add(contact)
+        axes.axvspan(
+            row["elapsed_ms"] / 1000, following["elapsed_ms"] / 1000, color=_CONTACT_COLOURS[contact], lw=0, label=label
+        )
+    axes.set_yticks([])
+    axes.set_ylabel("contact", rotation=0, ha="right", va="center")
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=5, fontsize=8, frameon=False)
+    axes.margins(x=0)
+
+
+def _time_s(rows: list[dict]) -> list[float]:
+    return [row["elapsed_ms"] / 1000 for row in rows]
+
+
+def _tidy(axes: "Axes", *others: "Axes") -> None:
+    axes.grid(True, color="#DDDDDD", lw=0.6)
+    axes.set_axisbelow(True)
+    lines = [line for each in (axes, *others) for line in each.get_lines()]
+    names = [str(line.get_label()) for line in lines]
+    axes.legend(lines, names, loc="lower right", bbox_to_anchor=(1, 1), ncols=len(names), fontsize=8, frameon=False)
+    axes.margins(x=0)
+    for each in (axes, *others):
+        each.spines["top"].set_visible(False)

@@ -1,0 +1,107 @@
+"""Writing one session's record while it runs: rows are kept for at most half a second, then committed and synced."""
+
+import contextlib
+import fcntl
+import json
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO
+
+from firmware.shared import protocol
+
+COMMIT_INTERVAL_S = 0.5  # half of the second that may be lost
+Guard = Callable[[str], contextlib.AbstractContextManager[None]]  # turns disk errors into a RecordError
+
+
+def now_utc() -> str:
+    """The present instant as text, UTC, to the millisecond."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+class SessionRecord:
+    """The open record of the running session."""
+
+    def __init__(self, db: sqlite3.Connection, number: str, lock: IO[bytes], guarded: Guard) -> None:
+        self.number = number
+        self._guarded = guarded
+        self._db = db
+        self._lock = lock
+        self._rows: list[tuple] = []
+        self._events: list[tuple] = []
+        self._written_s = 0.0
+
+    def add_telemetry(self, seq: int, values: dict[str, int]) -> None:
+        """Keep one row; `flush_if_due` writes it."""
+        self._rows.append((self.number, seq, *(values[name] for name in protocol.TELEMETRY_FIELDS)))
+
+    def add_event(self, kind: str, detail: dict) -> None:
+        """Keep one event with the present time."""
+        self._events.append((self.number, now_utc(), kind, json.dumps(detail)))
+
+    def accepted(self, reply: dict) -> None:
+        """What the device granted."""
+        with self._guarded("written"):
+            self._db.execute("UPDATE sessions SET accepted = ? WHERE id = ?", (json.dumps(reply), self.number))
+
+    def flush_if_due(self, now_s: float) -> None:
+        """Write what is kept when the interval is over. Raises RecordError (disk full, directory gone)."""
+        if now_s - self._written_s >= COMMIT_INTERVAL_S:
+            self._written_s = now_s
+            self.flush()
+
+    def flush(self) -> None:
+        """One synced transaction with everything kept."""
+        if not self._rows and not self._events:
+            return
+        names = ", ".join(protocol.TELEMETRY_FIELDS)
+        marks = ", ".join("?" * (len(protocol.TELEMETRY_FIELDS) + 2))
+        with self._guarded("written"), self._transaction():
+            self._db.executemany(
+                f"INSERT OR IGNORE INTO telemetry (session_id, seq, {names}) VALUES ({marks})", self._rows
+            )
+            self._db.executemany("INSERT INTO events VALUES (?, ?, ?, ?)", self._events)
+        self._rows, self._events = [], []
+
+    def finish(self, ended: str, summary: dict) -> None:
+        """Write the rest and how the session ended."""
+        try:
+            self.flush()
+            with self._guarded("written"):
+                self._db.execute(
+                    "UPDATE sessions SET ended = ?, ended_utc = ?, summary = ? WHERE id = ?",
+                    (ended, now_utc(), json.dumps(summary), self.number),
+                )
+        finally:  # a record that could not be finished is unlocked: the next to open it marks it interrupted
+            release_lock(self._lock)
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            with contextlib.suppress(sqlite3.Error):  # a full disk has rolled back already
+                self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+
+def hold_lock(path: Path) -> IO[bytes]:
+    """The locked file at `path`. Raises BlockingIOError when a living process holds it."""
+    handle = open(path, "ab")
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        handle.close()
+        raise
+    return handle
+
+
+def release_lock(handle: IO[bytes]) -> None:
+    """Give the lock back and remove its file."""
+    with contextlib.suppress(OSError):
+        os.unlink(handle.name)
+    handle.close()

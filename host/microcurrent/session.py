@@ -1,0 +1,199 @@
+"""Runs one session on a device from start to end: lease, events, record, interrupts, the second terminal.
+
+The device ends a session by itself in every case (time, lease, fault); this loop renews the lease while all is well
+and writes down what happens. It never keeps current flowing that the device would have stopped.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from firmware.shared import protocol
+
+from .client import DeviceClient, telemetry_values
+from .errors import FaultError, MicrocurrentError, PortError, RecordError
+from .fault_text import fault_text
+from .record_writer import SessionRecord
+from .share import ShareServer
+
+TICK_S = 0.1  # how often the loop looks after lease, Ctrl-C and the second terminal
+LEASE_SHARE = 4  # renewed four times per lease, so that three lost renewals in a row cost nothing
+SILENCE_S = 2.0  # without any event for this long, ask the device for its status
+OVERTIME_MS = 5000  # device time beyond the session's own length: something is wrong, stop
+TRAILING_S = 0.15  # fault and state events follow the end event at once
+
+LINK_LOST = "link-lost"
+RESET = "device-reset"
+FAILED = "failed"
+
+
+@dataclass
+class Outcome:
+    """How the session went. `ended`: one of protocol.END_NAMES, or LINK_LOST, RESET."""
+
+    accepted: dict
+    ended: str = ""
+    rows: list[dict[str, int]] = field(default_factory=list)
+    fault: str = ""  # the sentence of the fault that was raised, empty when none was
+    error: MicrocurrentError | None = None  # link or record failure during the session
+    interrupted: bool = False  # by Ctrl-C here
+
+
+class SessionRunner:
+    """`interrupts()` is the number of Ctrl-C so far; `on_row` and `on_note` show progress."""
+
+    def __init__(
+        self,
+        client: DeviceClient,
+        record: SessionRecord,
+        share: ShareServer,
+        *,
+        interrupts: Callable[[], int],
+        on_row: Callable[[dict[str, int]], None],
+        on_note: Callable[[str], None],
+    ) -> None:
+        self._client = client
+        self._record: SessionRecord | None = record
+        self._share = share
+        self._interrupts = interrupts
+        self._on_row = on_row
+        self._on_note = on_note
+        self._obeyed = 0
+        self._lease_due_s = self._heard_s = 0.0
+
+    def run(self, wave: dict, lease_ms: int | None = None) -> Outcome:
+        """Start the session and stay until it ended. Raises what `start` raises; later failures are in the Outcome."""
+        client = self._client
+        client.forget_events()  # an old boot or end event is none of this session's
+        request = {"wave": wave} if lease_ms is None else {"wave": wave, "lease_ms": lease_ms}
+        outcome = Outcome(self._start(request))
+        self._write(outcome, lambda record: record.accepted(outcome.accepted))
+        self._heard_s = client.transport.now()
+        try:
+            while not outcome.ended:
+                self._look_after(outcome)
+                event = client.next_event(TICK_S)
+                if event is not None:
+                    self._take(outcome, event)
+            self._take_trailing(outcome)
+        except PortError as error:
+            outcome.error = error
+            outcome.ended = outcome.ended or LINK_LOST
+        except FaultError as error:
+            outcome.error = error
+            outcome.ended = outcome.ended or FAILED
+        return outcome
+
+    def _start(self, request: dict) -> dict:
+        try:
+            return self._client.request("start", request)
+        except PortError:
+            self._client.request("stop", {"now": True})  # whether it began is unknown: make sure that nothing flows
+            raise
+
+    def _look_after(self, outcome: Outcome) -> None:
+        now_s = self._client.transport.now()
+        self._obey_interrupts(outcome)
+        self._share.serve()
+        self._renew_lease(outcome, now_s)
+        self._write(outcome, lambda record: record.flush_if_due(now_s))
+        if now_s - self._heard_s > SILENCE_S:
+            self._ask(outcome)
+
+    def _obey_interrupts(self, outcome: Outcome) -> None:
+        wanted = min(self._interrupts(), 2)
+        if wanted <= self._obeyed:
+            return
+        self._obeyed = wanted
+        outcome.interrupted = True
+        self._on_note("ramping down; Ctrl-C again switches the output off at once" if wanted == 1 else "output off")
+        self._client.request("stop", {} if wanted == 1 else {"now": True})
+
+    def _renew_lease(self, outcome: Outcome, now_s: float) -> None:
+        if now_s < self._lease_due_s or outcome.ended:
+            return
+        self._lease_due_s = now_s + outcome.accepted["lease_ms"] / 1000 / LEASE_SHARE
+        try:
+            self._client.request("lease", {"session": outcome.accepted["session"]})
+        except PortError:
+            raise
+        except MicrocurrentError:  # it has just ended; its end event says how
+            self._ask(outcome)
+
+    def _ask(self, outcome: Outcome) -> None:
+        """No event came, or the lease was refused: read the end from the status in case its event was lost."""
+        self._heard_s = self._client.transport.now()
+        status = self._client.request("status")
+        if status["session"] != outcome.accepted["session"]:
+            self._end_by_reset(outcome)
+        elif status["state"] in ("OFF", "FAULT") and not outcome.ended:
+            self._add_row(outcome, None, status["telemetry"])
+            outcome.ended = status["end"]
+
+    def _take(self, outcome: Outcome, event: dict) -> None:
+        self._heard_s = self._client.transport.now()
+        kind = event["ev"]
+        if kind == "telemetry":
+            self._add_row(outcome, event["seq"], event["t"])
+            return
+        self._write(outcome, lambda record: record.add_event(kind, event))
+        if kind == "end" and event["session"] == outcome.accepted["session"]:
+            self._add_row(outcome, event["seq"], event["t"])
+            outcome.ended = outcome.ended or event["reason"]
+        elif kind == "fault":
+            outcome.fault = fault_text(event["code"], event["reading"], event["limit"])
+            self._on_note(outcome.fault)
+        elif kind == "state":
+            self._on_note(f"{event['from']} -> {event['to']}")
+        elif kind == "boot":
+            self._ask(outcome)
+
+    def _end_by_reset(self, outcome: Outcome) -> None:
+        outcome.ended = RESET
+        outcome.error = FaultError(
+            "the board was reset during the session; the output is off; see why with: "
+            "microcurrent faults, microcurrent log"
+        )
+
+    def _take_trailing(self, outcome: Outcome) -> None:
+        deadline = self._client.transport.now() + TRAILING_S
+        while (left_s := deadline - self._client.transport.now()) > 0:
+            event = self._client.next_event(left_s)
+            if event is not None:
+                self._take(outcome, event)
+
+    def _add_row(self, outcome: Outcome, seq: int | None, row: list[int]) -> None:
+        values = telemetry_values(row)
+        if values["session"] != outcome.accepted["session"]:
+            return
+        outcome.rows.append(values)
+        if values["elapsed_ms"] > outcome.accepted["duration_ms"] + OVERTIME_MS and not outcome.ended:
+            self._client.request("stop", {"now": True})
+            raise FaultError(
+                f"the device did not end the session after {outcome.accepted['duration_ms']} ms (now "
+                f"{values['elapsed_ms']} ms); it was told to switch the output off; run: "
+                f"microcurrent selftest"
+            )
+        number = seq if seq is not None else -1  # a row from a status reply has no place in the sequence
+        self._write(outcome, lambda record: record.add_telemetry(number, values))
+        self._on_row(values)
+
+    def _write(self, outcome: Outcome, action: Callable[[SessionRecord], None]) -> None:
+        """Write to the record; when the disk refuses, ramp down and go on without it."""
+        if self._record is None:
+            return
+        try:
+            action(self._record)
+        except RecordError as error:
+            self._record = None
+            outcome.error = RecordError(f"{error}; the session was ramped down")
+            self._on_note("the record cannot be written: ramping down")
+            self._client.request("stop")
+
+
+def is_running(status: dict) -> bool:
+    """True while a session's current may flow."""
+    return status["state"] in (
+        protocol.STATE_NAMES[protocol.RAMP_UP],
+        protocol.STATE_NAMES[protocol.ACTIVE],
+        protocol.STATE_NAMES[protocol.RAMP_DOWN],
+    )

@@ -1,0 +1,113 @@
+"""One recorded session: from a checked waveform and an open device to a finished record and a verdict."""
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from firmware.shared import faults, protocol, waveform
+
+from .client import DeviceClient
+from .errors import BadValueError, FaultError, MicrocurrentError, PortError, RecordError
+from .fault_text import fault_text
+from .records import INTERRUPTED, Records
+from .session import LINK_LOST, Outcome, SessionRunner
+from .share import ShareServer
+from .summary import summarize
+
+if TYPE_CHECKING:
+    from .virtual import Sim
+
+REFUSED = "refused"
+_GOOD_ENDS = (protocol.END_NAMES[protocol.END_DURATION], protocol.END_NAMES[protocol.END_STOPPED])
+
+
+@dataclass
+class Watcher:
+    """How a session is shown."""
+
+    row: Callable[[dict[str, int]], None]
+    note: Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Treated:
+    """A finished session: its record's id, how it went, its summary."""
+
+    number: str
+    outcome: Outcome
+    summary: dict
+
+
+def checked_wave(request: dict) -> dict:
+    """The waveform with every field filled in. Raises BadValueError with the device's own words."""
+    wave, problem = waveform.check(request)
+    if wave is None:
+        raise BadValueError(f"{problem}; nothing was sent; choose another value")
+    return wave
+
+
+def treat(
+    client: DeviceClient,
+    records: Records,
+    wave: dict,
+    watcher: Watcher,
+    interrupts: Callable[[], int],
+    *,
+    lease_ms: int | None = None,
+    sim: "Sim | None" = None,
+) -> Treated:
+    """Run `wave` and record it. Raises what keeps it from starting; what happens later is in the outcome.
+
+    interrupts: the number of Ctrl-C so far. sim: the virtual board behind the client, for the record.
+    """
+    require_no_fault(client)
+    record = records.begin(
+        wave, client.identity, port=client.port, image=sim.image if sim else None, load=sim.load if sim else None
+    )
+    try:
+        with ShareServer(client) as share:
+            runner = SessionRunner(
+                client, record, share, interrupts=interrupts, on_row=watcher.row, on_note=watcher.note
+            )
+            outcome = runner.run(wave, lease_ms)
+    except BaseException as error:
+        with contextlib.suppress(MicrocurrentError):
+            client.request("stop")  # a session that may have begun must not run on without its record
+        expected = isinstance(error, MicrocurrentError)
+        with contextlib.suppress(RecordError):
+            record.finish(REFUSED if expected else INTERRUPTED, {"error": str(error)})
+        raise
+    summary = summarize(wave, outcome.ended, outcome.rows)
+    summary["link"] = asdict(client.counters)
+    try:
+        record.finish(outcome.ended, summary)
+    except RecordError as error:
+        outcome.error = outcome.error or error
+    return Treated(record.number, outcome, summary)
+
+
+def require_no_fault(client: DeviceClient) -> None:
+    """Raise FaultError with the latched fault's sentence: the device would refuse without its reading."""
+    found = client.request("faults")
+    if found["code"] != faults.NONE:
+        raise FaultError(fault_text(found["code"], found["reading"], found["limit"]))
+
+
+def verdict(treated: Treated) -> MicrocurrentError | None:
+    """The error that the session amounts to, None when it ended as it was meant to."""
+    outcome = treated.outcome
+    if outcome.ended == LINK_LOST:
+        lease_ms = outcome.accepted["lease_ms"]
+        return PortError(
+            f"the link was lost after {treated.summary['elapsed_ms'] / 1000:.1f} s of the session; the "
+            f"device stops by itself within {lease_ms} ms plus its ramp; check the cable, then run: "
+            f"microcurrent status"
+        )
+    if outcome.error is not None:
+        return outcome.error
+    if outcome.fault:
+        return FaultError(outcome.fault)
+    if outcome.ended not in _GOOD_ENDS:
+        return FaultError(f"the session ended by {outcome.ended}; the output is off; see why with: microcurrent faults")
+    return None

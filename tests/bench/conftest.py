@@ -1,0 +1,29 @@
+"""A virtual Pico at its prompt, without our firmware: what the bench itself does."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from microcurrent.bench.pico import VirtualPico
+
+from .python_on import boot
+
+MakePico = Callable[..., VirtualPico]
+
+
+@pytest.fixture
+def make(image: Path) -> MakePico:
+    """Make a virtual Pico that has not run yet; keywords go to VirtualPico."""
+
+    def made(**keywords: Any) -> VirtualPico:
+        return VirtualPico(image, **keywords)
+
+    return made
+
+
+@pytest.fixture
+def pico(make: MakePico) -> VirtualPico:
+    """A virtual Pico at its prompt."""
+    return boot(make())

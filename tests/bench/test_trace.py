@@ -1,0 +1,134 @@
+"""Traces and their files."""
+
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from microcurrent.bench.pico import VirtualPico
+
+from .conftest import MakePico
+from .python_on import boot, run
+from .vcd_reader import decode_i2c, read_vcd
+
+CODES = [2048, 2049, 2303, 0, 4095, 1365, 2730, 2048]
+SESSION = f"""
+from machine import I2C, Pin
+bus = I2C(0, sda=Pin(4), scl=Pin(5), freq=400000, timeout=2000)
+bus.writeto(0x60, b'\\x08\\x00')
+gate = Pin(18, Pin.OUT, value=1)
+led = Pin(25, Pin.OUT, value=1)
+for code in {CODES}: bus.writeto(0x60, bytes((code >> 8, code & 255)))
+bus.readfrom(0x60, 5)
+bus.writeto(0x60, b'\\x08')
+gate(0)
+led(0)
+bus.scan()
+"""
+
+
+@pytest.fixture
+def ran(make: MakePico) -> VirtualPico:
+    pico = boot(make(load="typical", dac_eeprom=(2048, 0)))
+    run(pico, SESSION)
+    return pico
+
+
+@pytest.mark.parametrize("tick_ns", [1, 10, 100])
+def test_vcd_decodes_to_what_was_sent(ran: VirtualPico, tmp_path: Path, tick_ns: int) -> None:
+    path = tmp_path / "trace.vcd"
+    gate_off = ran.trace.pin_edges(18)[-1][0]
+    assert ran.trace.write_vcd(path, 0, gate_off, tick_ns=tick_ns) == path.stat().st_size
+    vcd = read_vcd(path)
+    transfers = decode_i2c(vcd.signals["SDA"], vcd.signals["SCL"])
+    acknowledged = [[byte & 0xFF for byte in transfer] for transfer in transfers]
+    assert acknowledged[0] == [0xC0, 0x08, 0x00]
+    assert acknowledged[1:-2] == [[0xC0, code >> 8, code & 0xFF] for code in CODES]
+    assert acknowledged[-2] == [0xC1, 0xC0, 0x80, 0x00, 0x08, 0x00]
+    assert transfers[-2][-1] >> 8 == 0  # the controller does not acknowledge the last byte
+    assert acknowledged[-1] == [0xC0, 0x08]
+
+
+def test_vcd_keeps_the_timing_of_fast_mode(ran: VirtualPico, tmp_path: Path) -> None:
+    """Set-up of data 100 ns, hold 0, clock high 600 ns, low 1300 ns: UM10204, table 10."""
+    path = tmp_path / "trace.vcd"
+    ran.trace.write_vcd(path, 0, ran.trace.pin_edges(18)[-1][0], tick_ns=1)
+    vcd = read_vcd(path)
+    clock = [(t_ns, level) for t_ns, level in vcd.signals["SCL"] if t_ns]
+    for (before, level), (after, _) in pairwise(clock):
+        assert after - before >= (600 if level else 1300)
+    rises = [t_ns for t_ns, level in clock if level]
+    data = [t_ns for t_ns, _ in vcd.signals["SDA"]]
+    assert all(not 0 <= rise - t_ns < 100 for rise in rises for t_ns in data if abs(rise - t_ns) < 1000)
+
+
+def test_vcd_shows_pins_dac_current_and_voltage(ran: VirtualPico, tmp_path: Path) -> None:
+    path = tmp_path / "trace.vcd"
+    ran.trace.write_vcd(path, analog_step_ns=10_000, tick_ns=1)
+    signals = read_vcd(path).signals
+    edges = ran.trace.pin_edges(18)
+    assert signals["gate"] == [(0, 0), *edges[1:]]
+    assert [level for _, level in signals["led"]] == [0, 1, 0]
+    assert signals["estop"] == [(0, 0)]
+    assert [code for _, code in signals["dac_code"]] == CODES  # the first and last repeat what was there
+    assert max(ua for _, ua in signals["commanded_ua"]) == pytest.approx(999.512)
+    closed = [t_ns for t_ns, ua in signals["delivered_ua"] if ua]
+    assert edges[1][0] <= closed[0] and closed[-1] <= edges[2][0]
+    for t_ns, mv in signals["electrode_mv"][::50]:
+        assert mv == pytest.approx(ran.stage.electrode_mv(t_ns), abs=0.006)
+
+
+def test_vcd_shows_bit_banged_wires(ran: VirtualPico, tmp_path: Path) -> None:
+    path = tmp_path / "trace.vcd"
+    ran.trace.write_vcd(path, ran.trace.pin_edges(18)[-1][0] + 1)
+    vcd = read_vcd(path)
+    transfers = decode_i2c(vcd.signals["SDA"], vcd.signals["SCL"])
+    assert [transfer[0] >> 1 & 0x7F for transfer in transfers] == list(range(8, 120))
+    assert [transfer[0] >> 1 & 0x7F for transfer in transfers if transfer[0] >> 8] == [0x60]
+
+
+def test_vcd_of_an_interval_begins_with_the_levels_then(ran: VirtualPico, tmp_path: Path) -> None:
+    path = tmp_path / "trace.vcd"
+    gate_on, gate_off = (t_ns for t_ns, _ in ran.trace.pin_edges(18)[1:])
+    whole, part = tmp_path / "whole.vcd", path
+    ran.trace.write_vcd(whole, tick_ns=1)
+    ran.trace.write_vcd(part, gate_on + 1, gate_off, tick_ns=1)
+    vcd = read_vcd(part)
+    assert vcd.signals["gate"] == [(gate_on + 1, 1)]
+    assert vcd.signals["dac_code"][0] == (gate_on + 1, 2048)
+    for name in ("SDA", "SCL", "dac_code"):
+        inside = [change for change in read_vcd(whole).signals[name] if gate_on < change[0] < gate_off]
+        assert vcd.signals[name][1:] == inside
+
+
+def test_vcd_may_begin_inside_a_transfer(ran: VirtualPico, tmp_path: Path) -> None:
+    whole, part = tmp_path / "whole.vcd", tmp_path / "part.vcd"
+    ran.trace.write_vcd(whole, tick_ns=1)
+    first_ns = ran.trace.dac_ns[2]
+    for begin in range(first_ns - 70_000, first_ns + 3_000, 1_777):
+        ran.trace.write_vcd(part, begin, first_ns + 300_000, tick_ns=1)
+        for name in ("SDA", "SCL"):
+            then = [level for t_ns, level in read_vcd(whole).signals[name] if t_ns <= begin][-1]
+            assert read_vcd(part).signals[name][0] == (begin, then)
+
+
+def test_csv(ran: VirtualPico, tmp_path: Path) -> None:
+    path = tmp_path / "trace.csv"
+    rows = ran.trace.write_csv(path)
+    lines = [line.split(",") for line in path.read_text().splitlines()]
+    assert lines[0] == ["t_ns", "what", "value", "delivered_ua", "electrode_mv"]
+    assert len(lines) == rows + 1
+    assert [int(value) for _, what, value, *_ in lines if what == "dac"] == [2048, 2048, *CODES]
+    assert [value for _, what, value, *_ in lines if what == "gate"] == ["0", "1", "0"]
+    times = [int(line[0]) for line in lines[1:]]
+    assert times == sorted(times)
+    for t_ns, _, _, ua, mv in lines[1:]:
+        assert float(ua) == pytest.approx(ran.stage.current_ua(int(t_ns)), abs=1e-4)
+        assert float(mv) == pytest.approx(ran.stage.electrode_mv(int(t_ns)), abs=1e-3)
+
+
+def test_csv_notes_resets(ran: VirtualPico, tmp_path: Path) -> None:
+    ran.reset("watchdog")
+    at = ran.now_ns
+    ran.trace.write_csv(tmp_path / "trace.csv")
+    assert f"\n{at},reset,watchdog,0.0000," in (tmp_path / "trace.csv").read_text()

@@ -1,0 +1,27 @@
+"""Shared fixtures: the MicroPython image, the compiled firmware, and virtual boards at emulated time.
+
+No test reads the wall clock: a board's time advances only when a test (or a transport's read) runs it.
+"""
+
+from pathlib import Path
+
+import pytest
+
+from microcurrent.build import build_firmware
+from microcurrent.image.resolver import resolve_image
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--port", help="run the hil scenarios that need no injection on this real board instead")
+
+
+@pytest.fixture(scope="session")
+def image() -> Path:
+    """The MicroPython image, as `microcurrent image` obtains it."""
+    return resolve_image().path
+
+
+@pytest.fixture(scope="session")
+def firmware_files() -> dict[str, bytes]:
+    """What `microcurrent flash` uploads to a Pico: device path -> content."""
+    return build_firmware("rp2040_pico").files

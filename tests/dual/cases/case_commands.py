@@ -1,0 +1,161 @@
+"""Commands: every handler answers, refuses bad arguments, and no request can raise; and the fault table they show."""
+
+from boards.rp2040_pico import board
+from firmware.core import commands, meter, ring, session
+from firmware.shared import faults, protocol, settings
+
+
+class Engine:
+    """Stands where hw/engine_*.py stands while nothing runs."""
+
+    gate_closed = 0
+
+    def open_gate(self):
+        pass
+
+    def disarm(self):
+        pass
+
+    def arm(self, _plan, _window_ua):
+        pass
+
+    def snapshot(self):
+        return (0,) * len(meter.SNAPSHOT_FIELDS)
+
+
+class Part:
+    """Stands where the DAC stands: answers, or is absent."""
+
+    absent = False
+
+    def read(self):
+        if self.absent:
+            raise OSError(5)
+        return 1, 2048, 0, 2048, 0
+
+
+class Device:
+    """What firmware/app.py gives the handlers, without a board behind it."""
+
+    def __init__(self):
+        self.engine = Engine()
+        self.dac = Part()
+        self.session = session.Session(board, self.engine, lambda _event: None)
+        self.session.checks_passed = 1
+        self.settings = settings.defaults()
+        self.ring = ring.TelemetryRing(4)
+        self.events = []
+        self.reset_cause = "power"
+        self.last_telemetry = None
+        self.telemetry_hz = 10
+        self.asked = []
+
+    def now_ms(self):
+        return 1000
+
+    def estop(self):
+        return 0
+
+    def identity(self):
+        return {"firmware": "x"}
+
+    def save_settings(self, changes):
+        self.settings = dict(self.settings)
+        self.settings.update(changes)
+
+    def boot_checks(self):
+        self.asked.append("boot_checks")
+
+    def selftest(self):
+        return [("a", True, 1, ""), ("b", False, 2, "")]
+
+    def commission(self):
+        return True
+
+    def counters(self):
+        return {"free_bytes": 1}
+
+    def reset_soon(self, maintenance):
+        self.asked.append(maintenance)
+
+
+WAVE = {"amplitude_ua": 100, "frequency_mhz": 10000, "duration_ms": 5000}
+
+
+def ask(device, command, **arguments):
+    return commands.handle(device, {"id": 7, "cmd": command, "args": arguments})
+
+
+def test_every_command_has_a_handler_and_answers():
+    assert set(commands.HANDLERS) == set(protocol.COMMANDS)
+    needs = {"start": {"wave": WAVE}, "lease": {"session": 1}}
+    for command in protocol.COMMANDS:
+        device = Device()
+        if command == "lease":
+            ask(device, "start", wave=WAVE)
+        reply = ask(device, command, **needs.get(command, {}))
+        assert reply["id"] == 7 and reply["ok"] is True, (command, reply)
+
+
+def test_nothing_in_a_request_can_raise():
+    for message in ({}, {"id": 1}, {"cmd": []}, {"cmd": "start", "args": 3}, {"cmd": "start", "args": {"wave": []}}):
+        reply = commands.handle(Device(), message)
+        assert reply["ok"] is False and reply["text"], message
+
+
+def test_bad_arguments_are_refused_with_the_range():
+    device = Device()
+    for command, arguments in (
+        ("telemetry", {"rate_hz": 51}), ("telemetry", {"rate_hz": True}), ("start", {"wave": WAVE, "lease_ms": 499}),
+        ("replay", {"count": 0}), ("config", {"set": {"lease_ms": 1}}),
+    ):  # fmt: skip
+        assert ask(device, command, **arguments)["err"] == protocol.ERR_VALUE, command
+
+
+def test_what_is_not_possible_while_a_session_runs():
+    device = Device()
+    assert ask(device, "start", wave=WAVE)["ok"]
+    for command in ("selftest", "commission", "dac", "config_reset"):
+        assert ask(device, command)["err"] == protocol.ERR_STATE, command
+    assert ask(device, "config", set={"lease_ms": 900})["err"] == protocol.ERR_STATE
+    assert ask(device, "config")["ok"] and ask(device, "status")["data"]["state"] == "RAMP_UP"
+
+
+def test_settings_and_replies_that_reproduce_them():
+    device = Device()
+    reply = ask(device, "config", set={"lease_ms": 900})
+    assert reply["data"]["set"]["lease_ms"] == 900
+    assert ask(device, "config", **reply["data"])["data"] == reply["data"]
+    assert ask(device, "config_reset")["data"]["set"] == settings.defaults()
+
+
+def test_a_silent_dac_is_a_hardware_error():
+    device = Device()
+    device.dac.absent = True
+    assert ask(device, "dac")["err"] == protocol.ERR_HARDWARE
+
+
+def test_clear_looks_for_the_cause_first():
+    device = Device()
+    device.session.raise_fault(faults.OVER_CURRENT, 400, 350, 5)
+    assert ask(device, "faults")["data"]["reading"] == 400
+    assert ask(device, "start", wave=WAVE)["err"] == protocol.ERR_FAULT
+    assert ask(device, "clear")["data"] == {"code": 0} and device.asked == ["boot_checks"]
+
+
+def test_resets_switch_off_first():
+    device = Device()
+    ask(device, "start", wave=WAVE)
+    ask(device, "maintenance")
+    ask(device, "reset")
+    assert device.session.state == protocol.OFF and device.asked == [True, False]
+
+
+def test_the_fault_table_is_complete():
+    codes = [row[0] for row in faults.TABLE]
+    assert codes == list(range(1, len(codes) + 1))
+    assert len(set(row[1] for row in faults.TABLE)) == len(codes)
+    for code in codes:
+        assert faults.name_of(code) and faults.meaning_of(code) and faults.hint_of(code)
+    assert faults.name_of(0) == "none" and faults.name_of(99) == "fault-99"
+    assert faults.meaning_of(99) == "" and faults.hint_of(99) == ""

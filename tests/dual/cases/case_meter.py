@@ -1,0 +1,63 @@
+"""Measured quantities from counters, worked out by hand; wrap-around; contact; the telemetry ring."""
+
+from boards.rp2040_pico import board
+from firmware.core import contact, meter, ring
+from firmware.shared import protocol
+
+
+def snapshot(**values):
+    return tuple(values.get(name, 0) for name in meter.SNAPSHOT_FIELDS)
+
+
+def test_interval_of_a_known_current():
+    gauge = meter.Meter(board)
+    # 1000 samples of 372 counts (200 uA) and 310 counts of electrode voltage (310 * 8 * 3300 / 4096 = 1998 mV).
+    gauge.add(
+        snapshot(sum_abs=372000, sum_voltage=310000, active=1000, peak_current=372, peak_voltage=310, sum_net=-372)
+    )
+    delivered_ua, peak_ua, electrode_mv, headroom_mv, impedance_ohm = gauge.take_interval()
+    assert (delivered_ua, peak_ua, electrode_mv) == (200, 200, 1998)
+    assert headroom_mv == 10000 - 1998 - 640
+    assert impedance_ohm == 10000
+    assert gauge.net_nc == -20  # 372 counts for one sample of 100 us: 200 uA * 100 us = 20 nC
+    assert gauge.take_interval() == (0, 0, 0, 10000, -1)
+
+
+def test_no_current_where_some_was_commanded_is_no_division():
+    gauge = meter.Meter(board)
+    gauge.add(snapshot(sum_abs=0, sum_voltage=1500000, active=1000))
+    assert gauge.take_interval()[4] == 99999999
+
+
+def test_sums_wrap_at_32_bits():
+    gauge = meter.Meter(board)
+    gauge.add(snapshot(sum_abs=0x7FFFFFF0, sum_net=0x7FFFFFF0))
+    before = gauge.total_nc
+    gauge.add(snapshot(sum_abs=-0x7FFFFFF0, sum_net=0x7FFFFFF0 - 4000))
+    assert gauge.total_nc - before == 2  # 32 counts
+    assert gauge.net_nc == gauge.charge_nc(0x7FFFFFF0 - 4000)
+
+
+def test_contact_boundaries_scale_with_area():
+    for area_mm2 in (100, 1000):
+        dry = contact.DRY_OHM_CM2 * 100 // area_mm2
+        opened = contact.OPEN_OHM_CM2 * 100 // area_mm2
+        pairs = (
+            (-1, protocol.CONTACT_UNKNOWN), (0, protocol.CONTACT_SHORT), (99, protocol.CONTACT_SHORT),
+            (100, protocol.CONTACT_GOOD), (dry - 1, protocol.CONTACT_GOOD), (dry, protocol.CONTACT_DRY),
+            (opened - 1, protocol.CONTACT_DRY), (opened, protocol.CONTACT_OPEN), (99999999, protocol.CONTACT_OPEN),
+        )  # fmt: skip
+        for impedance_ohm, expected in pairs:
+            assert contact.judge(impedance_ohm, area_mm2) == expected, (impedance_ohm, area_mm2)
+
+
+def test_ring_keeps_the_newest():
+    kept = ring.TelemetryRing(4)
+    assert kept.bounds() == (-1, -1) and kept.get(0, 9) == []
+    for sequence in range(6):
+        kept.put(sequence * 2, [sequence] * ring.WIDTH)
+    assert kept.bounds() == (4, 10)
+    assert kept.get(6, 2) == [[6, [3] * ring.WIDTH], [8, [4] * ring.WIDTH]]
+    big = [2**40] * ring.WIDTH
+    kept.put(12, big)
+    assert kept.get(12, 1) == [[12, big]]

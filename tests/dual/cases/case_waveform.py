@@ -1,0 +1,49 @@
+"""Waveform requests: every field's boundary, wrong types, unknown names."""
+
+from firmware.shared import waveform
+
+GOOD = {"amplitude_ua": 200, "frequency_mhz": 10000, "duration_ms": 60000}
+
+
+def check(**changes):
+    request = dict(GOOD)
+    request.update(changes)
+    return waveform.check(request)
+
+
+def test_defaults_are_filled_in():
+    wave, problem = waveform.check(GOOD)
+    assert problem is None
+    assert wave["shape"] == "square" and wave["polarity"] == "biphasic" and wave["ramp_ms"] == 2000
+
+
+def test_every_boundary_of_every_field():
+    for name, low, high, _default in waveform.FIELDS:
+        if name in ("gap_us", "duty_permille", "ramp_ms", "duration_ms"):
+            continue  # bound to other fields too; below
+        assert check(**{name: low})[1] is None, name
+        assert check(**{name: high})[1] is None, name
+        for value in (low - 1, high + 1):
+            assert check(**{name: value})[1] == "%s is %d; it must be within %d..%d" % (name, value, low, high)
+
+
+def test_wrong_types_are_refused():
+    for value in (None, True, 1.5, "200", [], {}):
+        assert "must be a whole number" in check(amplitude_ua=value)[1]
+    assert "must be one of" in check(shape="triangle")[1]
+    assert "must be one of" in check(polarity=3)[1]
+
+
+def test_missing_and_unknown_fields_are_refused():
+    assert waveform.check({})[1].startswith("amplitude_ua is None")
+    assert "is not a waveform field" in check(amplitud_ua=5)[1]
+
+
+def test_fields_that_contradict_each_other():
+    assert check(shape="sine", gap_us=100)[1] == "gap_us is 100; only a square has an interphase gap"
+    assert check(shape="sine", duty_permille=500)[1] == "duty_permille is 500; only a square has a duty"
+    assert check(gap_us=1)[1] == "phase and gap need 50001 us; half a period has 50000 us"
+    assert check(duty_permille=500, gap_us=25000)[1] is None
+    assert check(duty_permille=500, gap_us=25001)[1] is not None
+    assert check(duration_ms=4000, ramp_ms=2000)[1] is None
+    assert check(duration_ms=3999, ramp_ms=2000)[1] == "ramp_ms is 2000; two ramps must fit into duration_ms 3999"

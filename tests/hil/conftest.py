@@ -1,0 +1,169 @@
+"""The board under test: virtual by default, real with --port.
+
+A scenario that takes `device` runs on both. Every other one needs injection or exact truth, and is left out on a real
+board.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from firmware.shared import protocol
+from microcurrent.bench.pico import VirtualPico
+from microcurrent.client import DeviceClient, telemetry_values
+from microcurrent.errors import MicrocurrentError
+from microcurrent.transport import BenchTransport, SerialTransport
+
+SQUARE = {"amplitude_ua": 200, "frequency_mhz": 10000, "duration_ms": 1000, "ramp_ms": 200}
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--port"):
+        return
+    kept = [item for item in items if "device" in getattr(item, "fixturenames", ())]
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:] = kept
+
+
+@dataclass
+class Ran:
+    """One finished session: its terms, telemetry rows by field name (the end's row last), and other events."""
+
+    terms: dict
+    rows: list[dict[str, int]] = field(default_factory=list)
+    events: list[dict] = field(default_factory=list)
+
+    @property
+    def last(self) -> dict[str, int]:
+        return self.rows[-1]
+
+    @property
+    def reason(self) -> str:
+        return next((event["reason"] for event in self.events if event["ev"] == "end"), "")
+
+    @property
+    def states(self) -> list[str]:
+        return [event["to"] for event in self.events if event["ev"] == "state"]
+
+    def plateau(self, name: str) -> list[int]:
+        """A telemetry field over the rows whose whole interval was at full amplitude."""
+        active = [row[name] for row in self.rows if protocol.STATE_NAMES[row["state"]] == "ACTIVE"]
+        return active[1:]
+
+
+class Device:
+    """A client with the few moves that scenarios share."""
+
+    def __init__(self, client: DeviceClient) -> None:
+        self.client = client
+        self.request = client.request
+
+    def start(self, **changes: object) -> dict:
+        return self.request("start", {"wave": SQUARE | changes})
+
+    def run(
+        self,
+        *,
+        renew: bool = True,
+        during: Callable[[float], None] | None = None,
+        limit_s: float = 30,
+        **changes: object,
+    ) -> Ran:
+        """Run a session to its end. during(seconds since start) is called about every 50 ms."""
+        while self.client.next_event(0.02):
+            pass
+        ran = Ran(self.start(**changes))
+        began = self.client.transport.now()
+        lease_due = began
+        while not ran.reason:
+            now = self.client.transport.now()
+            assert now - began < limit_s, ran
+            if renew and now >= lease_due:
+                self._renew(ran)
+                lease_due = now + ran.terms["lease_ms"] / 4000
+            if during:
+                during(now - began)
+            self.take(ran, 0.05)
+        while self.take(ran, 0.05):
+            pass
+        return ran
+
+    def take(self, ran: Ran, timeout_s: float) -> bool:
+        event = self.client.next_event(timeout_s)
+        if event is None:
+            return False
+        if "t" in event:
+            ran.rows.append(telemetry_values(event["t"]))
+        if event["ev"] != "telemetry":
+            ran.events.append(event)
+        return True
+
+    def _renew(self, ran: Ran) -> None:
+        try:
+            self.request("lease", {"session": ran.terms["session"]})
+        except MicrocurrentError as error:  # it ended between the event and the renewal
+            assert "not running" in str(error)
+
+
+@dataclass
+class Bench(Device):
+    """The same on a virtual Pico, which can be inspected and hurt."""
+
+    pico: VirtualPico
+    files: dict[str, bytes]
+
+    def __init__(self, pico: VirtualPico, files: dict[str, bytes]) -> None:
+        super().__init__(DeviceClient(BenchTransport(pico)))
+        self.pico = pico
+        self.files = files
+
+    @property
+    def gate_edges(self) -> list[tuple[int, int]]:
+        return self.pico.trace.pin_edges(self.pico.board.GATE_PIN)
+
+    def gate_dropped_ns(self, after_ns: int) -> int:
+        return next(t_ns for t_ns, level in self.gate_edges if t_ns >= after_ns and level == 0)
+
+    def peak_ua(self, from_ns: int, to_ns: int) -> float:
+        """Largest |electrode current| in an interval, sampled every microsecond."""
+        _t, _commanded, delivered, _voltage = self.pico.trace.current(from_ns, to_ns, 1000)
+        return float(abs(delivered).max())
+
+
+@pytest.fixture
+def boot(image: Path, firmware_files: dict[str, bytes]) -> Callable[..., Bench]:
+    """Make a virtual Pico with our firmware; keywords go to VirtualPico. It has not run yet."""
+
+    def made(files: dict[str, bytes] | None = None, **keywords: Any) -> Bench:
+        options: dict[str, Any] = {"dac_eeprom": (2048, 0)} | keywords
+        pico = VirtualPico(image, **options)
+        installed = firmware_files if files is None else files
+        if "flash" not in keywords:
+            pico.install_files(installed)
+        return Bench(pico, installed)
+
+    return made
+
+
+@pytest.fixture
+def bench(boot: Callable[..., Bench]) -> Bench:
+    """A booted virtual Pico, DAC commissioned, typical skin under 10 cm2."""
+    made = boot()
+    made.client.hello()
+    return made
+
+
+@pytest.fixture
+def device(request: pytest.FixtureRequest) -> Iterator[Device]:
+    """The board under test: --port's, or a virtual one."""
+    port = request.config.getoption("--port")
+    if not port:
+        yield request.getfixturevalue("bench")
+        return
+    real = Device(DeviceClient(SerialTransport(port)))
+    real.client.hello()
+    yield real
+    real.client.close()

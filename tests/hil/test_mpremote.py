@@ -1,0 +1,38 @@
+"""The real mpremote on a real pty: attached during a session, it finds the output off."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from microcurrent.bench.options import ServerOptions
+from microcurrent.bench.process import start_sim
+from microcurrent.client import DeviceClient
+from microcurrent.image.resolver import resolve_image
+from microcurrent.transport import SerialTransport
+from microcurrent.virtual import install
+
+ASK = "from machine import Pin; print('gate', Pin(18).value())"
+
+
+def test_mpremote_attached_during_a_session_finds_the_output_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MICROCURRENT_RUNTIME_DIR", str(tmp_path / "run"))
+    image = resolve_image()
+    install(image, tmp_path / "state", 2048)
+    options = ServerOptions(str(image.path), state=str(tmp_path / "state"), name="mpremote")
+    with start_sim(options) as sim:
+        with DeviceClient(SerialTransport(sim.port)) as client:
+            client.hello()
+            wave = {"amplitude_ua": 200, "frequency_mhz": 10_000, "duration_ms": 60_000, "ramp_ms": 100}
+            client.request("start", {"wave": wave, "lease_ms": 10_000})
+            while client.request("status")["state"] != "ACTIVE":
+                client.next_event(0.05)
+            assert sim.ask(do="status")["gate"] == 1
+        command = [sys.executable, "-m", "mpremote", "connect", sim.port, "exec", ASK]
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        after = sim.ask(do="status")
+        assert answer.stdout.strip() == "gate 0", answer.stderr
+        assert (after["gate"], after["delivered_ua"], after["dac"]["code"], after["resets"]) == (0, 0, 2048, 0)

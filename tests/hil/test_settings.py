@@ -1,0 +1,107 @@
+"""Settings survive resets, torn writes and damage; they are never written while current can flow."""
+
+from collections.abc import Callable
+
+import pytest
+
+from firmware.shared import faults, framing, settings
+from microcurrent.errors import BadValueError, RefusedError
+
+from .conftest import Bench, Device
+
+
+def test_answer_reproduces_the_setting(device: Device) -> None:
+    before = device.request("config")
+    assert set(before["set"]) == set(settings.defaults())
+    device.request("config", {"set": {"amplitude_max_ua": 321}})
+    changed = device.request("config")
+    assert changed["set"]["amplitude_max_ua"] == 321
+    assert device.request("config", before) == before
+
+
+def test_settings_survive_a_reset(bench: Bench) -> None:
+    bench.request("config", {"set": {"lease_ms": 1234}})
+    bench.pico.reset("power")
+    bench.client.reconnect()
+    assert bench.request("config")["set"]["lease_ms"] == 1234
+
+
+def test_bad_values_change_nothing(device: Device) -> None:
+    before = device.request("config")
+    for changes in ({"lease_ms": 499}, {"lease_ms": True}, {"nonsense": 1}, {"lease_ms": 600, "telemetry_hz": 51}):
+        with pytest.raises(BadValueError):
+            device.request("config", {"set": changes})
+    with pytest.raises(BadValueError, match="settings must be an object"):
+        device.request("config", {"set": [1]})
+    assert device.request("config") == before
+
+
+def test_a_lower_maximum_binds(device: Device) -> None:
+    before = device.request("config")
+    device.request("config", {"set": {"amplitude_max_ua": 50}})
+    with pytest.raises(RefusedError, match=r"rule user-max .* permits 50"):
+        device.start(amplitude_ua=51)
+    device.request("config", before)
+
+
+def test_no_flash_write_while_the_gate_conducts(bench: Bench) -> None:
+    bench.start(duration_ms=60_000)
+    bench.pico.run_for_ms(300)
+    before = bench.pico.flash_bytes()
+    for command in ("config", "config_reset"):
+        with pytest.raises(RefusedError, match="not possible while a session runs"):
+            bench.request(command, {"set": {"lease_ms": 777}} if command == "config" else {})
+    assert bench.pico.flash_bytes() == before
+    bench.request("stop", {"now": True})
+
+
+def test_power_cut_at_any_time_of_a_write_leaves_the_old_or_the_new(boot: Callable[..., Bench]) -> None:
+    """Cut at 24 instants spread over the write (erase and program times included): always one of the two values."""
+    first = boot()
+    first.client.hello()
+    first.request("config", {"set": {"lease_ms": 1111}})
+    flash = first.pico.flash_bytes()
+    line = framing.encode({"id": 9, "cmd": "config", "args": {"set": {"lease_ms": 2222}}}).encode()
+    seen = set()
+    running = boot(flash=flash)
+    running.client.hello()
+    running.pico.serial_write(line)
+    for _ in range(24):
+        running.pico.run_for_ms(9)
+        after = boot(flash=running.pico.flash_bytes())
+        identity = after.client.hello()
+        value = after.request("config")["set"]["lease_ms"]
+        assert value in (1111, 2222) and identity["firmware"]
+        assert after.request("faults")["code"] in (faults.NONE, faults.SETTINGS_CORRUPT)
+        seen.add(value)
+    assert seen == {1111, 2222}
+
+
+@pytest.mark.parametrize("damage", ["truncated", "newer", "garbage"])
+def test_a_damaged_newest_slot_falls_back_and_says_so(boot: Callable[..., Bench], damage: str) -> None:
+    good = settings.encode_slot(4, settings.defaults() | {"lease_ms": 1500})
+    newest = settings.encode_slot(5, settings.defaults() | {"lease_ms": 1600})
+    bad = {
+        "truncated": newest[:-20],
+        "newer": framing.encode({"schema": 99, "serial": 5, "values": {}}).encode(),
+        "garbage": bytes(range(256)),
+    }[damage]
+    bench = boot()
+    bench.pico.install_files({"/settings_a": good, "/settings_b": bad})
+    bench.client.hello()
+    assert bench.request("config")["set"]["lease_ms"] == 1500
+    assert bench.request("faults")["code"] == faults.SETTINGS_CORRUPT
+    bench.request("config", {"set": {"lease_ms": 1700}})
+    bench.request("clear")
+    bench.pico.reset("power")
+    bench.client.reconnect()
+    assert bench.request("config")["set"]["lease_ms"] == 1700
+    assert bench.request("faults")["code"] == faults.NONE
+
+
+def test_both_slots_lost_means_defaults_and_a_fault(boot: Callable[..., Bench]) -> None:
+    bench = boot()
+    bench.pico.install_files({"/settings_a": b"x", "/settings_b": b""})
+    bench.client.hello()
+    assert bench.request("config")["set"] == settings.defaults()
+    assert bench.request("faults")["code"] == faults.SETTINGS_CORRUPT

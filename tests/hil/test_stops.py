@@ -1,0 +1,222 @@
+"""Everything that must end the current does, in its time, and says so."""
+
+from collections.abc import Callable
+
+import pytest
+
+from firmware.shared import faults, framing
+from microcurrent.errors import FaultError, RefusedError
+
+from .conftest import Bench, Device
+
+MS = 1_000_000
+
+
+def active(bench: Bench, **changes: object) -> None:
+    """Start a long session and bring it to full amplitude."""
+    bench.start(**({"duration_ms": 60_000, "ramp_ms": 100} | changes))
+    bench.pico.run_for_ms(300)
+    assert bench.pico.gate == 1
+
+
+def latched(bench: Bench) -> int:
+    return bench.request("faults")["code"]
+
+
+def test_gate_is_low_from_power_on_to_the_first_session(bench: Bench) -> None:
+    assert [level for _t, level in bench.gate_edges] == [0]
+
+
+@pytest.mark.parametrize("offset_us", [0, 13, 37, 61, 88])
+def test_over_current_opens_the_gate_in_the_next_interrupt(bench: Bench, offset_us: int) -> None:
+    """A pump that runs to its positive rail, at five instants within the sample period."""
+    active(bench)
+    fault_ns = bench.pico.now_ns // (100_000) * 100_000 + 100_000 + offset_us * 1000
+
+    def fail() -> None:
+        bench.pico.dac.stuck = True
+        bench.pico.stage.dac(fault_ns, 4095, 0)
+
+    bench.pico.at(fault_ns, fail)
+    bench.pico.run_for_ms(50)
+    dropped_ns = bench.gate_dropped_ns(fault_ns)
+    # One sample period, the 6 us the DAC settles, 2 us of conversion and the interrupt's own 4 us.
+    assert dropped_ns - fault_ns <= 112_000
+    assert bench.peak_ua(fault_ns, dropped_ns) < 1000
+    assert bench.peak_ua(dropped_ns + 1000, bench.pico.now_ns) == 0
+    assert latched(bench) == faults.OVER_CURRENT
+    with pytest.raises(FaultError, match="a fault is latched"):
+        bench.start()
+
+
+def test_a_dac_that_vanishes_ends_the_session(bench: Bench) -> None:
+    active(bench)
+    fault_ns = bench.pico.now_ns
+    bench.pico.dac.absent = True
+    bench.pico.run_for_ms(60)
+    assert bench.gate_dropped_ns(fault_ns) - fault_ns < 250_000
+    assert latched(bench) == faults.DAC_NO_ACK
+    with pytest.raises(FaultError, match="the cause persists"):
+        bench.request("clear")
+    bench.pico.dac.absent = False
+    assert bench.request("clear") == {"code": 0}
+    assert bench.run().reason == "duration"
+
+
+def test_emergency_stop_opens_the_gate_in_the_interrupt(bench: Bench) -> None:
+    active(bench)
+    fault_ns = bench.pico.now_ns
+    bench.pico.drive_pin(bench.pico.board.ESTOP_PIN, 1)
+    bench.pico.run_for_ms(60)
+    assert bench.gate_dropped_ns(fault_ns) - fault_ns <= 105_000
+    assert latched(bench) == faults.ESTOP
+    with pytest.raises(FaultError, match="still open"):
+        bench.request("clear")
+    bench.pico.drive_pin(bench.pico.board.ESTOP_PIN, 0)
+    assert bench.request("clear") == {"code": 0}
+
+
+def test_a_broken_estop_wire_means_stop(bench: Bench) -> None:
+    active(bench)
+    bench.pico.release_pin(bench.pico.board.ESTOP_PIN)
+    bench.pico.run_for_ms(5)
+    assert bench.pico.gate == 0 and latched(bench) == faults.ESTOP
+
+
+def test_a_silent_host_loses_its_lease_and_the_device_ramps_down(bench: Bench) -> None:
+    ran = bench.run(renew=False, duration_ms=10_000, ramp_ms=300)
+    assert ran.reason == "lease" and "RAMP_DOWN" in ran.states
+    assert 2000 <= ran.last["elapsed_ms"] <= 2000 + 300 + 60
+    assert latched(bench) == faults.LEASE_LOST
+
+
+def test_a_closed_port_is_a_silent_host(bench: Bench) -> None:
+    active(bench)
+    start_ns = bench.pico.now_ns
+    bench.pico.close_port()
+    bench.pico.run_for_ms(2500)
+    assert bench.gate_dropped_ns(start_ns) - start_ns < 2_200 * MS
+    bench.pico.open_port()
+    bench.pico.run_for_ms(50)
+    assert bench.request("status")["end"] == "lease"
+
+
+def test_stop_ramps_down_and_stop_now_does_not_wait(device: Device) -> None:
+    device.start(duration_ms=60_000, ramp_ms=400)
+    began = device.client.transport.now()
+    assert device.request("stop")["state"] in ("RAMP_DOWN", "OFF")
+    while device.request("status")["state"] != "OFF":
+        assert device.client.transport.now() - began < 2
+    device.start(duration_ms=60_000, ramp_ms=400)
+    device.request("stop", {"now": True})
+    assert device.request("status")["gate"] == 0
+
+
+def test_ctrl_c_at_any_instant_is_off_before_the_prompt(boot: Callable[..., Bench]) -> None:
+    """Interrupted at many instants of a session's life, boot included; twice in a row, as mpremote does."""
+    board = boot()
+    board.client.hello()
+    flash = board.pico.flash_bytes()
+    for instant_ms in (5, 60, 150, 320, 480, 560, 575, 590, 640, 700, 701.3, 702.7, 745, 790.1, 850, 900.9):
+        bench = boot(flash=flash)
+        bench.pico.open_port()
+        bench.pico.at(620 * MS, lambda bench=bench: bench.pico.serial_write(start_line()))
+        bench.pico.run_until(instant_ms * MS)
+        bench.pico.serial_read()
+        bench.pico.serial_write(b"\r\x03\x03")
+        heard = bytearray()
+
+        def prompt(bench: Bench = bench, heard: bytearray = heard) -> bool:
+            heard.extend(bench.pico.serial_read())
+            return heard.rstrip().endswith(b">>>")
+
+        assert bench.pico.run_while(lambda: not prompt(), 3000), (instant_ms, bytes(heard))
+        assert bench.pico.gate == 0, instant_ms
+        closed = any(level for _t, level in bench.gate_edges)
+        assert closed == (instant_ms > 690), instant_ms
+        bench.pico.run_for_ms(1500)
+        assert bench.pico.trace.resets == [], "the watchdog must not bite at the prompt"
+        assert bench.pico.gate == 0 and bench.pico.stage.current_ua(bench.pico.now_ns) == 0
+
+
+def start_line() -> bytes:
+    wave = {"amplitude_ua": 200, "frequency_mhz": 10000, "duration_ms": 60000, "ramp_ms": 100}
+    return framing.encode({"id": 1, "cmd": "start", "args": {"wave": wave}}).encode()
+
+
+def test_a_hung_main_loop_is_cut_off_by_the_interrupt_then_reset_by_the_watchdog(bench: Bench) -> None:
+    """The CPU loops for ever in the main program: interrupts go on, nothing else does."""
+    active(bench)
+    hang_ns = bench.pico.now_ns
+    hang(bench, interrupts=True)
+    bench.pico.run_for_ms(600)
+    dropped_ns = bench.gate_dropped_ns(hang_ns)
+    assert 80 * MS < dropped_ns - hang_ns < 101 * MS
+    assert resets_after(bench, hang_ns) == ["watchdog"]
+    bench.client.reconnect()
+    status = bench.request("status")
+    assert (status["reset"], status["gate"], status["fault"]) == ("watchdog", 0, faults.WATCHDOG_RESET)
+    assert [level for t_ns, level in bench.gate_edges if t_ns > dropped_ns] == []
+
+
+def test_a_cpu_that_does_nothing_at_all_is_reset_by_the_watchdog(bench: Bench) -> None:
+    """Interrupts are off and the CPU loops: only the watchdog is left, and the passive limiter until it bites."""
+    active(bench)
+    hang_ns = bench.pico.now_ns
+    hang(bench, interrupts=False)
+    bench.pico.run_for_ms(600)
+    dropped_ns = bench.gate_dropped_ns(hang_ns)
+    assert dropped_ns - hang_ns < 501 * MS
+    assert resets_after(bench, hang_ns) == ["watchdog"]
+    assert bench.peak_ua(hang_ns, dropped_ns) < 1000
+    assert bench.peak_ua(dropped_ns + 1000, bench.pico.now_ns) == 0
+
+
+def hang(bench: Bench, *, interrupts: bool) -> None:
+    """Send the main program into `b .`, placed at the end of the RAM that the firmware does not use."""
+    core, address = bench.pico.mcu.core, 0x20041FF0
+    while core.ipsr:
+        bench.pico.run_until(bench.pico.now_ns + 1000)
+    bench.pico.mcu.write_uint32(address, 0xE7FEE7FE)
+    core.pc = address
+    core.waiting = False
+    core.pm = not interrupts
+
+
+def resets_after(bench: Bench, t_ns: int) -> list[str]:
+    return [cause for reset_ns, cause in bench.pico.trace.resets if reset_ns > t_ns]
+
+
+def test_the_dac_keeps_its_code_through_a_reset_but_no_current_flows(bench: Bench) -> None:
+    active(bench)
+    reset_ns = bench.pico.now_ns
+    code = bench.pico.dac.code
+    assert code != 2048
+    bench.pico.reset("watchdog")
+    assert bench.pico.dac.code == code and bench.pico.gate == 0
+    bench.client.reconnect()
+    assert bench.peak_ua(reset_ns + 1000, bench.pico.now_ns) == 0
+    assert bench.pico.dac.code == 2048
+
+
+def test_limits_are_refused_by_the_device_itself(device: Device) -> None:
+    with pytest.raises(RefusedError, match=r"amplitude_ua is 601; rule user-max .* permits 600"):
+        device.start(amplitude_ua=601)
+    with pytest.raises(RefusedError, match=r"amplitude_ua is 101; rule unipolar .* permits 100"):
+        device.start(amplitude_ua=101, polarity="positive")
+    with pytest.raises(RefusedError, match=r"amplitude_ua is 401; rule density .* permits 400"):
+        device.start(amplitude_ua=401, area_mm2=20)
+    assert device.request("status")["state"] == "OFF"
+
+
+def test_an_unsafe_eeprom_forbids_output_until_commissioned(boot: Callable[..., Bench]) -> None:
+    bench = boot(dac_eeprom=(0, 0))
+    assert bench.client.hello()["commissioned"] is False
+    assert latched(bench) == faults.DAC_EEPROM_UNSAFE
+    with pytest.raises(FaultError):
+        bench.start()
+    assert bench.request("commission")["written"] is True
+    assert bench.request("commission")["written"] is False
+    assert (bench.pico.dac.eeprom_code, bench.pico.dac.eeprom_power_down) == (2048, 0)
+    assert bench.pico.dac.eeprom_writes == 1
+    assert bench.run().reason == "duration"

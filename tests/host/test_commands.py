@@ -1,0 +1,149 @@
+"""Commands on a healthy board: what they print, and that --json carries the same."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from .conftest import Cli
+
+
+def out(mc: Cli, line: str, exit_code: int = 0) -> str:
+    result = mc(line)
+    assert result.exit_code == exit_code, result.output
+    return result.stdout
+
+
+def test_status(mc: Cli) -> None:
+    text = out(mc, "status")
+    assert "state        OFF\n" in text
+    assert "gate         open: no current\n" in text
+    found = json.loads(out(mc, "status --json"))
+    assert found["state"] == "OFF"
+    assert found["device"]["board"] == "rp2040_pico"
+    assert found["telemetry"]["commanded_ua"] == 0
+
+
+def test_stop_without_a_session(mc: Cli) -> None:
+    assert out(mc, "stop") == "state OFF\n"
+    assert json.loads(out(mc, "stop --now --json"))["state"] == "OFF"
+
+
+def test_commission_twice(mc: Cli) -> None:
+    assert "already commissioned, nothing written\nDAC powers up at code 2048, power-down bits 0; " in out(
+        mc, "commission"
+    )
+    assert json.loads(out(mc, "commission --json"))["eeprom_code"] == 2048
+
+
+def test_selftest(mc: Cli) -> None:
+    assert out(mc, "selftest").endswith("self-test passed\n")
+    assert json.loads(out(mc, "selftest --json"))["passed"] is True
+
+
+def test_faults_when_there_is_none(mc: Cli) -> None:
+    assert out(mc, "faults") == "no fault is latched\n"
+    assert json.loads(out(mc, "faults --json"))["name"] == "none"
+    assert out(mc, "faults clear") == "no fault was latched\n"
+
+
+def test_log(mc: Cli) -> None:
+    assert "boot" in out(mc, "log")
+    found = json.loads(out(mc, "log --json"))
+    assert found["events"][0]["kind"] == "boot"
+    assert found["counters"]["damaged_lines"] == 0
+
+
+def test_monitor(mc: Cli) -> None:
+    """The first reading is shown at once, whatever the duration."""
+    assert "OFF" in out(mc, "monitor --duration 1ms")
+    assert json.loads(out(mc, "monitor --duration 1ms --json"))["telemetry"]["state"] == 0
+
+
+def test_reset(mc: Cli) -> None:
+    assert out(mc, "reset") == "firmware 0.1.0 runs on rp2040_pico; output off\n"
+
+
+def test_config_round_trip(mc: Cli, tmp_path: Path) -> None:
+    saved = tmp_path / "settings.json"
+    out(mc, "config reset")
+    changed = json.loads(out(mc, "config set amplitude_max_ua 0.3mA lease_ms 3s --json"))
+    assert (changed["amplitude_max_ua"], changed["lease_ms"]) == (300, 3000)
+    assert out(mc, "config get lease_ms") == "3s\n"
+    assert json.loads(out(mc, "config get lease_ms --json")) == {"lease_ms": 3000}
+    assert out(mc, f"config export {saved}") == f"settings written to {saved}\n"
+    assert json.loads(out(mc, "config reset --json"))["amplitude_max_ua"] == 600
+    assert json.loads(out(mc, f"config import {saved} --json"))["amplitude_max_ua"] == 300
+    assert "amplitude_max_ua  300uA  1uA .. 1mA " in out(mc, "config show")
+    out(mc, "config reset")
+
+
+BAD_CONFIG = [
+    (
+        "config set amplitude_max_ua 1.5mA",
+        2,
+        "error: amplitude_max_ua: '1.5mA' is above the largest current, 1mA; "
+        "nothing was sent; choose a smaller value\n",
+    ),
+    (
+        "config set amplitude_max_ua 300",
+        2,
+        "error: amplitude_max_ua: '300' has no unit (uA, mA); nothing was sent; write for example 250uA\n",
+    ),
+    (
+        "config get colour",
+        2,
+        "error: there is no setting 'colour'; nothing was changed; there are: amplitude_max_ua, "
+        "session_max_ms, lease_ms, telemetry_hz, area_mm2\n",
+    ),
+]
+
+
+@pytest.mark.parametrize(("line", "exit_code", "text"), BAD_CONFIG)
+def test_bad_settings(mc: Cli, line: str, exit_code: int, text: str) -> None:
+    result = mc(line)
+    assert (result.exit_code, result.stderr) == (exit_code, text)
+
+
+BAD_FILES = [
+    (
+        '{"format": "microcurrent settings", "sch',
+        "is cut short or no JSON; the board is unchanged; export the settings again",
+    ),
+    (
+        '{"format": "microcurrent settings", "schema": 99, "values": {}}',
+        "has schema 99, this program knows 1; the board is unchanged; update microcurrent",
+    ),
+    ("[]", "is not a settings file; the board is unchanged; write one with: microcurrent config export FILE"),
+    (
+        '{"format": "microcurrent settings", "schema": 1, "values": {"lease_ms": 1}}',
+        ": lease_ms is 1; it must be within 500..10000; the board is unchanged; correct the file",
+    ),
+    (
+        '{"format": "microcurrent settings", "schema": 1, "values": {"lease_ms": true}}',
+        ": lease_ms must be a whole number 500..10000; the board is unchanged; correct the file",
+    ),
+]
+
+
+@pytest.mark.parametrize(("content", "text"), BAD_FILES)
+def test_bad_settings_files(mc: Cli, tmp_path: Path, content: str, text: str) -> None:
+    path = tmp_path / "settings.json"
+    path.write_text(content)
+    result = mc(f"config import {path}")
+    assert result.exit_code == 2
+    assert result.stderr.endswith(f"{text}\n"), result.stderr
+
+
+def test_missing_settings_file(mc: Cli, tmp_path: Path) -> None:
+    result = mc(f"config import {tmp_path / 'none.json'}")
+    assert (result.exit_code, result.stderr) == (
+        9,
+        f"error: {tmp_path / 'none.json'} cannot be read (No such file or directory); the board is unchanged; check "
+        f"the path\n",
+    )
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion(mc: Cli, shell: str) -> None:
+    assert "_MICROCURRENT_COMPLETE" in out(mc, f"completion {shell}")

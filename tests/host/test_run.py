@@ -1,0 +1,177 @@
+"""`run` against the real firmware at emulated time: progress, figures, record, limits, faults."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from boards.rp2040_pico import board as constants
+from microcurrent.bench.pico import VirtualPico
+
+from .conftest import Cli
+
+SHORT = "run square --amplitude 200uA --frequency 50Hz --duration 600ms --ramp 100ms"
+
+
+def test_a_session_and_its_record(mc: Cli, tmp_path: Path) -> None:
+    result = mc(f"{SHORT} --json")
+    assert result.exit_code == 0, result.output
+    done = json.loads(result.stdout)
+    summary = done["summary"]
+    assert done["ended"] == "duration"
+    assert summary["delivered_mean_ua"] == pytest.approx(200, rel=0.03)
+    assert summary["phase_charge_nc"] == pytest.approx(2000, rel=0.05)
+    assert summary["contact"] == "good"
+    assert summary["missed"] == 0
+    assert "RAMP_UP -> ACTIVE\n" in result.stderr
+
+    shown = mc("records show last").stdout
+    assert "waveform   200uA 50Hz square biphasic\n" in shown
+    assert f"{done['id'][:8]}" in mc("records list").stdout
+    rows = (tmp_path / "out.csv", tmp_path / "out.json", tmp_path / "out.png")
+    assert mc(f"records export last -o {rows[0]}").exit_code == 0
+    assert mc(f"records export {done['id'][:6]} -o {rows[1]}").exit_code == 0
+    assert mc(f"records plot last -o {rows[2]}").exit_code == 0
+    assert len(rows[0].read_text().splitlines()) == summary["rows"] + 1
+    exported = json.loads(rows[1].read_text())
+    assert exported["telemetry"][-1]["samples"] == summary["samples"]
+    assert [event["kind"] for event in exported["events"]][-1] in ("end", "state")
+    assert rows[2].read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_final_table(mc: Cli) -> None:
+    text = mc(SHORT).stdout
+    assert text.splitlines()[0].split() == ["commanded", "delivered"]
+    for name in (
+        "current, mean of a phase",
+        "charge per phase",
+        "net charge",
+        "impedance",
+        "contact",
+        "missed deadlines",
+        "phases at full current",
+    ):
+        assert name in text
+    assert "ended                                duration\n" in text
+
+
+BAD = [
+    ("run square --amplitude 1.5mA", "'1.5mA' is above the largest current, 1mA; nothing was sent; "),
+    ("run square --amplitude nan", "'nan' is not a number with a unit; nothing was sent; write for example 250uA"),
+    ("run square --amplitude -5uA", "'-5uA' is below the smallest current, 1uA; nothing was sent; "),
+    ("run square --frequency 2kHz", "'2kHz' is above the largest frequency, 1kHz; nothing was sent; "),
+    ("run square --frequency 0.05Hz", "'0.05Hz' is below the smallest frequency, 100mHz; nothing was sent; "),
+    ("run square --duration 2h", "'2h' is above the largest time, 1h; nothing was sent; "),
+    ("run square --ramp 0s", "'0s' is below the smallest time, 100ms; nothing was sent; "),
+    ("run square --ramp 8s", "ramp_ms is 8000; two ramps must fit into duration_ms 10000; nothing was sent; "),
+    ("run sine --gap 1ms", "gap_us is 1000; only a square has an interphase gap; nothing was sent; "),
+    ("run square --duty 60% --gap 30ms", "phase and gap need 60000 us; half a period has 50000 us; nothing was sent; "),
+    ("run triangle", "'triangle' is not one of 'square', 'sine', 'sawtooth', 'ramped'"),
+    ("run square --load dry", "--load, --image, --vcd and --csv are for a virtual Pico, "),
+]
+
+
+@pytest.mark.parametrize(("line", "text"), BAD)
+def test_bad_requests_reach_no_board(mc: Cli, board: VirtualPico, line: str, text: str) -> None:
+    before_ns = board.now_ns
+    result = mc(line)
+    assert result.exit_code == 2
+    assert text in result.stderr
+    assert board.now_ns == before_ns
+
+
+REFUSED = [
+    (
+        "run square --amplitude 700uA",
+        "error: amplitude_ua is 700; rule user-max (setting amplitude_max_ua) permits 600; "
+        "no current flows; ask for less, or see the settings with: microcurrent config show\n",
+    ),
+    (
+        "run square --amplitude 101uA --polarity positive",
+        "error: amplitude_ua is 101; rule unipolar (polarity positive) "
+        "permits 100; no current flows; ask for less, or see the settings with: microcurrent config show\n",
+    ),
+    (
+        "run square --amplitude 300uA --area 10mm2",
+        "error: amplitude_ua is 300; rule density (electrode area 10 mm2) "
+        "permits 200; no current flows; ask for less, or see the settings with: microcurrent config show\n",
+    ),
+    (
+        "run square --duration 30min",
+        "error: duration_ms is 1800000; rule session_max_ms permits 1200000; no current "
+        "flows; ask for less, or see the settings with: microcurrent config show\n",
+    ),
+]
+
+
+@pytest.mark.parametrize(("line", "text"), REFUSED)
+def test_limits_are_named(mc: Cli, line: str, text: str) -> None:
+    result = mc(line)
+    assert (result.exit_code, result.stderr) == (6, text)
+    assert "refused" in mc("records list").stdout
+
+
+def test_emergency_stop_during_a_session(mc: Cli, board: VirtualPico) -> None:
+    board.at(board.now_ns + 500_000_000, lambda: board.drive_pin(constants.ESTOP_PIN, 1))
+    result = mc("run square --amplitude 100uA --frequency 50Hz --duration 5s --ramp 100ms")
+    assert result.exit_code == 7, result.output
+    assert result.stderr.splitlines()[-1].startswith(
+        "error: fault 9 e-stop: the emergency stop is open; output is off and latched; Close the emergency stop"
+    )
+    assert board.gate == 0
+    again = mc(SHORT)
+    assert (again.exit_code, again.stderr.startswith("error: fault 9 e-stop: ")) == (7, True)
+    kept = mc("faults clear")
+    assert (kept.exit_code, kept.stderr) == (
+        7,
+        "error: the emergency stop is still open; the fault stays latched; close it first\n",
+    )
+    board.drive_pin(constants.ESTOP_PIN, 0)
+    assert mc("faults clear").stdout == "cleared: e-stop\n"
+
+
+def test_open_electrodes_show_as_lost_contact(mc: Cli, board: VirtualPico) -> None:
+    board.set_load("open")
+    result = mc(f"{SHORT} --json")
+    board.set_load("typical")
+    summary = json.loads(result.stdout)["summary"]
+    assert summary["contact"] == "open"
+    assert summary["full_phases"] < summary["phases"] / 2
+
+
+BROKEN_DAC = [
+    ({"absent": True}, "run", 7, "the DAC"),  # refused at once, or as the fault that it latches
+    ({"address": 0x61}, "run", 7, "the DAC"),
+    ({"absent": True}, "selftest", 10, "self-test failed: dac-answers"),
+    ({"stuck": True}, "selftest", 10, "self-test failed: dac-moves"),
+]
+
+
+@pytest.mark.parametrize(("broken", "command", "exit_code", "text"), BROKEN_DAC)
+def test_broken_dac(mc: Cli, board: VirtualPico, broken: dict, command: str, exit_code: int, text: str) -> None:
+    whole = {name: getattr(board.dac, name) for name in broken}
+    for name, value in broken.items():
+        setattr(board.dac, name, value)
+    result = mc(SHORT if command == "run" else command)
+    gate = board.gate
+    for name, value in whole.items():
+        setattr(board.dac, name, value)
+    assert (result.exit_code, text in result.stderr, gate) == (exit_code, True, 0), result.output
+    assert mc("selftest").exit_code == 0
+    assert mc("faults clear").exit_code == 0
+
+
+def test_uncommissioned_dac(
+    image: Path, firmware_files: dict[str, bytes], on_port: Callable[[VirtualPico], str]
+) -> None:
+    from .conftest import make_board, run_cli
+
+    pico = make_board(image, firmware_files, dac_eeprom=(0, 0))
+    on_port(pico)
+    refused = run_cli(SHORT)
+    assert (refused.exit_code, refused.stderr.startswith("error: fault 3 dac-eeprom-unsafe: ")) == (7, True)
+    assert refused.stderr.endswith("Run: microcurrent commission\n")
+    assert run_cli("commission").stdout.startswith("written and read back\nDAC powers up at code 2048,")
+    assert (pico.dac.eeprom_code, pico.dac.eeprom_power_down) == (2048, 0)
+    assert run_cli(SHORT).exit_code == 0

@@ -1,0 +1,17 @@
+"""What runs in the interrupt allocates nothing: proven on the emulated RP2040 with the heap locked."""
+
+from pathlib import Path
+
+from firmware.shared import waveform
+from microcurrent.bench.pico import VirtualPico
+from tests.support import compile_for_pico, library_files, repl
+
+
+def test_nothing_allocates_in_the_interrupt(image: Path, firmware_files: dict[str, bytes]) -> None:
+    pico = VirtualPico(image, dac_eeprom=(2048, 0))
+    probe = compile_for_pico(Path(__file__).with_name("probe.py"))
+    pico.install_files(library_files(firmware_files) | {"/probe.mpy": probe})
+    output = repl(pico, "import probe; probe.run()", until="END", limit_ms=20_000)
+    verdicts = [line for line in output.splitlines() if line.startswith(("PASS", "FAIL"))]
+    interrupts = [f"PASS interrupt {shape}" for shape in waveform.SHAPES]
+    assert verdicts == ["PASS locked_calls", "PASS allocation_is_noticed", *interrupts], output

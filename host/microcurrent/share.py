@@ -83,8 +83,8 @@ class ShareServer:
         return self
 
     def __exit__(self, *_exc: object) -> None:
+        self._path.unlink(missing_ok=True)  # first: once it is closed, the name may be another's
         self._socket.close()
-        self._path.unlink(missing_ok=True)
 
     def serve(self) -> None:
         """Answer every request that waits now."""

@@ -157,11 +157,11 @@ class ControlSocket:
             self._hear(client)
 
     def close(self) -> None:
-        """Hang up and remove the socket."""
+        """Remove the socket, then hang up: who sees the connection end finds no name that leads nowhere."""
+        self.path.unlink(missing_ok=True)
         for client in [*self._clients, self._listener]:
             client.close()
         self._clients.clear()
-        self.path.unlink(missing_ok=True)
 
     def _hear(self, client: socket.socket) -> None:
         try:

@@ -80,7 +80,7 @@ class SimServer:
         try:
             self._wall_s = time.monotonic()
             while not self._stopping:
-                self._advance()
+                self.advance()
                 self._serve_port()
                 if self._state:
                     self._state.save_if_due(self.pico)
@@ -92,16 +92,17 @@ class SimServer:
             signal.set_wakeup_fd(-1)
             os.close(wake)
             os.close(waker)
-            self._close()
+            self.close()
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """Hang up, remove the port and the socket, save the state."""
         self._port.vanish()
         self._control.close()
         if self._state:
             self._state.save(self.pico)
             self._state.close()
 
-    def _advance(self) -> None:
+    def advance(self) -> None:
         """Emulate what wall time has passed, at most a slice: what a slow machine loses is not made up for."""
         now_s = time.monotonic()
         passed_ns = (now_s - self._wall_s) * 1e9

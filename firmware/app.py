@@ -1,16 +1,19 @@
 """Wires the board together and runs the loop: link, supervisor, telemetry, watchdog. No decisions are made here.
 
 Boot order: the gate is open already (boot.py); then the maintenance flag, the bus, the DAC's safe state, settings,
-checks, and only then the link. Ctrl-C ends in a REPL with the output off and the watchdog stopped.
+checks, and only then the link. From there on Ctrl-C is a byte that the link reads, not an exception that could strike
+between two instructions of the way out: the loop ends in order, in a REPL, with output and watchdog off.
 """
 
 import gc
 import json
+import os
 import sys
 import time
 
 import board
 import machine
+import micropython
 from machine import Pin
 
 from .core import commands, ring, session
@@ -25,6 +28,7 @@ else:
     from .hw import restart_esp32 as restart
 
 _PASS_MS = 15  # ours: the supervisor runs at 66 Hz, above the 50 Hz that it and the fastest telemetry need
+_ANSWERING_MS = 15  # ours: no further line is answered in this pass; the slowest answer takes 25 ms, the dead-man 100
 _RING_ROWS = 100  # ours: 10 s at the default rate, 2 s at the highest
 _EVENTS_KEPT = 32
 _RESET_DELAY_MS = 50  # ours: lets the reply leave the port
@@ -34,10 +38,12 @@ class Device:
     """The wired board. Attributes and methods are what core/commands.py uses."""
 
     def __init__(self):
+        self._dog = None
         self._last_ticks = time.ticks_ms()
         self._now_ms = 0
         self._sequence = 0
         self._reset_at_ms = None
+        self._ticks_seen = 0
         self._telemetry_due_ms = 0
         self.reset_cause = restart.reset_cause()
         self.events = []
@@ -88,7 +94,7 @@ class Device:
         values = dict(self.settings)
         values.update(changes)
         try:
-            self.storage.save(values)
+            self._patiently(self.storage.save, values)
         except RuntimeError as error:
             raise session.Refused(protocol.ERR_STATE, error.args[0]) from None
         self.settings = values
@@ -97,13 +103,18 @@ class Device:
 
     def boot_checks(self):
         """Run the checks of every boot and latch what they find."""
-        results = checks.boot(self.dac, board)
-        self._commissioned = results[1][1]
-        self.session.checks_passed = 1 if all(result[1] for result in results) else 0
-        if not results[0][1]:
-            self._latch(faults.DAC_NO_ACK, results[0][2], board.DAC_ADDRESS)
-        elif not results[1][1]:
-            self._latch(faults.DAC_EEPROM_UNSAFE, results[1][2], board.ZERO_CODE)
+        answers, eeprom, moves = checks.boot(self.dac, board)
+        fits = os.uname().machine.startswith(board.MACHINE)
+        self._commissioned = eeprom[1]
+        self.session.checks_passed = 1 if answers[1] and eeprom[1] and moves[1] and fits else 0
+        if not fits:
+            self._latch(faults.BOARD_MISMATCH, 0, 0)
+        elif not answers[1]:
+            self._latch(faults.DAC_NO_ACK, answers[2], board.DAC_ADDRESS)
+        elif not moves[1]:
+            self._latch(faults.DAC_STUCK, 0, 0)
+        elif not eeprom[1]:
+            self._latch(faults.DAC_EEPROM_UNSAFE, eeprom[2], board.ZERO_CODE)
 
     def selftest(self):
         """All checks; a failed one latches selftest-failed, a passed run renews the boot checks."""
@@ -118,7 +129,7 @@ class Device:
     def commission(self):
         """Write the DAC's EEPROM if needed; returns whether it was written."""
         self.engine.disarm()
-        written = commission.commission(self.dac, board.ZERO_CODE, self.engine.gate_closed)
+        written = self._patiently(commission.commission, self.dac, board.ZERO_CODE, self.engine.gate_closed)
         self.boot_checks()
         if self.session.checks_passed and self.session.fault[0] == faults.DAC_EEPROM_UNSAFE:
             self.session.clear(self.estop())
@@ -133,6 +144,16 @@ class Device:
             "sequence": self._sequence,
             "free_bytes": gc.mem_free(),
         }
+
+    def _patiently(self, work, *arguments):
+        """Do what may take longer than the watchdog allows; its callers have made sure that the gate is open."""
+        if self._dog is None or self.engine.gate_closed:
+            return work(*arguments)
+        self._dog.wait_longer(board.WATCHDOG_FLASH_MS)
+        try:
+            return work(*arguments)
+        finally:
+            self._dog.wait_normally()
 
     def reset_soon(self, maintenance):
         """Reset after the reply has left; with maintenance the next boot stays at the REPL."""
@@ -156,16 +177,26 @@ class Device:
             self._latch(faults.WATCHDOG_RESET, board.WATCHDOG_MS, board.WATCHDOG_MS)
         self._emit({"ev": "boot", "firmware": protocol.FIRMWARE_VERSION, "reset": self.reset_cause})
 
-    def step(self, dog):
+    def serve(self):
+        """Run the loop, watched, until Ctrl-C arrives on the link."""
+        self._dog = watchdog.Watchdog(board.WATCHDOG_MS)
+        while not self.link.interrupted:
+            try:
+                self._step(self._dog)
+            except Exception as error:
+                self.fail(error)
+
+    def _step(self, dog):
         """One pass: supervise, read and answer the link, telemetry, watchdog."""
         began_ms = self.now_ms()
         self.session.tick(self.estop(), began_ms)
         dog.proof(2)
-        if not self.session.running or self.session.meter.latest[0]:
+        ticks = self.session.meter.latest[0]
+        if not self.session.running or ticks != self._ticks_seen:
             dog.proof(1)
+        self._ticks_seen = ticks
         self._led.value(self.engine.gate_closed)
-        for line in self.link.read_lines():
-            self._answer(line)
+        self._answer_lines(began_ms)
         self._send_telemetry()
         self.link.flush()
         dog.proof(4)
@@ -175,10 +206,15 @@ class Device:
         # Not poll() with a time-out: that re-reads the clock at each sample interrupt and costs half of the CPU.
         time.sleep_ms(max(1, _PASS_MS - (self.now_ms() - began_ms)))
 
-    def off(self):
-        """Output off, whatever happened. Safe to call again after an interruption."""
+    def leave(self):
+        """Output and watchdog off, for the REPL."""
         self.engine.open_gate()
-        self.engine.disarm()
+        restart.stop_watchdog()
+        try:
+            self.engine.disarm()
+        except OSError:
+            pass  # the gate is open; a DAC that does not answer cannot be parked
+        print("stopped: output off, watchdog off; reset to serve again")
 
     def fail(self, error):
         """An exception nobody expected: output off, fault latched, text kept for the log."""
@@ -188,6 +224,14 @@ class Device:
 
     def _latch(self, code, reading, limit):
         self.session.raise_fault(code, reading, limit, self.now_ms())
+
+    def _answer_lines(self, began_ms):
+        line = self.link.read_line()
+        while line is not None:
+            self._answer(line)
+            if self.now_ms() - began_ms > _ANSWERING_MS:
+                return
+            line = self.link.read_line()
 
     def _answer(self, line):
         for word in protocol.PLAIN_WORDS:
@@ -242,33 +286,7 @@ def main():
         print("maintenance: output off, no watchdog; reset to leave")
         return
     device = Device()
-    try:
-        device.boot()
-        _serve(device)
-    except KeyboardInterrupt:
-        pass
-    _leave(device)
-
-
-def _serve(device):
-    dog = watchdog.Watchdog(board.WATCHDOG_MS)
-    while True:
-        try:
-            device.step(dog)
-        except Exception as error:
-            device.fail(error)
-
-
-def _leave(device):
-    """Reach the REPL safely even when Ctrl-C is pressed again meanwhile."""
-    while True:
-        try:
-            device.engine.open_gate()
-            restart.stop_watchdog()
-            device.off()
-        except KeyboardInterrupt:
-            continue
-        except OSError:
-            pass  # the gate is open; a DAC that does not answer cannot be parked
-        print("stopped: output off, watchdog off; reset to serve again")
-        return
+    device.boot()
+    micropython.kbd_intr(-1)  # up to here Ctrl-C raises, and the gate has never been closed
+    device.serve()
+    device.leave()

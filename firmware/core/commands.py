@@ -12,12 +12,15 @@ _REPLAY_ROWS_MAX = 4  # ours: four rows of telemetry stay below framing.MAX_LINE
 def handle(device, message):
     """The reply to one decoded request (a dict). Raises nothing that a request can cause."""
     number = message.get("id")
+    if not waveform.is_int(number):
+        return {"id": -1, "ok": False, "err": protocol.ERR_VALUE, "text": "id must be a whole number"}
     try:
         command = message.get("cmd")
         handler = HANDLERS.get(command) if isinstance(command, str) else None
         if handler is None:
             raise Refused(
-                protocol.ERR_UNKNOWN, "there is no command %r; update the firmware or the host" % message.get("cmd")
+                protocol.ERR_UNKNOWN,
+                "there is no command %s; update the firmware or the host" % waveform.shown(command),
             )
         arguments = message.get("args", {})
         if not isinstance(arguments, dict):

@@ -11,6 +11,9 @@ _STALLED_MS = 20  # ours: interrupt silence that counts as stopped, 200 samples 
 _CONTACT_UA = 10  # ours: below it a few ADC counts and the charge left on the skin decide, not the contact
 _SETTLE_MS = 5  # ours: interrupt runs with the gate open before the gate closes, to prove that it runs
 
+# Faults whose cause the boot checks can see: cleared only when these have passed again.
+_CHECKED = (faults.DAC_EEPROM_UNSAFE, faults.DAC_NO_ACK, faults.DAC_STUCK, faults.BUS_HUNG, faults.BOARD_MISMATCH)
+
 _WHY = {
     gate.REFUSED_FAULT: (protocol.ERR_FAULT, "a fault is latched: read it with: microcurrent faults"),
     gate.REFUSED_ESTOP: (protocol.ERR_STATE, "the emergency stop is open: close it"),
@@ -54,6 +57,9 @@ class Session:
         wave, problem = waveform.check(request)
         if wave is None:
             raise Refused(protocol.ERR_VALUE, problem)
+        problem = waveplan.problem(wave, self._board.SAMPLE_HZ)
+        if problem:
+            raise Refused(protocol.ERR_VALUE, problem)
         longest_ms, rule = limits.permitted_ms(wave, settings["session_max_ms"])
         if wave["duration_ms"] > longest_ms:
             text = "duration_ms is %d; rule %s permits %d" % (wave["duration_ms"], rule, longest_ms)
@@ -76,6 +82,7 @@ class Session:
         if verdict != gate.PERMITTED:
             raise Refused(*_WHY[verdict])
         self._begin(wave, lease_ms, now_ms)
+        phase_us, gap_us, alternate_ms = waveplan.played(wave, self._board.SAMPLE_HZ)
         return {
             "session": self.number,
             "amplitude_ua": wave["amplitude_ua"],
@@ -83,6 +90,9 @@ class Session:
             "binding": binding,
             "lease_ms": lease_ms,
             "duration_ms": wave["duration_ms"],
+            "phase_us": phase_us,
+            "gap_us": gap_us,
+            "alternate_ms": alternate_ms,
         }
 
     def _begin(self, wave, lease_ms, now_ms):
@@ -90,7 +100,13 @@ class Session:
         self.wave = wave
         self._plan = waveplan.plan(wave, board.SAMPLE_HZ, board.FULL_SCALE_UA)
         self.meter.begin()
-        self._engine.arm(self._plan, wave["amplitude_ua"] + board.TRIP_UA)
+        broken = self._engine.arm(self._plan, wave["amplitude_ua"] + board.TRIP_UA)
+        if broken:
+            self.checks_passed = 0
+            self.raise_fault(broken, 0, 0, now_ms)
+            raise Refused(
+                protocol.ERR_FAULT, "%s; no current flows; %s" % (faults.meaning_of(broken), faults.hint_of(broken))
+            )
         self.number += 1
         self.end = self._ending = protocol.END_NONE
         self.contact = protocol.CONTACT_UNKNOWN
@@ -123,7 +139,7 @@ class Session:
             raise Refused(
                 protocol.ERR_FAULT, "the emergency stop is still open; the fault stays latched; close it first"
             )
-        if code in (faults.DAC_EEPROM_UNSAFE, faults.DAC_NO_ACK, faults.DAC_STUCK) and not self.checks_passed:
+        if code in _CHECKED and not self.checks_passed:
             raise Refused(protocol.ERR_FAULT, "the cause persists; the fault stays latched; %s" % faults.hint_of(code))
         self.fault = (faults.NONE, 0, 0, 0, 0)
         if self.state == protocol.FAULT:
@@ -188,14 +204,19 @@ class Session:
     def raise_fault(self, code, reading, limit, now_ms):
         """Open the gate, latch the first fault, end the session. Callable in any state."""
         self._engine.open_gate()
-        if self.fault[0] == faults.NONE:
-            self.fault = (code, reading, limit, now_ms, self.number if self.running else 0)
-            self._emit({"ev": "fault", "code": code, "name": faults.name_of(code), "reading": reading, "limit": limit,
-                        "session": self.fault[4]})  # fmt: skip
+        self._latch(code, reading, limit, now_ms)
         if self.running:
             self._finish(protocol.END_ESTOP if code == faults.ESTOP else protocol.END_FAULT, now_ms)
         if self.state != protocol.FAULT:
             self._go(protocol.FAULT)
+
+    def _latch(self, code, reading, limit, now_ms):
+        """The first fault stays; later ones are its consequences."""
+        if self.fault[0] != faults.NONE:
+            return
+        self.fault = (code, reading, limit, now_ms, self.number if self.running else 0)
+        self._emit({"ev": "fault", "code": code, "name": faults.name_of(code), "reading": reading, "limit": limit,
+                    "session": self.fault[4]})  # fmt: skip
 
     def _ramp_down(self, ending):
         self._ending = ending
@@ -216,13 +237,12 @@ class Session:
         try:
             self._engine.disarm()
         except OSError:
-            if self.fault[0] == faults.NONE:
-                self.fault = (faults.DAC_NO_ACK, 0, 0, now_ms, self.number)
+            self._latch(faults.DAC_NO_ACK, 0, 0, now_ms)
             self.checks_passed = 0
+        if ending == protocol.END_LEASE:
+            self._latch(faults.LEASE_LOST, self._lease_ms, self._lease_ms, now_ms)
         self._go(protocol.OFF if self.fault[0] == faults.NONE else protocol.FAULT)
         self._emit({"ev": "end", "session": self.number, "reason": protocol.END_NAMES[ending], "t": row})
-        if ending == protocol.END_LEASE and self.fault[0] == faults.NONE:
-            self.raise_fault(faults.LEASE_LOST, self._lease_ms, self._lease_ms, now_ms)
 
     def _go(self, state):
         before, self.state = self.state, state

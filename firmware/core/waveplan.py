@@ -45,6 +45,44 @@ class Plan:
     table = array("h")
 
 
+SAMPLES_PER_CYCLE_MIN = 10  # ours: five samples a phase, so that duty and gap can still be told apart
+
+
+def problem(wave, sample_hz):
+    """Why samples of this rate cannot play a checked waveform, as a sentence; None when they can."""
+    longest_mhz = sample_hz * 1000 // SAMPLES_PER_CYCLE_MIN
+    if wave["frequency_mhz"] > longest_mhz:
+        return "frequency_mhz is %d; this board's %d samples a second permit %d" % (
+            wave["frequency_mhz"],
+            sample_hz,
+            longest_mhz,
+        )
+    width, gap = _square_samples(wave, sample_hz)
+    period_us = 1000000 // sample_hz
+    if not width:
+        return "a phase of %d permille of a half period is shorter than half a sample, %d us" % (
+            wave["duty_permille"],
+            period_us // 2,
+        )
+    if wave["gap_us"] and not gap:
+        return "gap_us is %d; this board's shortest is %d" % (wave["gap_us"], period_us)
+    cycle_ms = 1000000 // wave["frequency_mhz"]
+    if wave["polarity"] == waveform.ALTERNATE and wave["alternate_ms"] < cycle_ms:
+        return "alternate_ms is %d; one cycle lasts %d" % (wave["alternate_ms"], cycle_ms)
+    return None
+
+
+def played(wave, sample_hz):
+    """(phase_us, gap_us, alternate_ms) as they are played: whole samples, whole cycles. 0 where they do not apply."""
+    phase_us = gap_us = alternate_ms = 0
+    if wave["shape"] == waveform.SQUARE:
+        width, gap = _square_samples(wave, sample_hz)
+        phase_us, gap_us = width * 1000000 // sample_hz, gap * 1000000 // sample_hz
+    if wave["polarity"] == waveform.ALTERNATE:
+        alternate_ms = units.rounded_div(_alternate_cycles(wave) * 1000000, wave["frequency_mhz"])
+    return phase_us, gap_us, alternate_ms
+
+
 def plan(wave, sample_hz, full_scale_ua):
     """The Plan for a waveform that shared/waveform.check() has accepted. Allocates; main loop only."""
     made = Plan()
@@ -63,14 +101,23 @@ def _plan_cycle(made, wave, sample_hz):
     remainder = samples_milli % frequency_mhz
     made.cycle_fraction = (remainder << 30) // frequency_mhz
     made.phase_step = (frequency_mhz << 32) // samples_milli
-    half = made.cycle_samples // 2
-    width = half * wave["duty_permille"] // 1000
-    gap = min(wave["gap_us"] * sample_hz // 1000000, half - 1)
-    width = max(1, min(width, half - gap))
+    width, gap = _square_samples(wave, sample_hz)
     made.positive_end = width
-    made.gap_end = width + gap if gap else half
+    made.gap_end = width + gap if gap else made.cycle_samples // 2
     made.negative_end = made.gap_end + width
     made.negative_unit = -UNIT if wave["polarity"] == waveform.BIPHASIC else 0
+
+
+def _square_samples(wave, sample_hz):
+    """(samples of one phase, samples of the gap), to the nearest whole one; the gap has precedence."""
+    half = sample_hz * 1000 // wave["frequency_mhz"] // 2
+    gap = units.rounded_div(wave["gap_us"] * sample_hz, 1000000)
+    width = min(units.rounded_div(half * wave["duty_permille"], 1000), half - gap)
+    return max(0, width), gap
+
+
+def _alternate_cycles(wave):
+    return max(1, units.rounded_div(wave["alternate_ms"] * wave["frequency_mhz"], 1000000))
 
 
 def _plan_level(made, wave, full_scale_ua):
@@ -83,9 +130,7 @@ def _plan_time(made, wave, sample_hz):
     made.total_samples = wave["duration_ms"] * sample_hz // 1000
     made.ramp_samples = max(1, wave["ramp_ms"] * sample_hz // 1000)
     made.ramp_step = max(1, -(-ENVELOPE_ONE // made.ramp_samples))
-    made.alternate_cycles = 0
-    if wave["polarity"] == waveform.ALTERNATE:
-        made.alternate_cycles = max(1, wave["alternate_ms"] * wave["frequency_mhz"] // 1000000)
+    made.alternate_cycles = _alternate_cycles(wave) if wave["polarity"] == waveform.ALTERNATE else 0
 
 
 def table(shape, unipolar):

@@ -6,7 +6,11 @@ bits clear is current. The adapter gives machine.I2C the interface that adafruit
 
 import gc
 
-_READS_MAX = 40  # ours: the write takes 50 ms at most (DS22039 table 1-1), the driver asks every 50 ms
+_BUSY_READS_MAX = (
+    6  # the write takes 50 ms at most (DS22039 table 1-1) and the driver asks every 50 ms; ours: 6 times that
+)
+
+_READY = 0x80  # RDY/BSY, bit 7 of the first byte read (DS22039 6.2)
 
 
 class BusAdapter:
@@ -14,7 +18,7 @@ class BusAdapter:
 
     def __init__(self, bus):
         self._bus = bus
-        self._reads = 0
+        self._busy_reads = 0
 
     def try_lock(self):
         """Always True: the main loop is the only user of the bus while the engine is disarmed."""
@@ -31,11 +35,12 @@ class BusAdapter:
         self._bus.writeto(address, data)
 
     def readfrom_into(self, address, buffer, *, start=0, end=None):
-        """Read into buffer[start:end]. Raises OSError after 40 reads: a part that never becomes ready is stuck."""
-        self._reads += 1
-        if self._reads > _READS_MAX:
+        """Read into buffer[start:end]. Raises OSError when the part says busy _BUSY_READS_MAX times in a row."""
+        answer = memoryview(buffer)[start : len(buffer) if end is None else end]
+        self._bus.readfrom_into(address, answer)
+        self._busy_reads = 0 if answer[0] & _READY else self._busy_reads + 1
+        if self._busy_reads > _BUSY_READS_MAX:
             raise OSError("DAC stays busy")
-        self._bus.readfrom_into(address, memoryview(buffer)[start : len(buffer) if end is None else end])
 
 
 def commission(dac, zero_code, gate_closed):

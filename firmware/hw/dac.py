@@ -28,6 +28,14 @@ class Dac:
         self._pair[1] = code & 0xFF
         self.bus.writeto(self.address, self._pair)
 
+    def follows(self, codes):
+        """Write each code in turn and read it back; True when the part held every one."""
+        for code in codes:
+            self.write(code)
+            if self.read()[1:3] != (code, 0):
+                return False
+        return True
+
     def reset(self):
         """General-call reset: the register takes the EEPROM's code and bits. Reaches every part on the bus."""
         self.bus.writeto(GENERAL_CALL, bytes((RESET,)))

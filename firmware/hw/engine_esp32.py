@@ -14,6 +14,7 @@ from ..core import waveplan
 from ..shared import faults, units
 
 _DEADMAN_MS = 100  # ours: main loop silence after which the callback opens the gate
+_ASTRAY_MAX = 1  # ours: samples in a row; one alone may be a late callback that measured the sample before
 
 
 class Engine:
@@ -29,7 +30,7 @@ class Engine:
         self._timer = Timer(0)
         self.armed = False
         self._plan = None
-        self._window = 0
+        self._window = self._follow = 0
         self._fed_ms = 0
         self._clear()
 
@@ -44,7 +45,7 @@ class Engine:
         self._peak_current = self._peak_voltage = 0
         self._sign = self._phase_sum = self._phase_command = self._last_phase = 0
         self._phases = self._full_phases = 0
-        self._trip = self._trip_reading = self._done = 0
+        self._trip = self._trip_reading = self._done = self._astray = 0
         self._due_us = time.ticks_us()
 
     @property
@@ -57,8 +58,17 @@ class Engine:
         self._gate.value(0)
 
     def arm(self, plan, window_ua):
-        """Start the timer with the zero code and the gate open. window_ua: |current| that trips. Raises OSError."""
-        self.disarm()
+        """Start the timer with the zero code and the gate open. window_ua: |current| that trips at once.
+
+        Returns faults.NONE, or what is wrong with the DAC: it must move and take the zero code, read back, or the
+        timer does not start.
+        """
+        try:
+            self.disarm()
+            if not self._dac.follows((self._board.ZERO_CODE + 1, self._board.ZERO_CODE)):
+                return faults.DAC_STUCK
+        except OSError:
+            return faults.DAC_NO_ACK
         self._clear()
         self._plan = plan
         self._gain = plan.gain
@@ -70,10 +80,12 @@ class Engine:
         self._window = min(
             units.counts_of_ua(window_ua, board.ADC_REFERENCE_MV, board.SENSE_UV_PER_UA), units.ADC_STEPS // 2 - 48
         )
+        self._follow = units.counts_of_ua(board.FOLLOW_UA, board.ADC_REFERENCE_MV, board.SENSE_UV_PER_UA)
         self.feed()
         self._due_us = time.ticks_us()
         self._timer.init(mode=Timer.PERIODIC, period=1000 // board.SAMPLE_HZ, callback=self._tick)
         self.armed = True
+        return faults.NONE
 
     def run(self):
         """Close the gate and let the ramp begin. Only core/session.py calls this, after core/gate.py permitted it."""
@@ -120,14 +132,23 @@ class Engine:
             self._account(reading)
             self._sent = self._next() if self._running else self._board.ZERO_CODE
             self._dac.write(self._sent)
+        except OSError:
+            self._stop(faults.DAC_NO_ACK, 0)
         except Exception:
-            self._gate.value(0)
-            self._running = False
-            self._trip = self._trip or faults.SAMPLE_INTERRUPT_STOPPED
+            self._stop(faults.SAMPLE_INTERRUPT_STOPPED, 0)
             raise
+
+    def _stop(self, trip, reading):
+        """Gate open; the first reason stays."""
+        self._gate.value(0)
+        self._running = False
+        if not self._trip:
+            self._trip, self._trip_reading = trip, reading
 
     def _supervise(self, reading):
         trip = faults.NONE
+        if self._strays(reading):
+            trip = faults.DAC_STUCK
         if abs(reading) > self._window:
             trip = faults.OVER_CURRENT
         if self._estop.value():
@@ -135,11 +156,18 @@ class Engine:
         if time.ticks_diff(time.ticks_ms(), self._fed_ms) > _DEADMAN_MS:
             trip = faults.SUPERVISOR_LATE
         if trip:
-            self._gate.value(0)
-            self._running = False
-            if not self._trip:
-                self._trip, self._trip_reading = trip, reading
+            self._stop(trip, reading)
         self._time()
+
+    def _strays(self, reading):
+        """True when the current exceeds or opposes the command in two samples in a row; it may fall short of it."""
+        board = self._board
+        wanted_ua = units.ua_of_code(self._sent, board.FULL_SCALE_UA, board.ZERO_CODE)
+        wanted = units.counts_of_ua(abs(wanted_ua), board.ADC_REFERENCE_MV, board.SENSE_UV_PER_UA)
+        along = -reading if wanted_ua < 0 else reading
+        strays = along - wanted > self._follow or along < -self._follow
+        self._astray = self._astray + 1 if strays else 0
+        return self._astray > _ASTRAY_MAX
 
     def _time(self):
         period_us = 1000000 // self._board.SAMPLE_HZ

@@ -75,7 +75,11 @@ _FRACTION_STEP = const(51)
 _ALTERNATE_LEFT = const(52)
 _ALTERNATE_CYCLES = const(53)
 _DOWN_STEP = const(54)
-_LENGTH = const(55)
+_BLOCKED = const(55)
+_SENSE_OF_CODE = const(56)
+_FOLLOW = const(57)
+_ASTRAY = const(58)
+_LENGTH = const(59)
 
 _SNAPSHOT = (
     TICKS, SAMPLES, MISSED, LATE, WORST_LATE, SUM_NET, SUM_ABS, SUM_VOLTAGE, ACTIVE, PEAK_CURRENT, PEAK_VOLTAGE,
@@ -92,6 +96,8 @@ _ADC_CS = 0x00
 _ADC_RUN = const(0x9)  # EN | START_MANY, channel 0
 _ADC_RUN_VOLTAGE = const(0x1009)  # the same on channel 1
 _DEADMAN_MS = 100  # ours: main loop silence after which the interrupt opens the gate
+_BLOCKED_MAX = const(3)  # ours: samples in a row that the bus did not take; one or two are counted skips
+_ASTRAY_MAX = const(1)  # ours: samples in a row; one alone may be a late interrupt that measured the sample before
 
 
 @micropython.viper
@@ -105,8 +111,10 @@ def _tick(_timer):
         i2c[4] = code >> 8  # IC_DATA_CMD: power-down bits clear, upper four bits
         i2c[4] = (code & 0xFF) | 0x200  # lower eight bits, STOP
         s[SENT] = code
+        s[_BLOCKED] = 0
     else:
         s[MISSED] += 1
+        s[_BLOCKED] += 1
     # Supervise. The ADC runs freely on the current sense; its newest result belongs to the sample sent last time.
     adc = ptr32(s[_ADC])
     d = (adc[1] & 0xFFF) - s[_ZERO_SENSE]
@@ -115,9 +123,26 @@ def _tick(_timer):
     a = d
     if a < 0:
         a = -a
+    c = was - 2048
+    # The current may fall short of the command (compliance, lift-off); it must not exceed or oppose it.
+    e = (c * s[_SENSE_OF_CODE]) >> 12
+    x = d
+    if e < 0:
+        e = 0 - e
+        x = 0 - x
+    astray = 0
+    if x - e > s[_FOLLOW]:
+        astray = s[_ASTRAY] + 1
+    if x + s[_FOLLOW] < 0:
+        astray = s[_ASTRAY] + 1
+    s[_ASTRAY] = astray
     trip = 0
+    if astray > _ASTRAY_MAX:
+        trip = 4  # faults.DAC_STUCK
     if a > s[_WINDOW]:
         trip = 1  # faults.OVER_CURRENT
+    if s[_BLOCKED] > _BLOCKED_MAX:
+        trip = 15  # faults.BUS_HUNG
     if i2c[13] & 0x40:  # IC_RAW_INTR_STAT: TX_ABRT
         trip = 2  # faults.DAC_NO_ACK
     if sio[1] & s[_ESTOP_MASK]:  # GPIO_IN
@@ -133,7 +158,6 @@ def _tick(_timer):
             s[TRIP] = trip
             s[TRIP_READING] = d
     # Account for the sample that was on the output until now.
-    c = was - 2048
     sign = 0
     if c > 0:
         sign = 1
@@ -288,16 +312,22 @@ class Engine:
     def arm(self, plan, window_ua):
         """Start the interrupt with the zero code and the gate open. window_ua: |current| that trips at once.
 
-        Raises OSError when the DAC does not take the zero code. Allocates.
+        Returns faults.NONE, or what is wrong with the DAC: it must move and take the zero code, read back, or the
+        interrupt does not start. Allocates.
         """
-        self.disarm()
-        self._dac.write(self._board.ZERO_CODE)
+        try:
+            self.disarm()
+            if not self._dac.follows((self._board.ZERO_CODE + 1, self._board.ZERO_CODE)):
+                return faults.DAC_STUCK
+        except OSError:
+            return faults.DAC_NO_ACK
         self._load(plan, window_ua)
         machine.mem32[_I2C_BASE[self._board.I2C_ID] + _I2C_CLR_INTR]
         machine.mem32[_ADC_BASE + _ADC_CS] = _ADC_RUN
         self.feed()
         self._timer.init(mode=Timer.PERIODIC, freq=self._board.SAMPLE_HZ, hard=True, callback=_tick)
         self.armed = True
+        return faults.NONE
 
     def _load(self, plan, window_ua):
         board, state = self._board, self._state
@@ -314,6 +344,9 @@ class Engine:
             units.counts_of_ua(window_ua, board.ADC_REFERENCE_MV, board.SENSE_UV_PER_UA), units.ADC_STEPS // 2 - 48
         )
         state[_ZERO_SENSE] = units.ADC_STEPS // 2
+        full_counts = units.counts_of_ua(board.FULL_SCALE_UA, board.ADC_REFERENCE_MV, board.SENSE_UV_PER_UA)
+        state[_SENSE_OF_CODE] = (full_counts << 12) // (units.DAC_STEPS // 2)
+        state[_FOLLOW] = units.counts_of_ua(board.FOLLOW_UA, board.ADC_REFERENCE_MV, board.SENSE_UV_PER_UA)
         state[ENVELOPE_STEP] = state[_DOWN_STEP] = plan.ramp_step
         state[_GAIN] = plan.gain
         state[_USE_TABLE] = plan.use_table
@@ -377,5 +410,7 @@ def _signed(value):
     return value - 0x100000000 if value & 0x80000000 else value
 
 
-assert (faults.OVER_CURRENT, faults.DAC_NO_ACK, faults.SUPERVISOR_LATE, faults.ESTOP) == (1, 2, 7, 9)
+# The numbers that stand in _tick, where a name would cost a look-up.
+assert (faults.OVER_CURRENT, faults.DAC_NO_ACK, faults.DAC_STUCK) == (1, 2, 4)
+assert (faults.SUPERVISOR_LATE, faults.ESTOP, faults.BUS_HUNG) == (7, 9, 15)
 assert waveplan.ENVELOPE_ONE == 0x10000000 and waveplan.UNIT == 2048

@@ -13,7 +13,8 @@ import sys
 from ..shared import framing
 
 _OUTBOX_LINES = 8
-_IN_BYTES_PER_PASS = 128
+_IN_BYTES_PER_CALL = 128
+_CTRL_C = b"\x03"
 _PACKET_BYTES = 64  # USB full speed bulk packet; on a UART the padding does no harm
 
 
@@ -30,26 +31,30 @@ class Link:
         self._line = bytearray()
         self._outbox = []
         self._sent = 0
+        self.interrupted = False
         self.damaged = 0
         self.dropped = 0
 
-    def read_lines(self):
-        """The complete lines (bytes, without newline) that have arrived. Never waits."""
-        lines = []
-        for _ in range(_IN_BYTES_PER_PASS):
-            if not self._poll.poll(0):
-                break
+    def read_line(self):
+        """The next complete line (bytes, without newline), or None when none is complete yet. Never waits.
+
+        Ctrl-C sets `interrupted`; what follows it stays unread, for the REPL.
+        """
+        for _ in range(_IN_BYTES_PER_CALL):
+            if self.interrupted or not self._poll.poll(0):
+                return None
             byte = self._input.read(1)
-            if byte not in (b"\n", b"\r"):
+            if byte == _CTRL_C:
+                self.interrupted = True
+            elif byte not in (b"\n", b"\r"):
                 self._line += byte
                 if len(self._line) > framing.MAX_LINE_BYTES:
                     self._line = bytearray()
                     self.damaged += 1
-                continue
-            if self._line:
-                lines.append(bytes(self._line))
-                self._line = bytearray()
-        return lines
+            elif self._line:
+                line, self._line = bytes(self._line), bytearray()
+                return line
+        return None
 
     def send(self, message, droppable=False):
         """Queue a message. A droppable one (telemetry) is left out when the host is not reading; replies are kept."""

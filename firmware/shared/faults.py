@@ -15,6 +15,7 @@ WATCHDOG_RESET = 11
 SELFTEST_FAILED = 12
 INTERNAL = 13
 BOARD_MISMATCH = 14
+BUS_HUNG = 15
 
 # (code, name, meaning, hint). The hint is shown behind the reading: what to do next.
 TABLE = (
@@ -39,8 +40,8 @@ TABLE = (
     (
         DAC_STUCK,
         "dac-stuck",
-        "the DAC acknowledges but does not hold what was written",
-        "Replace the DAC, then run: microcurrent selftest",
+        "the DAC acknowledges, but its code or the measured current does not follow",
+        "Check the DAC and the output stage, then run: microcurrent selftest",
     ),
     (
         SAMPLE_INTERRUPT_LATE,
@@ -96,6 +97,12 @@ TABLE = (
         "board-mismatch",
         "the firmware was built for another board",
         "Run: microcurrent flash --board with the board you have",
+    ),
+    (
+        BUS_HUNG,
+        "bus-hung",
+        "the I2C bus took no sample for four sample periods in a row",
+        "Check SDA, SCL and their pull-ups, then run: microcurrent faults clear",
     ),
 )
 

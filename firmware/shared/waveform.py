@@ -43,18 +43,18 @@ def check(request):
     for name, choices in (("shape", SHAPES), ("polarity", POLARITIES)):
         value = request.get(name, choices[0])
         if value not in choices:
-            return None, "%s is %s; it must be one of: %s" % (name, _shown(value), ", ".join(choices))
+            return None, "%s is %s; it must be one of: %s" % (name, shown(value), ", ".join(choices))
         wave[name] = value
     for name, low, high, default in FIELDS:
         value = request.get(name, default)
         if not is_int(value):
-            return None, "%s is %s; it must be a whole number %d..%d" % (name, _shown(value), low, high)
+            return None, "%s is %s; it must be a whole number %d..%d" % (name, shown(value), low, high)
         if not low <= value <= high:
             return None, "%s is %d; it must be within %d..%d" % (name, value, low, high)
         wave[name] = value
     for name in request:
         if name not in wave:
-            return None, "%s is not a waveform field" % _shown(name)
+            return None, "%s is not a waveform field" % shown(name)
     return _check_together(wave)
 
 
@@ -72,6 +72,7 @@ def _check_together(wave):
     return wave, None
 
 
-def _shown(value):
+def shown(value):
+    """A value from a request as it may stand in an error text: at most 40 characters."""
     text = repr(value)
     return text if len(text) <= 40 else text[:37] + "..."

@@ -120,6 +120,10 @@ class Bench(Device):
         self.pico = pico
         self.files = files
 
+    def field(self, name: str) -> int:
+        """Index of a telemetry field."""
+        return protocol.TELEMETRY_FIELDS.index(name)
+
     @property
     def gate_edges(self) -> list[tuple[int, int]]:
         return self.pico.trace.pin_edges(self.pico.board.GATE_PIN)

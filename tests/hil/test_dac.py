@@ -7,7 +7,7 @@ import pytest
 from firmware.shared import faults
 from tests.support import library_files, repl
 
-from .conftest import Bench, Device
+from .conftest import Bench
 
 Boot = Callable[..., Bench]
 Files = dict[str, bytes]
@@ -78,25 +78,3 @@ def test_a_dac_at_another_address_is_reported(boot: Callable[..., Bench], addres
     bench.pico.dac.address = address
     bench.client.hello()
     assert bench.request("faults")["code"] == (faults.NONE if address == 0x60 else faults.DAC_NO_ACK)
-
-
-def test_a_stuck_dac_is_found_by_the_self_test(bench: Bench) -> None:
-    assert bench.request("selftest")["passed"]
-    bench.pico.dac.stuck = True
-    result = bench.request("selftest")
-    assert not result["passed"]
-    assert next(test[0] for test in result["tests"] if not test[1]) == "dac-moves"
-    assert bench.request("faults")["code"] == faults.SELFTEST_FAILED
-
-
-def test_self_test_never_closes_the_gate(device: Device) -> None:
-    result = device.request("selftest")
-    assert [test[0] for test in result["tests"]] == [
-        "dac-answers", "dac-eeprom", "dac-moves", "sense-zero", "gate-opens", "interrupt-runs",
-    ]  # fmt: skip
-
-
-def test_self_test_leaves_no_trace_on_the_gate(bench: Bench) -> None:
-    bench.request("selftest")
-    assert [level for _t, level in bench.gate_edges] == [0]
-    assert bench.peak_ua(0, bench.pico.now_ns) == 0

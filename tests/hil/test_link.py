@@ -9,7 +9,7 @@ import pytest
 from firmware.shared import framing, protocol
 from microcurrent.errors import BadValueError, FirmwareError
 
-from .conftest import Bench, Device
+from .conftest import SQUARE, Bench, Device
 
 
 def test_hello_names_what_answers(device: Device) -> None:
@@ -98,6 +98,48 @@ def test_five_hundred_requests_at_once_are_all_answered_in_order(bench: Bench) -
     assert [framing.decode(line)["id"] for line in heard.splitlines()] == list(range(1000, 1500))
 
 
+def test_a_stream_of_harmless_questions_does_not_end_a_session(bench: Bench) -> None:
+    """The slowest answers, as fast as the line takes them: the supervisor still comes in time."""
+    bench.request("start", {"wave": SQUARE | {"duration_ms": 60_000}, "lease_ms": 10_000})
+    bench.pico.run_for_ms(300)
+    questions = [framing.encode({"id": number, "cmd": ("log", "counters", "status", "config")[number % 4]})
+                 for number in range(1000, 1120)]  # fmt: skip
+    bench.pico.serial_write("".join(questions).encode())
+    heard = bytearray()
+
+    def incomplete() -> bool:
+        heard.extend(bench.pico.serial_read())
+        return heard.count(b'"ok": true') < len(questions)
+
+    assert bench.pico.run_while(incomplete, 9000)
+    status = bench.request("status")
+    assert (status["state"], status["gate"], status["fault"]) == ("ACTIVE", 1, 0)
+    values = dict(zip(protocol.TELEMETRY_FIELDS, status["telemetry"], strict=True))
+    assert values["missed"] == 0
+
+
+def test_nesting_as_deep_as_a_line_allows_ends_nothing(bench: Bench) -> None:
+    bench.start(duration_ms=60_000, ramp_ms=100)
+    bench.pico.run_for_ms(300)
+    shallow: object = []
+    for _ in range(framing.MAX_BRACKETS - 5):
+        shallow = [shallow]
+    deep: object = []
+    for _ in range(200):
+        deep = [deep]
+    for value in (shallow, deep):
+        for message in (
+            {"id": value, "cmd": "status"}, {"id": 1, "cmd": value}, {"id": 1, "cmd": "start", "args": value},
+            {"id": 1, "cmd": "start", "args": {"wave": {"shape": value}}},
+            {"id": 1, "cmd": "lease", "args": {"session": value}},
+        ):  # fmt: skip
+            bench.pico.serial_write(framing.encode(message).encode())
+            bench.pico.run_for_ms(100)
+    bench.pico.serial_read()
+    status = bench.request("status")
+    assert (status["state"], status["gate"], status["fault"]) == ("ACTIVE", 1, 0)
+
+
 def test_a_host_that_stops_reading_neither_disturbs_the_waveform_nor_hides_its_end(bench: Bench) -> None:
     bench.request("telemetry", {"rate_hz": 50})
     bench.start(duration_ms=3000, ramp_ms=200)
@@ -133,8 +175,8 @@ def test_missed_telemetry_is_fetched_from_the_ring(bench: Bench) -> None:
     assert all(later - earlier < 250 for earlier, later in pairwise(times))
 
 
-def test_telemetry_rate_is_kept(bench: Bench) -> None:
-    bench.request("telemetry", {"rate_hz": 50})
-    ran = bench.run(duration_ms=2000)
+def test_telemetry_rate_is_kept(device: Device) -> None:
+    device.request("telemetry", {"rate_hz": 50})
+    ran = device.run(duration_ms=2000)
     assert 95 <= len(ran.rows) <= 104
     assert json.dumps(ran.rows[0])

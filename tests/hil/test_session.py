@@ -5,6 +5,7 @@ from itertools import pairwise
 import pytest
 
 from firmware.shared import protocol, waveform
+from microcurrent.errors import BadValueError
 
 from .conftest import Bench, Device
 
@@ -89,6 +90,29 @@ def test_slowest_and_fastest_frequency(bench: Bench, frequency_mhz: int) -> None
     assert ran.reason == "duration" and ran.last["missed"] == 0
     # At 0.1 Hz: two whole phases of 5 s and the one that the end of the session cut short.
     assert ran.last["phases"] == (3 if frequency_mhz == 100 else 2000)
+
+
+@pytest.mark.parametrize(("shape", "frequency_mhz"), [("sine", 100_000), ("sawtooth", 33_300), ("ramped", 50_000)])
+def test_the_device_measures_what_it_was_told_to_play(device: Device, shape: str, frequency_mhz: int) -> None:
+    ran = device.run(shape=shape, frequency_mhz=frequency_mhz, duration_ms=1500)
+    assert ran.reason == "duration" and (ran.last["missed"], ran.last["fault"]) == (0, 0)
+    assert all(190 <= value <= 212 for value in ran.plateau("peak_ua"))
+    assert ran.last["full_phases"] >= ran.last["phases"] * 9 // 10
+
+
+@pytest.mark.parametrize("polarity", ["positive", "negative"])
+def test_the_device_measures_the_sign_of_unipolar_charge(device: Device, polarity: str) -> None:
+    ran = device.run(polarity=polarity, amplitude_ua=80)
+    assert (ran.last["net_charge_nc"] > 20_000) == (polarity == "positive")
+    assert (ran.last["net_charge_nc"] < -20_000) == (polarity == "negative")
+
+
+def test_values_that_samples_cannot_play_are_refused_or_named(device: Device) -> None:
+    with pytest.raises(BadValueError, match="gap is 49us; this board's shortest is"):
+        device.start(duty_permille=500, gap_us=49)
+    terms = device.start(duty_permille=500, gap_us=10_049)
+    device.request("stop", {"now": True})
+    assert (terms["phase_us"], terms["gap_us"], terms["alternate_ms"]) == (25_000, 10_000, 0)
 
 
 def test_gap_and_duty(bench: Bench) -> None:

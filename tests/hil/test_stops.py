@@ -83,11 +83,13 @@ def test_a_broken_estop_wire_means_stop(bench: Bench) -> None:
     assert bench.pico.gate == 0 and latched(bench) == faults.ESTOP
 
 
-def test_a_silent_host_loses_its_lease_and_the_device_ramps_down(bench: Bench) -> None:
-    ran = bench.run(renew=False, duration_ms=10_000, ramp_ms=300)
+def test_a_silent_host_loses_its_lease_and_the_device_ramps_down(device: Device) -> None:
+    ran = device.run(renew=False, duration_ms=10_000, ramp_ms=300)
     assert ran.reason == "lease" and "RAMP_DOWN" in ran.states
     assert 2000 <= ran.last["elapsed_ms"] <= 2000 + 300 + 60
-    assert latched(bench) == faults.LEASE_LOST
+    lost = device.request("faults")
+    assert (lost["code"], lost["session"]) == (faults.LEASE_LOST, ran.terms["session"])
+    assert device.request("clear") == {"code": 0}
 
 
 def test_a_closed_port_is_a_silent_host(bench: Bench) -> None:
@@ -132,11 +134,30 @@ def test_ctrl_c_at_any_instant_is_off_before_the_prompt(boot: Callable[..., Benc
 
         assert bench.pico.run_while(lambda: not prompt(), 3000), (instant_ms, bytes(heard))
         assert bench.pico.gate == 0, instant_ms
-        closed = any(level for _t, level in bench.gate_edges)
-        assert closed == (instant_ms > 690), instant_ms
+        if instant_ms not in (640,):  # the start is being read just then: it may or may not come first
+            assert any(level for _t, level in bench.gate_edges) == (instant_ms > 690), instant_ms
+        if bench.gate_edges[-1] != bench.gate_edges[0]:
+            assert bench.gate_edges[-1][0] - instant_ms * MS < 50 * MS, instant_ms
         bench.pico.run_for_ms(1500)
         assert bench.pico.trace.resets == [], "the watchdog must not bite at the prompt"
         assert bench.pico.gate == 0 and bench.pico.stage.current_ua(bench.pico.now_ns) == 0
+
+
+@pytest.mark.parametrize("apart_us", [20, 70, 195, 320, 1000, 9000, 16_000, 24_000])
+def test_a_second_ctrl_c_cannot_strike_on_the_way_out(bench: Bench, apart_us: int) -> None:
+    """A hasty hand, or a host that sends two packets: the way to the prompt is not interrupted."""
+    active(bench)
+    bench.pico.serial_read()
+    bench.pico.at(bench.pico.now_ns + apart_us * 1000, lambda: bench.pico.serial_write(b"\x03"))
+    pressed_ns = bench.pico.now_ns
+    bench.pico.serial_write(b"\x03")
+    bench.pico.run_for_ms(100)
+    heard = bench.pico.serial_read()
+    assert b"stopped: output off, watchdog off" in heard and b"Traceback" not in heard
+    assert heard.rstrip().endswith(b">>>")
+    assert bench.gate_dropped_ns(pressed_ns) - pressed_ns < 40 * MS
+    bench.pico.run_for_ms(1500)
+    assert bench.pico.trace.resets == [] and bench.pico.gate == 0 and bench.pico.dac.code == 2048
 
 
 def start_line() -> bytes:

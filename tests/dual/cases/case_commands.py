@@ -2,7 +2,7 @@
 
 from boards.rp2040_pico import board
 from firmware.core import commands, meter, ring, session
-from firmware.shared import faults, protocol, settings
+from firmware.shared import faults, framing, protocol, settings
 
 
 class Engine:
@@ -17,7 +17,7 @@ class Engine:
         pass
 
     def arm(self, _plan, _window_ua):
-        pass
+        return faults.NONE
 
     def snapshot(self):
         return (0,) * len(meter.SNAPSHOT_FIELDS)
@@ -101,6 +101,33 @@ def test_nothing_in_a_request_can_raise():
     for message in ({}, {"id": 1}, {"cmd": []}, {"cmd": "start", "args": 3}, {"cmd": "start", "args": {"wave": []}}):
         reply = commands.handle(Device(), message)
         assert reply["ok"] is False and reply["text"], message
+
+
+def nested(depth):
+    value = []
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+def test_deeply_nested_values_are_refused_wherever_they_stand():
+    """As deep as a line may be; the reply, which shows what it refuses, is encoded too."""
+    deep = nested(framing.MAX_BRACKETS - 4)
+    for message in (
+        {"id": deep, "cmd": "status"}, {"id": 1, "cmd": deep}, {"id": 1, "cmd": "status", "args": deep},
+        {"id": 1, "cmd": "start", "args": {"wave": dict(WAVE, shape=deep)}},
+        {"id": 1, "cmd": "start", "args": {"wave": dict(WAVE, amplitude_ua=deep)}},
+        {"id": 1, "cmd": "config", "args": {"set": {"lease_ms": deep}}},
+        {"id": 1, "cmd": "config", "args": {"set": deep}},
+        {"id": 1, "cmd": "lease", "args": {"session": deep}},
+        {"id": 1, "cmd": "telemetry", "args": {"rate_hz": deep}},
+        {"id": 1, "cmd": "replay", "args": {"from_seq": deep}},
+    ):  # fmt: skip
+        received = framing.decode(framing.encode(message))
+        reply = commands.handle(Device(), received)
+        if message["cmd"] == "status" and message["id"] == 1:
+            assert reply["err"] == protocol.ERR_VALUE
+        assert reply["ok"] is False and len(framing.encode(reply)) < framing.MAX_LINE_BYTES, message
 
 
 def test_bad_arguments_are_refused_with_the_range():

@@ -41,6 +41,17 @@ def test_refusals_say_why():
     assert refused(b"+3ab56fd {}") == "checksum mismatch"
 
 
+def test_nesting_is_bounded_before_json_recurses():
+    for body, why in (
+        ('{"a": ' + "[" * 47 + "]" * 47 + "}", None),
+        ('{"a": ' + "[" * 48 + "]" * 48 + "}", "49 opening brackets, limit 48"),
+        ('{"a":' * 180, "180 opening brackets, limit 48"),
+        ("[" * 900, "900 opening brackets, limit 48"),
+    ):
+        line = "%08x %s" % (binascii.crc32(body.encode()) & 0xFFFFFFFF, body)
+        assert refused(line) == why, (body, refused(line))
+
+
 def test_json_that_is_no_object_is_refused():
     for body, why in (("[1]", "not a JSON object"), ("nope", "not JSON"), ("17", "not a JSON object")):
         line = "%08x %s" % (binascii.crc32(body.encode()) & 0xFFFFFFFF, body)

@@ -18,6 +18,7 @@ class Engine:
         self.gate_closed = 0
         self.asked = []
         self.broken = False
+        self.unfit = 0
 
     def open_gate(self):
         self.gate_closed = 0
@@ -25,6 +26,7 @@ class Engine:
     def arm(self, _plan, window_ua):
         self.asked.append(("arm", window_ua))
         self.values = {}
+        return self.unfit
 
     def run(self):
         self.gate_closed = 1
@@ -90,7 +92,7 @@ def test_terms_name_the_binding_rule():
     made, engine, _events = fresh()
     terms = begin(made)
     assert terms == {"session": 1, "amplitude_ua": 200, "limit_ua": 600, "binding": "user-max", "lease_ms": 2000,
-                     "duration_ms": 10000}  # fmt: skip
+                     "duration_ms": 10000, "phase_us": 50000, "gap_us": 0, "alternate_ms": 0}  # fmt: skip
     assert engine.asked[0] == ("arm", 200 + board.TRIP_UA)
 
 
@@ -124,6 +126,7 @@ def test_lease_ramps_down_then_latches():
     engine.values["done"] = 1
     made.tick(0, 5500)
     assert made.state == protocol.FAULT and made.fault[0] == faults.LEASE_LOST and not engine.gate_closed
+    assert made.fault[4] == 1  # the session that lost it
     assert [event["reason"] for event in events if event["ev"] == "end"] == ["lease"]
 
 
@@ -216,12 +219,35 @@ def test_end_by_time():
     assert refusal(made.renew, 1, 1600)[0] == "state"
 
 
+def test_a_dac_that_does_not_follow_forbids_the_start():
+    for code in (faults.DAC_STUCK, faults.DAC_NO_ACK):
+        made, engine, _events = fresh()
+        engine.unfit = code
+        err, text = refusal(begin, made)
+        assert err == "fault" and text.startswith(faults.meaning_of(code) + "; no current flows; ")
+        assert made.state == protocol.FAULT and made.fault[0] == code and made.number == 0
+        assert refusal(made.clear, 0)[0] == "fault"
+        made.checks_passed = 1  # as the boot checks set it once they have passed
+        made.clear(0)
+        engine.unfit = 0
+        assert made.state == protocol.OFF and begin(made)["session"] == 1
+
+
+def test_what_the_samples_cannot_play_is_refused():
+    made, _engine, _events = fresh()
+    err, text = refusal(begin, made, duty_permille=500, gap_us=49)
+    assert (err, text) == ("value", "gap_us is 49; this board's shortest is 100")
+    terms = begin(made, duty_permille=500, gap_us=149)
+    assert (terms["phase_us"], terms["gap_us"]) == (25000, 100)
+
+
 def test_dac_that_vanishes_at_the_end_is_a_fault():
     made, engine, _events = fresh()
     run_to_active(made, engine)
     engine.broken = True
     made.stop(True, 30)
     assert made.state == protocol.FAULT and made.fault[0] == faults.DAC_NO_ACK and made.checks_passed == 0
+    assert made.fault[4] == 1
     assert refusal(made.clear, 0)[0] == "fault"
 
 

@@ -1,0 +1,147 @@
+"""A DAC or bus that fails during a session: the output must follow the command, or it ends."""
+
+from collections.abc import Callable
+
+import pytest
+
+from firmware.shared import faults
+from microcurrent.errors import FaultError
+
+from .conftest import Bench
+
+MS = 1_000_000
+US = 1_000
+
+
+def active(bench: Bench, **changes: object) -> None:
+    bench.start(**({"duration_ms": 60_000, "ramp_ms": 100} | changes))
+    bench.pico.run_for_ms(300)
+    assert bench.pico.gate == 1
+
+
+def latched(bench: Bench) -> str:
+    return bench.request("faults")["name"]
+
+
+def test_a_bus_that_hangs_in_mid_session_opens_the_gate_within_five_samples(bench: Bench) -> None:
+    active(bench)
+    hung_ns = bench.pico.now_ns
+    bench.pico.hold_sda = True
+    bench.pico.run_for_ms(60)
+    assert bench.gate_dropped_ns(hung_ns) - hung_ns < 550 * US
+    assert latched(bench) in ("bus-hung", "dac-no-ack")
+    with pytest.raises(FaultError, match="the cause persists"):
+        bench.request("clear")
+    bench.pico.hold_sda = False
+    assert bench.request("clear") == {"code": 0}
+    assert bench.run().reason == "duration"
+
+
+def test_a_bus_held_for_two_samples_is_a_counted_skip(bench: Bench) -> None:
+    active(bench)
+    bench.pico.at(bench.pico.now_ns + 50 * US, lambda: setattr(bench.pico, "hold_sda", True))
+    bench.pico.at(bench.pico.now_ns + 230 * US, lambda: setattr(bench.pico, "hold_sda", False))
+    bench.pico.run_for_ms(150)
+    assert bench.pico.gate == 1 and latched(bench) == "none"
+    status = bench.request("status")
+    missed = status["telemetry"][bench.field("missed")]
+    assert 1 <= missed <= 3
+
+
+def test_an_interrupt_delayed_within_the_period_is_counted_late(bench: Bench) -> None:
+    active(bench)
+    core = bench.pico.mcu.core
+    due_ns = next_sample_ns(bench)
+    timer_interrupt = 1 << 3
+
+    def enable() -> None:
+        core.enabled_interrupts |= timer_interrupt
+        core.interrupts_updated = True
+        core.waiting = False  # nothing else would wake a sleeping core
+
+    bench.pico.at(
+        due_ns - 10 * US, lambda: setattr(core, "enabled_interrupts", core.enabled_interrupts & ~timer_interrupt)
+    )
+    bench.pico.at(due_ns + 60 * US, enable)
+    bench.pico.run_for_ms(150)
+    row = bench.request("status")["telemetry"]
+    assert row[bench.field("late")] >= 1 and 50 <= row[bench.field("worst_late_us")] <= 75
+    assert bench.pico.gate == 1 and latched(bench) == "none"
+
+
+def next_sample_ns(bench: Bench) -> int:
+    """The instant of a coming interrupt: it sends 72.5 us of bits before the DAC takes its code."""
+    return bench.pico.trace.dac_ns[-1] + 200 * US - 72_500
+
+
+@pytest.mark.parametrize(
+    ("wave", "within_ms"),
+    [
+        ({"amplitude_ua": 200}, 51),  # at the next change of sign of 10 Hz
+        ({"amplitude_ua": 70}, 51),
+        ({"amplitude_ua": 200, "shape": "sine"}, 51),
+        ({"amplitude_ua": 200, "duty_permille": 400, "gap_us": 5000}, 51),
+        ({"amplitude_ua": 200, "frequency_mhz": 1_000_000}, 1),
+    ],
+)
+def test_a_dac_that_keeps_its_code_is_found_when_the_command_moves_away(
+    bench: Bench, wave: dict, within_ms: int
+) -> None:
+    active(bench, **wave)
+    while abs(bench.pico.dac.code - 2048) < 120:  # stuck at zero would be harmless
+        bench.pico.run_until(bench.pico.now_ns + 100 * US)
+    stuck_ns = bench.pico.now_ns
+    bench.pico.dac.stuck = True
+    bench.pico.run_for_ms(within_ms + 20)
+    assert bench.gate_dropped_ns(stuck_ns) - stuck_ns < within_ms * MS
+    assert latched(bench) == "dac-stuck"
+    with pytest.raises(FaultError, match="the cause persists"):
+        bench.request("clear")
+    bench.pico.dac.stuck = False
+    assert bench.request("clear") == {"code": 0}
+
+
+def test_a_dac_that_sticks_in_the_ramp_down_is_found(bench: Bench) -> None:
+    active(bench, frequency_mhz=100, ramp_ms=1000, amplitude_ua=300)
+    bench.pico.run_for_ms(1500)
+    bench.pico.dac.stuck = True
+    stopped_ns = bench.pico.now_ns
+    bench.request("stop")
+    bench.pico.run_for_ms(1200)
+    assert bench.gate_dropped_ns(stopped_ns) - stopped_ns < 400 * MS  # 60 uA of 300 after a fifth of the ramp
+    assert latched(bench) == "dac-stuck"
+
+
+@pytest.mark.parametrize("code", [2048, 2662])
+def test_a_dac_that_is_stuck_before_the_start_refuses_it(bench: Bench, code: int) -> None:
+    """2662 are 300 uA: nothing of it may reach the electrodes."""
+    bench.pico.dac.code = code
+    bench.pico.dac.stuck = True
+    bench.pico.stage.dac(bench.pico.now_ns, code, 0)
+    with pytest.raises(FaultError, match="does not follow; no current flows"):
+        bench.start()
+    assert latched(bench) == "dac-stuck"
+    assert [level for _t, level in bench.gate_edges] == [0]
+    bench.pico.dac.stuck = False
+    assert bench.request("clear") == {"code": 0}
+    assert bench.run().reason == "duration"
+
+
+def test_a_stuck_dac_is_found_at_boot(boot: Callable[..., Bench]) -> None:
+    bench = boot()
+    bench.pico.dac.stuck = True
+    bench.client.hello()
+    assert bench.request("faults")["code"] == faults.DAC_STUCK
+
+
+@pytest.mark.parametrize("load", ["open", "dry", "short", "500R"])
+def test_a_load_that_takes_less_or_any_current_is_no_stuck_dac(bench: Bench, load: str) -> None:
+    bench.pico.set_load(load)
+    assert bench.run(amplitude_ua=500, frequency_mhz=200_000).reason == "duration"
+
+
+def test_contact_lost_and_found_again_is_no_stuck_dac(bench: Bench) -> None:
+    for at_ms in range(500, 1500, 97):
+        load = "typical" if at_ms % 2 else "open"
+        bench.pico.at(bench.pico.now_ns + at_ms * MS + 33 * US, lambda load=load: bench.pico.set_load(load))
+    assert bench.run(amplitude_ua=600, duration_ms=2000).reason == "duration"

@@ -36,6 +36,8 @@ VOLTAGE_DIVIDER = 8
 # Engine.
 SAMPLE_HZ = 500  # soft timer, 1 ms ticks: what it can honestly promise is not measured yet
 TRIP_UA = 150  # measured current beyond the set-point by this much trips in the interrupt; ours
-FOLLOW_UA = 100  # measured current may exceed or oppose the command by this much; ours: its ADC is off by up to 6 % uncalibrated, 36 at 600 uA, beside the stage's own 36
+# Measured current may exceed or oppose the command by this much. Ours: an uncalibrated ADC is off by up to 6 %, which
+# is 36 uA at 600 uA, beside the stage's own 36 uA.
+FOLLOW_UA = 100
 WATCHDOG_MS = 500  # ours: the longest time a hung CPU may hold the output
 WATCHDOG_FLASH_MS = 4000  # while a flash or EEPROM write runs with the gate open; ours: ten sector erases of 400 ms

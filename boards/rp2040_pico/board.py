@@ -36,6 +36,8 @@ VOLTAGE_DIVIDER = 8
 # Engine.
 SAMPLE_HZ = 10000  # START/STOP per sample needs 72.5 us at 400 kHz; 10 kS/s leaves 27 %
 TRIP_UA = 150  # measured current beyond the set-point by this much trips in the interrupt; ours
-FOLLOW_UA = 60  # measured current may exceed or oppose the command by this much; ours: offset, gain and noise of an uncalibrated stage are 36 at 600 uA
+# Measured current may exceed or oppose the command by this much. Ours: offset, gain and noise of an uncalibrated stage
+# come to 36 uA at 600 uA.
+FOLLOW_UA = 60
 WATCHDOG_MS = 500  # ours: the longest time a hung CPU may hold the output
 WATCHDOG_FLASH_MS = 4000  # while a flash or EEPROM write runs with the gate open; ours: ten sector erases of 400 ms

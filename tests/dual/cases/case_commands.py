@@ -98,7 +98,10 @@ def test_every_command_has_a_handler_and_answers():
 
 
 def test_nothing_in_a_request_can_raise():
-    for message in ({}, {"id": 1}, {"cmd": []}, {"cmd": "start", "args": 3}, {"cmd": "start", "args": {"wave": []}}):
+    for message in (
+        {}, {"id": 1}, {"cmd": "status"}, {"id": True, "cmd": "status"}, {"id": 1, "cmd": []},
+        {"id": 1, "cmd": "start", "args": 3}, {"id": 1, "cmd": "start", "args": {"wave": []}},
+    ):  # fmt: skip
         reply = commands.handle(Device(), message)
         assert reply["ok"] is False and reply["text"], message
 

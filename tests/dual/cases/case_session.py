@@ -265,3 +265,29 @@ def test_telemetry_has_every_field_as_integer():
     assert all(isinstance(value, int) for value in row)
     named = dict(zip(protocol.TELEMETRY_FIELDS, row))
     assert named["commanded_ua"] == 200 and named["elapsed_ms"] == 100 and named["remaining_ms"] == 9900
+
+
+def test_nothing_happens_while_off():
+    made, engine, events = fresh()
+    made.tick(0, 10)
+    made.stop(False, 20)
+    assert (made.state, engine.gate_closed, events) == (protocol.OFF, 0, [])
+    row = made.telemetry(30)
+    assert row[0] == 30 and not any(row[1:9])
+
+
+def test_a_second_stop_does_not_restart_the_ramp():
+    made, engine, events = fresh()
+    run_to_active(made, engine)
+    made.stop(False, 30)
+    asked, heard = len(engine.asked), len(events)
+    made.stop(False, 40)
+    assert (made.state, len(engine.asked), len(events)) == (protocol.RAMP_DOWN, asked, heard)
+
+
+def test_telemetry_after_the_end_keeps_the_time_that_passed():
+    made, engine, _events = fresh()
+    run_to_active(made, engine)
+    made.stop(True, 400)
+    row = dict(zip(protocol.TELEMETRY_FIELDS, made.telemetry(9000)))
+    assert (row["elapsed_ms"], row["remaining_ms"], row["commanded_ua"]) == (400, 0, 0)

@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --timeou
 export MICROCURRENT_BUILD := $(CURDIR)/build
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench sim flash image setup clean distclean
+.PHONY: help demo test check bench sigrok sim flash image setup clean distclean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ check: setup  ## lint, formatting and types (host, and both boards against their
 
 bench: setup image  ## measure: interrupt cost, jitter, start-up of the command line
 	$(BIN)/python -m tests.bench.measure
+
+sigrok: setup image  ## read a session's VCD with sigrok-cli's I2C decoder and compare every DAC code
+	@$(BIN)/python -m tests.bench.sigrok_check
 
 sim: setup image  ## run the virtual Pico until Ctrl-C and print its port
 	$(BIN)/microcurrent sim

@@ -1,6 +1,8 @@
 """Shared fixtures: the MicroPython image, the compiled firmware, and virtual boards at emulated time.
 
-No test reads the wall clock: a board's time advances only when a test (or a transport's read) runs it.
+An in-process board's time advances only when a test (or a transport's read) runs it. A board in a process of its own
+keeps pace with the wall clock: its tests wait for events, with limits that only a hang exceeds. No test asserts how
+long anything took on the wall clock.
 """
 
 from pathlib import Path

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from firmware.shared import framing, protocol
 
-from .errors import FirmwareError, PortError
+from .errors import FirmwareError, MicrocurrentError, PortError
 from .lines import LineReader, LinkCounters
 from .refusals import data_of
 from .transport import Transport
@@ -17,6 +17,11 @@ REPLY_TIMEOUT_S = 1.0  # ours: the slowest reply (read-back of the DAC over a bu
 # How long a reply may still take after either side saw a damaged line: it may have been this request or its reply,
 # or something else.
 DAMAGED_WAIT_S = 0.25
+# Ends a half line that another program left behind. MicroPython's prompt takes \r, the firmware \r and \n, and neither
+# minds an empty line. Never with Ctrl-C: that would end the firmware.
+WAKE = b"\r\n"
+LEAVE_RAW_REPL = b"\x02"  # Ctrl-B: a killed mpremote leaves a board in the raw REPL, which shows no prompt
+QUIET_ATTEMPTS = 2  # before that byte is tried: a firmware counts it as a damaged line, and may only just be booting
 HELLO_TIMEOUT_S = 8.0  # ours: boot to the first line takes 1 s on a board, several on a slow virtual one
 SLOW_COMMANDS_S = {"selftest": 10.0, "commission": 5.0, "config": 3.0, "config_reset": 3.0}
 ATTEMPTS = 3
@@ -60,6 +65,11 @@ class DeviceClient:
         """The port's name, for messages."""
         return self.transport.name
 
+    @property
+    def at_prompt(self) -> bool:
+        """True when the board has shown a MicroPython prompt since the port was opened: the firmware is not running."""
+        return self._reader.prompt_seen
+
     def close(self) -> None:
         """Release the port."""
         self.transport.close()
@@ -94,15 +104,17 @@ class DeviceClient:
     def hello(self, timeout_s: float = HELLO_TIMEOUT_S) -> dict:
         """The device's identity, checked. Raises FirmwareError with the command that repairs what is wrong."""
         deadline = self.transport.now() + timeout_s
-        self.transport.write(b"\n")  # ends a half line that another program left behind
+        attempts = 0
         while True:
+            self.transport.write(WAKE if attempts < QUIET_ATTEMPTS else LEAVE_RAW_REPL + WAKE)
+            attempts += 1
             reply = self._exchange("hello", {}, min(0.5, timeout_s))
             if reply is not None:
                 self.identity = data_of(reply)
                 self._check_protocol()
                 return self.identity
-            if self._reader.prompt_seen or self.transport.now() >= deadline:
-                raise FirmwareError(self._silence(timeout_s))
+            if self.at_prompt or self.transport.now() >= deadline:
+                raise self._silence(timeout_s)
 
     def await_reset(self, timeout_s: float = 3.0) -> None:
         """After a reset request: until the board says that it booted, or its port goes away."""
@@ -137,9 +149,9 @@ class DeviceClient:
 
     def prompt_within(self, timeout_s: float) -> bool:
         """True when the board shows a MicroPython prompt: the firmware is not running."""
-        self.transport.write(b"\r\n")
+        self.transport.write(WAKE)
         deadline = self.transport.now() + timeout_s
-        while not self._reader.prompt_seen:
+        while not self.at_prompt:
             left_s = deadline - self.transport.now()
             if left_s <= 0:
                 return False
@@ -169,6 +181,8 @@ class DeviceClient:
         for message in self._reader.feed(self.transport.read(timeout_s)):
             if "ev" in message:
                 self._take_event(message)
+            elif "cmd" in message and "ok" not in message:
+                self.counters.echoed += 1
             else:
                 self._take_reply(message)
 
@@ -222,16 +236,22 @@ class DeviceClient:
                 f"microcurrent flash --port {self.port}"
             )
 
-    def _silence(self, timeout_s: float) -> str:
+    def _silence(self, timeout_s: float) -> MicrocurrentError:
+        """Why nobody said hello, from what came instead."""
         port = self.port
-        if self._reader.prompt_seen:
-            return (
+        if self.at_prompt:
+            return FirmwareError(
                 f"the board on {port} shows a MicroPython prompt, so the firmware is not running; the output is "
                 f"off; run: microcurrent reset --port {port}, or if it is not installed: "
                 f"microcurrent flash --port {port}"
             )
+        if self.counters.echoed:
+            return PortError(
+                f"{port} returns what was sent; it is no board; nothing was started; check --port, "
+                f"or list the boards with: microcurrent devices"
+            )
         heard = self.counters.frames + self.counters.damaged + self.counters.foreign
-        return (
+        return FirmwareError(
             f"no answer to hello on {port} within {timeout_s:.0f} s ({heard} other lines heard); nothing was "
             f"started; if this is the board, run: microcurrent flash --port {port}"
         )

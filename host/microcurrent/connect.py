@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from . import ports
 from .client import DeviceClient
 from .errors import BadValueError
-from .share import RELEASE, Requester, ShareClient
+from .share import RELEASE, Requester, ShareClient, remove_dead
 from .transport import PortBusyError, Transport, open_transport
 
 if TYPE_CHECKING:
@@ -80,6 +80,7 @@ def open_device(
 
 def reach(name: str, *, shared: bool) -> Requester:
     """A client on the port, or (with `shared`) through the process that holds it."""
+    remove_dead()
     try:
         return DeviceClient(open_transport(name) if shared else acquire(name))
     except PortBusyError:

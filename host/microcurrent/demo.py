@@ -65,7 +65,15 @@ def demonstrate(place: Path, load: str, image: str | None, show: Show) -> Demons
             prepare(client, show)
             show.step("10 s of a 10 Hz, 200 uA biphasic square")
             with Interrupts() as interrupts:
-                treated = treat(client, records, checked_wave(WAVE), show.session, lambda: interrupts.count, sim=sim)
+                treated = treat(
+                    client,
+                    records,
+                    checked_wave(WAVE),
+                    show.session,
+                    lambda: interrupts.count,
+                    sim=sim,
+                    signal_name=lambda: interrupts.name,
+                )
             middle_ns = sim.now_ns() - WAVE["duration_ms"] * NS_PER_MS // 2
             client.request("stop")
             show.step("picture, VCD and record")

@@ -68,12 +68,18 @@ def verify(port: str, board: str | None) -> tuple[str, int]:
 
     The firmware is put into maintenance for it (output off) and started again afterwards.
     """
+    if board:
+        build.build_firmware(board)  # an unknown name is refused before the board is disturbed
     identity = quiesce(port)
-    wanted = build.build_firmware(board or identity.get("board") or build.known_boards()[-1])
     held = remote.inventory(port)
-    restart(port)
+    if identity:
+        restart(port)  # it ran before, so it goes on, whatever is found
+    chosen = board or identity.get("board") or next(iter(boards_for(held)), build.known_boards()[-1])
+    wanted = build.build_firmware(chosen)
     check_board(held, wanted)
     remote.require_same(wanted.hashes(), held.files, port)
+    if not identity:
+        restart(port)
     return wanted.board, len(wanted.files)
 
 
@@ -114,13 +120,19 @@ def wait_for_prompt(client: DeviceClient) -> None:
             )
 
 
+def boards_for(held: remote.Inventory) -> list[str]:
+    """Names of the boards whose firmware fits the chip that answered."""
+    return [name for name in build.known_boards() if held.machine.startswith(build.board_constants(name).MACHINE)]
+
+
 def check_board(held: remote.Inventory, wanted: build.Build) -> None:
     """Raise FirmwareError when the image is too old or the chip is not the one the build is for."""
-    machine = build.board_constants(wanted.board).MACHINE
-    if not held.machine.startswith(machine):
+    fitting = boards_for(held)
+    if wanted.board not in fitting:
+        remedy = f"choose another with --board ({', '.join(fitting)})" if fitting else "connect another board"
         raise FirmwareError(
-            f"the board is {held.machine!r}, {wanted.board} is for {machine!r}; nothing was written; "
-            f"choose another with --board ({', '.join(build.known_boards())})"
+            f"the board is {held.machine!r}, {wanted.board} is for "
+            f"{build.board_constants(wanted.board).MACHINE!r}; nothing was written; {remedy}"
         )
     version = tuple(int(part) for part in held.version.split(".")[:2])
     if version < MIN_IMAGE:
@@ -130,11 +142,27 @@ def check_board(held: remote.Inventory, wanted: build.Build) -> None:
         )
 
 
+def require_installed(held: remote.Inventory, port: str) -> None:
+    """Raise FirmwareError when the board holds no firmware of ours."""
+    if "/main.py" not in held.files or build.MANIFEST not in held.files:
+        raise FirmwareError(
+            f"no firmware is installed on {port}; the output is off; run: microcurrent flash --port {port}"
+        )
+
+
 def restart(port: str) -> dict:
-    """Reset the board and wait for the firmware's hello. Returns the identity."""
+    """Reset the board and wait for the firmware's hello. Returns the identity. Raises FirmwareError, PortError."""
     remote.reset(port)
     with DeviceClient(open_transport(port, wait_s=BACK_S)) as client:
-        return client.reconnect(BACK_S)
+        try:
+            return client.reconnect(BACK_S)
+        except FirmwareError:
+            if not client.at_prompt:
+                raise
+            raise FirmwareError(
+                f"the firmware on {port} does not start: {BACK_S:.0f} s after a reset the board shows a MicroPython "
+                f"prompt; the output is off; upload it again: microcurrent flash --port {port} --force"
+            ) from None
 
 
 def _upload(

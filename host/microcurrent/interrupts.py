@@ -14,6 +14,7 @@ class Interrupts:
 
     def __init__(self) -> None:
         self.count = 0
+        self.name = ""  # of the last one
         self._before: dict[signal.Signals, Handler] = {}
 
     def __enter__(self) -> "Interrupts":
@@ -25,5 +26,6 @@ class Interrupts:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
-    def _note(self, _number: int, _frame: FrameType | None) -> None:
+    def _note(self, number: int, _frame: FrameType | None) -> None:
+        self.name = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
         self.count += 1

@@ -16,6 +16,7 @@ class LinkCounters:
     frames: int = 0  # whole frames received
     damaged: int = 0  # lines with a checksum that does not fit, or frames cut short
     foreign: int = 0  # lines that are no frames at all: boot chatter, prompts, garbage
+    echoed: int = 0  # requests of ours that came back: the port is a loopback, a modem or a half-duplex line
     repeated: int = 0  # requests sent again
     late_replies: int = 0  # replies to requests that were given up
     missed: int = 0  # events whose sequence number was skipped

@@ -3,7 +3,6 @@
 import os
 from dataclasses import dataclass
 
-from . import paths
 from .errors import NoBoardError
 
 PORT_ENV = "MICROCURRENT_PORT"
@@ -40,11 +39,10 @@ def find_boards() -> list[Board]:
 
 
 def virtual_boards() -> list[Board]:
-    """Running virtual Picos: each keeps a link to its pty in the runtime directory; a dead one's link dangles."""
-    place = paths.runtime_dir() / "sims"
-    if not place.is_dir():
-        return []
-    return [Board(str(link), "virtual Pico", link.name) for link in sorted(place.iterdir()) if link.exists()]
+    """Running virtual Picos, sorted by name."""
+    from .bench.places import running
+
+    return [Board(str(link), "virtual Pico", link.name) for link in running()]
 
 
 def choose(given: str | None) -> str:

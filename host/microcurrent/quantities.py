@@ -12,6 +12,7 @@ MAX_TEXT = 40  # ours: longer input is a mistake, and an exact number of any len
 MAX_BASE_UNITS = 10**9  # ours: beyond every range in firmware/shared, so the message can say "far too large"
 
 _NUMBER = re.compile(r"([+-]?)([0-9]+(?:\.[0-9]*)?|\.[0-9]+)\s*([^\s0-9.+-]\S*)?", re.ASCII)
+_EXPONENT = re.compile(r"[eE][+-]?[0-9]", re.ASCII)
 
 
 class QuantityError(ValueError):
@@ -77,6 +78,10 @@ def _exact(text: str, kind: Kind) -> Fraction:
     if unit is None:
         raise QuantityError(
             f"{_quoted(text)} has no unit ({_units(kind)}); nothing was sent; write for example {kind.example}"
+        )
+    if _EXPONENT.match(unit):
+        raise QuantityError(
+            f"{_quoted(text)} has an exponent, which is not taken; nothing was sent; write for example {kind.example}"
         )
     scale = dict(kind.units).get(unit)
     if scale is None:

@@ -100,6 +100,20 @@ def hold_lock(path: Path) -> IO[bytes]:
     return handle
 
 
+def is_locked(path: Path) -> bool:
+    """True when a living process holds the file at `path`. Changes nothing. Raises OSError when it may not be read."""
+    try:
+        handle = open(path, "rb")
+    except FileNotFoundError:
+        return False
+    with handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
 def release_lock(handle: IO[bytes]) -> None:
     """Give the lock back and remove its file."""
     with contextlib.suppress(OSError):

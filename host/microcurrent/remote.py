@@ -1,15 +1,25 @@
 """The real mpremote, run as a separate process: uploads, hashes and resets go through it."""
 
 import json
+import os
+import select
 import subprocess
 import sys
-import threading
-from collections import deque
+import time
 from collections.abc import Callable, Sequence
 
 from .errors import FirmwareError, PortError, VerifyError
 
-TIMEOUT_S = 180.0  # ours: a whole upload to a slowly emulated board takes 45 s
+PROMPT_S = 15.0  # ours: mpremote itself gives a silent USB port 10 s, but a pty or a chattering port for ever
+SILENCE_S = 30.0  # ours, at the prompt: the longest file takes 5 s on a slowly emulated board
+_READY = "microcurrent-ready"
+# What mpremote says when the other side does not behave like a MicroPython prompt.
+_HANDSHAKE_FAILURES = (
+    "could not enter raw repl",
+    "could not exec command",
+    "could not complete raw paste",
+    "unexpected read during raw paste",
+)
 _MARK = "microcurrent-inventory:"
 
 # Runs on the board: what it is, and the sha256 of every file that is ours to manage.
@@ -53,42 +63,70 @@ class Inventory:
 
 
 def run(port: str, arguments: Sequence[str], on_line: Callable[[str], None] = lambda _text: None) -> list[str]:
-    """Run mpremote on `port` and return its lines, each given to `on_line` as it comes. Raises PortError."""
-    command = [sys.executable, "-u", "-m", "mpremote", "connect", port, *arguments]
-    lines: list[str] = []
-    tail: deque[str] = deque(maxlen=4)
+    """Run mpremote on `port` and return its lines, each given to `on_line` as it comes.
+
+    Raises PortError when no prompt is reached, when the board falls silent, and when mpremote fails.
+    """
+    ready = f"print('{_READY}')"  # mpremote itself does not say that it reached a prompt, and may wait for one for ever
+    command = [sys.executable, "-u", "-m", "mpremote", "connect", port, "exec", ready, "+", *arguments]
     with subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        stdin=subprocess.DEVNULL,
-        text=True,
-        errors="replace",
-        start_new_session=True,
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True
     ) as process:
-        watchdog = threading.Timer(TIMEOUT_S, process.kill)  # it may wait for a board that fell silent
-        watchdog.start()
         try:
-            stream = process.stdout
-            for line in stream or ():
-                lines.append(line.rstrip())
-                tail.append(line.strip())
-                on_line(line.rstrip())
+            said = _said(process, port, on_line)
         except BaseException:
             process.kill()
             raise
-        finally:
-            watchdog.cancel()
     if process.returncode:
-        raise PortError(_failure(port, [text for text in tail if text]))
-    return lines
+        raise _failure(port, said)
+    return said[said.index(_READY) + 1 :] if _READY in said else said
 
 
-def _failure(port: str, tail: list[str]) -> str:
-    last = tail[-1].removeprefix("mpremote: ") if tail else "no message"
-    return (
+def _said(process: "subprocess.Popen[bytes]", port: str, on_line: Callable[[str], None]) -> list[str]:
+    """All lines up to the process's end, each given to `on_line`. Raises PortError when none comes for too long."""
+    stream = process.stdout
+    assert stream is not None
+    lines: list[str] = []
+    pending = b""
+    prompt_by_s = time.monotonic() + PROMPT_S
+    while True:
+        reached = _READY in lines
+        patience_s = SILENCE_S if reached else max(prompt_by_s - time.monotonic(), 0.0)
+        if not select.select([stream], [], [], patience_s)[0]:
+            raise _fell_silent(port) if reached else _no_prompt(port)
+        data = os.read(stream.fileno(), 65536)
+        *whole, pending = (pending + data).split(b"\n")
+        for line in whole if data else [pending]:
+            text = line.decode(errors="replace").rstrip()
+            lines.append(text)
+            on_line(text)
+        if not data:
+            return lines
+
+
+def _failure(port: str, said: list[str]) -> PortError:
+    """mpremote ended with an error: before the prompt nothing was done, later it is the board's last word."""
+    shown = [text.strip() for text in said if text.strip()]
+    last = shown[-1].removeprefix("mpremote: ") if shown else "no message"
+    if _READY not in said and last.startswith(_HANDSHAKE_FAILURES):
+        return _no_prompt(port)
+    return PortError(
         f"mpremote failed on {port}: {last}; the output is off; unplug the board, plug it in, then run: "
         f"microcurrent flash --port {port}"
+    )
+
+
+def _no_prompt(port: str) -> PortError:
+    return PortError(
+        f"no MicroPython prompt on {port} within {PROMPT_S:.0f} s; nothing was written; check that this is the board "
+        f"and that MicroPython is on it (microcurrent image), then unplug it, plug it in and try again"
+    )
+
+
+def _fell_silent(port: str) -> PortError:
+    return PortError(
+        f"the board on {port} fell silent for {SILENCE_S:.0f} s at its prompt; the output is off; unplug it, plug it "
+        f"in, then run: microcurrent flash --port {port}"
     )
 
 
@@ -143,9 +181,19 @@ def reset(port: str) -> None:
 def require_same(expected: dict[str, str], found: dict[str, str], port: str) -> None:
     """Raise VerifyError naming the files that differ from, or are missing on, the board."""
     wrong = sorted(name for name, digest in expected.items() if found.get(name) != digest)
-    if wrong:
-        shown = ", ".join(wrong[:5]) + (f" and {len(wrong) - 5} more" if len(wrong) > 5 else "")
+    if not wrong:
+        return
+    missing = [name for name in wrong if name not in found]
+    remedy = f"the output is off; run: microcurrent flash --port {port}"
+    if len(missing) == len(expected):
         raise VerifyError(
-            f"{len(wrong)} of {len(expected)} files on {port} differ from the build: {shown}; the output "
-            f"is off; run: microcurrent flash --port {port}"
+            f"no firmware: {len(missing)} of {len(expected)} files missing on {port}: {_listed(missing)}; {remedy}"
         )
+    absent = f" ({len(missing)} of them missing)" if missing else ""
+    raise VerifyError(
+        f"{len(wrong)} of {len(expected)} files on {port} differ from the build{absent}: {_listed(wrong)}; {remedy}"
+    )
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")

@@ -1,6 +1,6 @@
 """Restarting the firmware: by its own command when it answers, through mpremote when it does not."""
 
-from . import flash
+from . import flash, remote
 from .connect import client_on
 from .errors import FirmwareError
 
@@ -16,4 +16,5 @@ def restart(port: str) -> dict:
             client.request("reset")
             client.await_reset()
             return client.reconnect()
+    flash.require_installed(remote.inventory(port), port)
     return flash.restart(port)

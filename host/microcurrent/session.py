@@ -13,6 +13,7 @@ from .client import DeviceClient, telemetry_values
 from .errors import FaultError, MicrocurrentError, PortError, RecordError
 from .fault_text import fault_text
 from .record_writer import SessionRecord
+from .report import played_text
 from .share import ShareServer
 
 TICK_S = 0.1  # how often the loop looks after lease, Ctrl-C and the second terminal
@@ -25,6 +26,11 @@ LINK_LOST = "link-lost"
 RESET = "device-reset"
 FAILED = "failed"
 
+# What stopped a session.
+A_SIGNAL = "Ctrl-C or a signal"
+ANOTHER = "another terminal or the device's button"
+RECORD_FAILED = "the record could not be written"
+
 
 @dataclass
 class Outcome:
@@ -36,10 +42,14 @@ class Outcome:
     fault: str = ""  # the sentence of the fault that was raised, empty when none was
     error: MicrocurrentError | None = None  # link or record failure during the session
     interrupted: bool = False  # by Ctrl-C here
+    stopped_by: str = ""  # who or what stopped it; empty when it ended in another way
 
 
 class SessionRunner:
-    """`interrupts()` is the number of Ctrl-C so far; `on_row` and `on_note` show progress."""
+    """`interrupts()` is the number of Ctrl-C so far; `on_row` and `on_note` show progress.
+
+    `signal_name()`: what the last of them was ("Ctrl-C", "SIGTERM"), for the record.
+    """
 
     def __init__(
         self,
@@ -50,6 +60,7 @@ class SessionRunner:
         interrupts: Callable[[], int],
         on_row: Callable[[dict[str, int]], None],
         on_note: Callable[[str], None],
+        signal_name: Callable[[], str] = lambda: A_SIGNAL,
     ) -> None:
         self._client = client
         self._record: SessionRecord | None = record
@@ -57,7 +68,9 @@ class SessionRunner:
         self._interrupts = interrupts
         self._on_row = on_row
         self._on_note = on_note
+        self._signal_name = signal_name
         self._obeyed = 0
+        self._signals: list[str] = []  # what was obeyed, by name
         self._lease_due_s = self._heard_s = 0.0
 
     def run(self, wave: dict, lease_ms: int | None = None) -> Outcome:
@@ -66,6 +79,7 @@ class SessionRunner:
         client.forget_events()  # an old boot or end event is none of this session's
         request = {"wave": wave} if lease_ms is None else {"wave": wave, "lease_ms": lease_ms}
         outcome = Outcome(self._start(request))
+        self._note_terms(wave, outcome.accepted)
         self._write(outcome, lambda record: record.accepted(outcome.accepted))
         self._heard_s = client.transport.now()
         try:
@@ -81,6 +95,8 @@ class SessionRunner:
         except FaultError as error:
             outcome.error = error
             outcome.ended = outcome.ended or FAILED
+        if outcome.ended == protocol.END_NAMES[protocol.END_STOPPED]:
+            outcome.stopped_by = self._stopped_by()
         return outcome
 
     def _start(self, request: dict) -> dict:
@@ -89,6 +105,12 @@ class SessionRunner:
         except PortError:
             self._client.request("stop", {"now": True})  # whether it began is unknown: make sure that nothing flows
             raise
+
+    def _note_terms(self, wave: dict, accepted: dict) -> None:
+        """Say it when the board's sample grid changes what was asked."""
+        text = played_text(wave, accepted, self._client.identity.get("sample_hz"))
+        if text:
+            self._on_note(text)
 
     def _look_after(self, outcome: Outcome) -> None:
         now_s = self._client.transport.now()
@@ -105,8 +127,17 @@ class SessionRunner:
             return
         self._obeyed = wanted
         outcome.interrupted = True
+        self._signals.append(self._signal_name())
         self._on_note("ramping down; Ctrl-C again switches the output off at once" if wanted == 1 else "output off")
         self._client.request("stop", {} if wanted == 1 else {"now": True})
+
+    def _stopped_by(self) -> str:
+        if self._obeyed == 2:  # both may have come within one tick: then only the last is known
+            first, last = self._signals[0], self._signals[-1]
+            return f"{first} twice, off at once" if first == last else f"{first}, then {last}, off at once"
+        if self._signals:
+            return self._signals[0]
+        return ANOTHER if self._record is not None else RECORD_FAILED
 
     def _renew_lease(self, outcome: Outcome, now_s: float) -> None:
         if now_s < self._lease_due_s or outcome.ended:

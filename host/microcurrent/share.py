@@ -6,11 +6,14 @@ finds the port locked, connects, and has its one request forwarded. One JSON lin
 """
 
 import contextlib
+import errno
+import fcntl
 import hashlib
 import json
 import os
 import socket
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -57,6 +60,28 @@ def socket_path(port: str) -> Path:
     return paths.runtime_dir() / f"port-{hashlib.sha256(name.encode()).hexdigest()[:16]}.sock"
 
 
+def remove_dead() -> None:
+    """Remove what killed processes left. A connection to a dead socket is refused; see _names_held for living ones."""
+    with contextlib.suppress(OSError), _names_held():
+        _remove_dead()
+
+
+@contextlib.contextmanager
+def _names_held() -> Iterator[None]:
+    """While entered, nobody else makes or sweeps sockets: one that is bound but does not listen yet looks dead."""
+    with open(paths.runtime_dir() / "ports.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _remove_dead() -> None:
+    for path in paths.runtime_dir().glob("port-*.sock"):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+            probe.settimeout(READ_TIMEOUT_S)
+            if probe.connect_ex(str(path)) == errno.ECONNREFUSED:
+                path.unlink(missing_ok=True)
+
+
 class ShareServer:
     """Serves the socket from its owner's loop, without a thread. Only the holder of the port's lock may create one."""
 
@@ -66,24 +91,27 @@ class ShareServer:
         self._releasable = releasable
         self.released = False
         self._path = socket_path(device.port)
-        self._path.unlink(missing_ok=True)  # left behind by a killed owner: we hold the port, so it is dead
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            self._socket.bind(str(self._path))
+            with _names_held():
+                _remove_dead()
+                self._path.unlink(missing_ok=True)  # we hold the port, so whatever is left of its socket is dead
+                self._socket.bind(str(self._path))
+                self._socket.listen(8)
         except OSError as error:
             self._socket.close()
             raise PortError(
                 f"the socket {self._path} for a second terminal cannot be made ({error.strerror or error});"
                 f" nothing was started; choose another place with {paths.RUNTIME_ENV}"
             ) from None
-        self._socket.listen(8)
         self._socket.setblocking(False)
 
     def __enter__(self) -> "ShareServer":
         return self
 
     def __exit__(self, *_exc: object) -> None:
-        self._path.unlink(missing_ok=True)  # first: once it is closed, the name may be another's
+        if not self.released:
+            self._path.unlink(missing_ok=True)  # first: once it is closed, the name may be another's
         self._socket.close()
 
     def serve(self) -> None:
@@ -100,6 +128,7 @@ class ShareServer:
 
     def _answer(self, command: str, args: dict) -> dict:
         if command == RELEASE and self._releasable:
+            self._path.unlink(missing_ok=True)  # first: once the port is closed, the name is the next owner's
             self._device.close()
             self.released = True
             return {"ok": True, "data": {}}

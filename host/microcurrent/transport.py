@@ -5,6 +5,7 @@ wall time for a port, emulated time in-process, so the same client runs in both.
 """
 
 import contextlib
+import errno
 import os
 import select
 import time
@@ -19,6 +20,15 @@ if TYPE_CHECKING:
     from .bench.pico import VirtualPico
 
 BAUD = 115200  # USB CDC ignores it; UART adapters of ESP32 boards need MicroPython's default
+WRITE_TIMEOUT_S = 2
+# What opening says when the path is none of a serial port.
+_NOT_SERIAL = {
+    errno.ENOTTY: "is no serial port",
+    errno.EINVAL: "is no serial port",
+    errno.EISDIR: "is a directory, no serial port",
+    errno.ENXIO: "is no serial port, or its device is gone",
+    errno.ENODEV: "is no serial port, or its device is gone",
+}
 REOPEN_POLL_S = 0.05  # a vanished port gives no event when it returns
 
 
@@ -117,9 +127,12 @@ class SerialTransport:
         return self._port
 
     def _lost(self, error: OSError | None) -> PortError:
-        reason = f" ({error.strerror or error})" if error else ""
+        number = _number_of(error) if error else 0
+        what = f"vanished ({os.strerror(number)})" if number else "vanished"
+        if error is not None and "timeout" in str(error).lower():  # pyserial's own, without a number
+            what = f"took no bytes for {WRITE_TIMEOUT_S} s"
         return PortError(
-            f"{self.name} vanished{reason}; a running session ends by itself when its lease runs out; "
+            f"{self.name} {what}; a running session ends by itself when its lease runs out; "
             f"check the cable, then run: microcurrent devices"
         )
 
@@ -130,21 +143,35 @@ def _open(name: str) -> "serial.Serial":
     if not os.path.exists(name):
         raise NoBoardError(f"there is no port {name}; nothing was sent; list the boards with: microcurrent devices")
     try:
-        return serial.Serial(name, BAUD, timeout=0, write_timeout=2, exclusive=True)
+        return serial.Serial(name, BAUD, timeout=0, write_timeout=WRITE_TIMEOUT_S, exclusive=True)
     except PermissionError:
         raise _no_permission(name) from None
     except OSError as error:
-        if error.errno == 13:  # pyserial hides the class of the error it wraps
+        if error.errno == errno.EACCES:  # pyserial hides the class of the error it wraps
             raise _no_permission(name) from None
-        if "lock" in str(error) or error.errno == 16:
+        if "lock" in str(error) or error.errno == errno.EBUSY:
             raise PortBusyError(
                 f"{name} is in use by another program; nothing was sent; close that program "
                 f"(a running session can be stopped from here with: microcurrent stop)"
             ) from None
         raise PortError(
-            f"{name} cannot be opened ({error.strerror or error}); nothing was sent; "
-            f"list the boards with: microcurrent devices"
+            f"{name} {_unfit(error)}; nothing was sent; list the boards with: microcurrent devices"
         ) from None
+
+
+def _unfit(error: OSError) -> str:
+    """Why a path cannot serve as a port, as the end of a sentence."""
+    number = _number_of(error)
+    if number in _NOT_SERIAL:
+        return _NOT_SERIAL[number]
+    return f"cannot be opened ({os.strerror(number)})" if number else "cannot be opened"
+
+
+def _number_of(error: OSError) -> int:
+    """The errno behind an error of pyserial, which wraps some errors (termios' among them) without their number."""
+    behind = error.__context__
+    number = error.errno or (behind.args[0] if behind is not None and behind.args else 0)
+    return number if isinstance(number, int) else 0
 
 
 def _no_permission(name: str) -> PortError:

@@ -11,7 +11,7 @@ from .client import DeviceClient
 from .errors import BadValueError, FaultError, MicrocurrentError, PortError, RecordError
 from .fault_text import fault_text
 from .records import INTERRUPTED, Records
-from .session import LINK_LOST, Outcome, SessionRunner
+from .session import A_SIGNAL, LINK_LOST, Outcome, SessionRunner
 from .share import ShareServer
 from .summary import summarize
 
@@ -56,10 +56,12 @@ def treat(
     *,
     lease_ms: int | None = None,
     sim: "Sim | None" = None,
+    signal_name: Callable[[], str] = lambda: A_SIGNAL,
 ) -> Treated:
     """Run `wave` and record it. Raises what keeps it from starting; what happens later is in the outcome.
 
-    interrupts: the number of Ctrl-C so far. sim: the virtual board behind the client, for the record.
+    interrupts: the number of Ctrl-C so far. sim: the virtual board behind the client, for the record. signal_name:
+    what the last interrupt was, for the record.
     """
     require_no_fault(client)
     record = records.begin(
@@ -68,7 +70,13 @@ def treat(
     try:
         with ShareServer(client) as share:
             runner = SessionRunner(
-                client, record, share, interrupts=interrupts, on_row=watcher.row, on_note=watcher.note
+                client,
+                record,
+                share,
+                interrupts=interrupts,
+                on_row=watcher.row,
+                on_note=watcher.note,
+                signal_name=signal_name,
             )
             outcome = runner.run(wave, lease_ms)
     except BaseException as error:
@@ -79,6 +87,8 @@ def treat(
             record.finish(REFUSED if expected else INTERRUPTED, {"error": str(error)})
         raise
     summary = summarize(wave, outcome.ended, outcome.rows)
+    if outcome.stopped_by:
+        summary["stopped_by"] = outcome.stopped_by
     summary["link"] = asdict(client.counters)
     try:
         record.finish(outcome.ended, summary)

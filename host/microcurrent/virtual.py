@@ -12,6 +12,7 @@ from typing import Any
 
 from . import paths
 from .bench.options import ServerOptions
+from .bench.places import is_served, place_of
 from .bench.process import ask, start_sim
 from .connect import Wishes
 from .errors import RecordError
@@ -19,6 +20,7 @@ from .image.cache import Image, as_text
 
 NAME = "cli"  # of the virtual Pico that commands share
 DEFAULT_LOAD = "typical"
+NS_PER_S = 1_000_000_000
 Say = Callable[[str], None]
 
 
@@ -50,8 +52,8 @@ def borrowed(wishes: Wishes, *, data_dir: str | None, say: Say) -> Iterator[Sim]
     """A virtual Pico with our firmware, commissioned or not as it was left. It ends with the context if begun here."""
     for path in (wishes.vcd, wishes.csv):
         require_writable(path)
-    link, control = paths.runtime_dir() / "sims" / NAME, paths.runtime_dir() / f"sim-{NAME}.sock"
-    if link.exists():
+    link, control = place_of(NAME)
+    if is_served(control):
         sim = Sim(str(link), str(control), ask(str(control), do="status")["load"], {})
         if wishes.load or wishes.area_mm2:
             sim.put_load(wishes.load, wishes.area_mm2)
@@ -98,6 +100,16 @@ def install(image: Image, state: Path, dac_code: int = 0) -> None:
         changed.save(pico)
     finally:
         changed.close()
+
+
+def written(target: str, asked_ns: int, kept_ns: int) -> str:
+    """What to say of a trace file: where it is, and how much is missing at its begin. Times since power-on."""
+    if kept_ns <= asked_ns:
+        return f"trace written to {target}"
+    return (
+        f"trace written to {target}; it begins {(kept_ns - asked_ns) / NS_PER_S:.1f} s late: what was before is not "
+        f"kept by a virtual Pico in a process of its own (about the last three minutes of output are)"
+    )
 
 
 def require_writable(path: str | None) -> None:

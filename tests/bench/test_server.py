@@ -14,10 +14,12 @@ from typing import Any
 
 import pytest
 
+from microcurrent import virtual
 from microcurrent.bench.options import ServerOptions
 from microcurrent.bench.process import SimProcess, ask, start_sim
 from microcurrent.bench.server import SLICE_NS, SimServer
 from microcurrent.bench.state import StateDirectory
+from microcurrent.connect import Wishes
 from microcurrent.errors import BadValueError, ImageError, PortError
 from microcurrent.ports import virtual_boards
 
@@ -118,6 +120,19 @@ def test_pace(
     server.advance()
     assert server.pico.now_ns == pytest.approx(expected_ns, abs=1000)  # whole instructions, 8 ns a cycle
     server.close()
+
+
+def test_the_trace_is_bounded(image: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("microcurrent.bench.server.HISTORY_BYTES", 1)
+    server = SimServer(ServerOptions(str(image), name="short", free_running=True))
+    server.run(lambda _ready: server.stop())
+    assert server.pico.trace.begin_ns == pytest.approx(server.pico.now_ns, abs=1000)
+
+
+def test_it_is_told_what_is_missing_of_a_trace(sim: SimProcess, tmp_path: Path) -> None:
+    answer = sim.ask(do="csv", path=str(tmp_path / "a.csv"), from_ns=5_000_000)
+    assert virtual.written("a.csv", 5_000_000, answer["kept_from_ns"]) == "trace written to a.csv"
+    assert "a.csv; it begins 1.5 s late: what was before is not kept" in virtual.written("a.csv", 10**9, 25 * 10**8)
 
 
 def test_time_goes_on_by_itself(sim: SimProcess) -> None:
@@ -231,6 +246,9 @@ def test_what_one_cannot_start(start: Start, tmp_path: Path) -> None:
         start(state=str(tmp_path / "state"))
     with pytest.raises(BadValueError, match="no load 'wet'"):
         start(load="wet")
+    for name in ("../x", "a b", "x" * 41):
+        with pytest.raises(BadValueError, match="is no name for a virtual Pico"):
+            start(name=name)
     with pytest.raises(ImageError, match="is not a UF2 image for the RP2040"):
         start_sim(ServerOptions(str(tmp_path / "missing.uf2")))
     with pytest.raises(PortError, match="does not answer"):
@@ -272,3 +290,35 @@ def test_state_directory_that_cannot_be(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(PortError, match="cannot be used"):
         StateDirectory(tmp_path / "file" / "state")
+
+
+def test_a_killed_one_is_no_board_though_its_pty_number_lives_again(
+    image: Path, start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next terminal that is opened gets the number: the link then leads to a pty of somebody else."""
+    monkeypatch.setenv("MICROCURRENT_IMAGE", str(image))
+    killed = start(name=virtual.NAME)
+    with watched(killed.control) as connection:
+        os.kill(killed.pid, signal.SIGKILL)
+        assert ends(connection)
+    killed.stop()
+    ours, others = os.openpty()
+    os.unlink(killed.port)
+    os.symlink(os.ttyname(others), killed.port)
+    assert virtual_boards() == []
+    with virtual.borrowed(Wishes(), data_dir=str(tmp_path), say=lambda _text: None) as sim:
+        assert [board.port for board in virtual_boards()] == [sim.port] == [killed.port]
+        assert os.path.realpath(sim.port) != os.ttyname(others)
+        assert sim.now_ns() > 0
+    os.close(ours)
+    os.close(others)
+
+
+def test_one_that_runs_is_borrowed(start: Start, tmp_path: Path) -> None:
+    """Another command's virtual Pico is used and left running, even when its port is away for the moment."""
+    running = start(name=virtual.NAME, load="dry")
+    running.ask(do="unplug")
+    assert virtual_boards() == []
+    with virtual.borrowed(Wishes(), data_dir=str(tmp_path), say=lambda _text: None) as sim:
+        assert (sim.port, sim.load) == (running.port, "dry")
+    assert running.ask(do="time")["now_ns"] > 0

@@ -7,6 +7,7 @@ import pytest
 
 from microcurrent.bench.pico import VirtualPico
 
+from . import sigrok_check
 from .conftest import MakePico
 from .python_on import boot, run
 from .vcd_reader import decode_i2c, read_vcd
@@ -112,6 +113,24 @@ def test_vcd_may_begin_inside_a_transfer(ran: VirtualPico, tmp_path: Path) -> No
             assert read_vcd(part).signals[name][0] == (begin, then)
 
 
+def test_what_sigrok_prints(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Fast writes alone count: not three-byte commands, not reads."""
+    lines = ["Write", "Address write: 60", "Data write: 07", "Data write: FF", "Address write: 60", "Data write: 60"]
+    lines += ["Data write: 80", "Data write: 00", "Address write: 60", "Data write: 08", "Data write: 00"]
+    codes = sigrok_check.codes_of("".join(f"i2c-1: {line}\n" for line in lines))
+    assert codes == [2047, 2048]
+    for decoded, code, text in (
+        (codes, 0, "all 2 codes are equal, in order"),
+        ([2047], 1, "DIFFERENT from update 1 on: the trace has 2048, sigrok None"),
+        ([2047, 2048, 0], 1, "DIFFERENT from update 2 on: the trace has None, sigrok 0"),
+    ):
+        assert sigrok_check.compare(codes, decoded) == code
+        assert capsys.readouterr().out == f"result: {text}\n"
+    monkeypatch.setattr(sigrok_check.shutil, "which", lambda _name: None)
+    assert sigrok_check.main() == 2
+    assert capsys.readouterr().err.endswith("; nothing was checked; run: apt-get install sigrok-cli\n")
+
+
 def test_csv(ran: VirtualPico, tmp_path: Path) -> None:
     path = tmp_path / "trace.csv"
     rows = ran.trace.write_csv(path)
@@ -125,6 +144,62 @@ def test_csv(ran: VirtualPico, tmp_path: Path) -> None:
     for t_ns, _, _, ua, mv in lines[1:]:
         assert float(ua) == pytest.approx(ran.stage.current_ua(int(t_ns)), abs=1e-4)
         assert float(mv) == pytest.approx(ran.stage.electrode_mv(int(t_ns)), abs=1e-3)
+
+
+def answers(pico: VirtualPico, from_ns: int, place: Path) -> tuple[bytes, bytes, list[list[float]], float]:
+    """Everything that can be asked about [from_ns, present]."""
+    trace = pico.trace
+    trace.write_vcd(place, from_ns, tick_ns=1)
+    vcd = place.read_bytes()
+    trace.write_csv(place, from_ns)
+    samples = [column.tolist() for column in trace.current(from_ns, pico.now_ns, 10_007)]
+    return vcd, place.read_bytes(), samples, trace.charge_nc(from_ns, pico.now_ns)
+
+
+def test_what_is_kept_answers_as_before(ran: VirtualPico, tmp_path: Path) -> None:
+    """Whatever is asked about the time that is kept: inside transfers, at DAC updates, at the gate's edges."""
+    trace = ran.trace
+    gate_on, gate_off = (t_ns for t_ns, _ in trace.pin_edges(18)[1:])
+    begins = [*range(gate_on - 100_000, gate_off + 100_000, 77_777), *trace.dac_ns[2:], gate_on, gate_off]
+    before = [(begin, answers(ran, begin, tmp_path / "a")) for begin in sorted(begins)]
+    for begin, expected in before:
+        size = trace.size_bytes
+        trace.forget(begin)
+        assert trace.size_bytes <= size
+        assert answers(ran, begin, tmp_path / "a") == expected
+    assert [len(trace.pin_edges(pin)) for pin in trace.pin_names] == [1, 1, 1]
+
+
+def test_what_is_not_kept_is_left_out(ran: VirtualPico, tmp_path: Path) -> None:
+    path, trace = tmp_path / "a", ran.trace
+    begin = trace.dac_ns[5] + 1
+    vcd, csv, _, charge = answers(ran, begin, path)
+    trace.forget(begin)
+    vcd_later, csv_later, (t_ns, *_), charge_later = answers(ran, 0, path)
+    assert vcd_later.decode() == vcd.decode().replace(
+        "time $end", f"time; what was before {begin} ns is not kept $end", 1
+    )
+    note, *rows = csv_later.decode().splitlines()[1:]
+    assert (note.split(",")[:3], rows) == ([str(begin), "record", "begins"], csv.decode().splitlines()[1:])
+    assert t_ns[0] == -(-begin // 10_007) * 10_007
+    assert charge_later == charge
+    assert trace.charge_nc(0, begin) == 0.0
+    assert trace.write_csv(path, 0, begin - 1) == 0
+    trace.write_vcd(path, 0, begin - 1)
+    assert read_vcd(path).end_ns == begin // 10 * 10
+
+
+def test_a_bounded_trace(ran: VirtualPico) -> None:
+    trace = ran.trace
+    limit = trace.size_bytes // 2
+    trace.bound(trace.size_bytes)
+    assert trace.begin_ns == 0
+    trace.bound(limit)
+    kept_ns = ran.now_ns - trace.begin_ns
+    assert trace.size_bytes <= limit
+    ran.run_for_ms(5)
+    trace.bound(limit)
+    assert ran.now_ns - trace.begin_ns == kept_ns + 5_000_000  # idleness takes no memory
 
 
 def test_csv_notes_resets(ran: VirtualPico, tmp_path: Path) -> None:

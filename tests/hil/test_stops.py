@@ -221,11 +221,11 @@ def test_the_dac_keeps_its_code_through_a_reset_but_no_current_flows(bench: Benc
 
 
 def test_limits_are_refused_by_the_device_itself(device: Device) -> None:
-    with pytest.raises(RefusedError, match=r"amplitude_ua is 601; rule user-max .* permits 600"):
+    with pytest.raises(RefusedError, match=r"amplitude is 601uA; rule user-max .* permits 600uA"):
         device.start(amplitude_ua=601)
-    with pytest.raises(RefusedError, match=r"amplitude_ua is 101; rule unipolar .* permits 100"):
+    with pytest.raises(RefusedError, match=r"amplitude is 101uA; rule unipolar .* permits 100uA"):
         device.start(amplitude_ua=101, polarity="positive")
-    with pytest.raises(RefusedError, match=r"amplitude_ua is 401; rule density .* permits 400"):
+    with pytest.raises(RefusedError, match=r"amplitude is 401uA; rule density .* permits 400uA"):
         device.start(amplitude_ua=401, area_mm2=20)
     assert device.request("status")["state"] == "OFF"
 

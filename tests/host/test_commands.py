@@ -1,11 +1,15 @@
 """Commands on a healthy board: what they print, and that --json carries the same."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
-from .conftest import Cli
+from microcurrent.bench.options import ServerOptions
+from microcurrent.bench.process import start_sim
+
+from .conftest import Cli, run_cli
 
 
 def out(mc: Cli, line: str, exit_code: int = 0) -> str:
@@ -45,6 +49,7 @@ def test_faults_when_there_is_none(mc: Cli) -> None:
     assert out(mc, "faults") == "no fault is latched\n"
     assert json.loads(out(mc, "faults --json"))["name"] == "none"
     assert out(mc, "faults clear") == "no fault was latched\n"
+    assert json.loads(out(mc, "faults clear --json")) == json.loads(out(mc, "faults --json clear")) == {"code": 0}
 
 
 def test_log(mc: Cli) -> None:
@@ -57,7 +62,7 @@ def test_log(mc: Cli) -> None:
 def test_monitor(mc: Cli) -> None:
     """The first reading is shown at once, whatever the duration."""
     assert "OFF" in out(mc, "monitor --duration 1ms")
-    assert json.loads(out(mc, "monitor --duration 1ms --json"))["telemetry"]["state"] == 0
+    assert json.loads(out(mc, "monitor --duration 1ms --json"))["state"] == "OFF"
 
 
 def test_reset(mc: Cli) -> None:
@@ -142,6 +147,31 @@ def test_missing_settings_file(mc: Cli, tmp_path: Path) -> None:
         f"error: {tmp_path / 'none.json'} cannot be read (No such file or directory); the board is unchanged; check "
         f"the path\n",
     )
+
+
+def test_board_without_firmware(image: Path, tmp_path: Path) -> None:
+    """Every command names what is missing, the second time as the first."""
+    with start_sim(ServerOptions(str(image), state=str(tmp_path / "sim"), name="blank")) as sim:
+        for _ in range(2):
+            status = run_cli("status --port blank")
+            assert (status.exit_code, status.stderr) == (
+                5,
+                f"error: the board on {sim.port} shows a MicroPython prompt, so the firmware is not running; the "
+                f"output is off; run: microcurrent reset --port blank, or if it is not installed: microcurrent flash "
+                f"--port blank\n",
+            )
+        reset = run_cli("reset --port blank")
+        assert (reset.exit_code, reset.stderr) == (
+            5,
+            f"error: no firmware is installed on {sim.port}; the output is off; run: microcurrent flash --port blank\n",
+        )
+        verify = run_cli("verify --port blank")
+        assert verify.exit_code == 10
+        assert re.fullmatch(
+            rf"error: no firmware: (\d+) of \1 files missing on {sim.port}: /boot.py, .* and \d+ more; the output is "
+            rf"off; run: microcurrent flash --port blank\n",
+            verify.stderr,
+        )
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

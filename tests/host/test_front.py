@@ -1,14 +1,19 @@
 """The front door: help, exit codes, doctor, and what importing costs."""
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
+from click.shell_completion import ShellComplete
 
-from microcurrent import errors, ports
+from microcurrent import connect, errors, ports
 from microcurrent.cli import COMMANDS, EPILOG, cli
+from microcurrent.interrupts import Interrupts
+from microcurrent.remedies import with_port
 
 from .conftest import run_cli
 
@@ -90,6 +95,109 @@ def test_port_that_is_not_there() -> None:
         3,
         "error: there is no port /dev/no-such-port; nothing was sent; list the boards with: microcurrent devices\n",
     )
+
+
+@pytest.mark.parametrize(
+    ("port", "what"),
+    [
+        ("/dev/null", "is no serial port"),
+        ("/tmp", "is a directory, no serial port"),
+        (__file__, "is no serial port"),
+    ],
+)
+def test_port_that_is_none(port: str, what: str) -> None:
+    result = run_cli(f"status --port {port}")
+    assert (result.exit_code, result.stderr) == (
+        4,
+        f"error: {port} {what}; nothing was sent; list the boards with: microcurrent devices\n",
+    )
+
+
+REMEDIES = [
+    ("run: microcurrent status", "run: microcurrent status --port sim"),
+    ("see microcurrent faults, microcurrent log", "see microcurrent faults --port sim, microcurrent log --port sim"),
+    ("Run: microcurrent faults clear", "Run: microcurrent faults clear --port sim"),
+    ("microcurrent config set lease_ms 3s", "microcurrent config set --port sim lease_ms 3s"),
+    ("microcurrent flash --port /run/sims/cli --force", "microcurrent flash --port sim --force"),
+    ("microcurrent reset --port /run/sims/cli, or", "microcurrent reset --port sim, or"),
+    ("microcurrent flash --board with", "microcurrent flash --port sim --board with"),
+    ("in use by a microcurrent that runs a session", "in use by a microcurrent that runs a session"),
+    ("microcurrent devices; microcurrent image", "microcurrent devices; microcurrent image"),
+]
+
+
+@pytest.mark.parametrize(("text", "shown"), REMEDIES)
+def test_remedies_work_as_typed(text: str, shown: str) -> None:
+    assert with_port(text, "sim") == shown
+    assert with_port(text, None) == text
+
+
+def test_remedy_quotes_a_strange_port() -> None:
+    assert with_port("microcurrent stop", "/tmp/a b") == "microcurrent stop --port '/tmp/a b'"
+
+
+def test_every_command_with_a_port_is_a_remedy() -> None:
+    """A command that takes --port and is recommended without one would not work as typed."""
+    context = click.Context(cli)
+    for name in COMMANDS:
+        command = cli.get_command(context, name)
+        assert command is not None
+        groups = command.commands if isinstance(command, click.Group) else {}
+        for path, found in {name: command, **{f"{name} {key}": value for key, value in groups.items()}}.items():
+            if isinstance(found, click.Group) and not found.invoke_without_command:
+                continue
+            takes_port = any(parameter.name == "port" for parameter in found.params)
+            assert with_port(f"microcurrent {path}", "X").endswith("--port X") == takes_port, path
+
+
+@pytest.fixture
+def sims(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two virtual Picos seem to run."""
+    found = [ports.Board(f"/run/sims/{name}", "virtual Pico", name) for name in ("one", "two")]
+    monkeypatch.setattr(ports, "virtual_boards", lambda: found)
+
+
+@pytest.mark.usefixtures("sims")
+def test_port_by_the_name_of_a_virtual_board(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+
+    def refuse(name: str, wait_s: float = 0.0) -> None:
+        opened.append(name)
+        raise errors.PortError(f"{name} is not opened here; run: microcurrent status --port {name}")
+
+    monkeypatch.setattr(connect, "open_transport", refuse)
+    assert run_cli("status --port two").stderr.endswith("; run: microcurrent status --port two\n")
+    run_cli("faults --port one clear")
+    assert opened == ["/run/sims/two", "/run/sims/one"]
+
+
+COMPLETIONS = [
+    ("run square --load ", "ty", ["typical"]),
+    ("load ", "1", ["1k", "10k"]),
+    ("flash --board ", "", ["esp32_devkit", "rp2040_pico"]),
+    ("verify --board ", "rp", ["rp2040_pico"]),
+    ("config get ", "le", ["lease_ms"]),
+    ("config set ", "tel", ["telemetry_hz"]),
+    ("config set lease_ms ", "", []),
+    ("config set lease_ms 3s ", "ar", ["area_mm2"]),
+    ("status --port ", "t", ["two"]),
+    ("stop --port ", "s", ["sim"]),
+]
+
+
+@pytest.mark.usefixtures("sims")
+@pytest.mark.parametrize(("line", "typed", "offered"), COMPLETIONS)
+def test_completion(line: str, typed: str, offered: list[str]) -> None:
+    shell = ShellComplete(cli, {}, "microcurrent", "_MICROCURRENT_COMPLETE")
+    assert [item.value for item in shell.get_completions(line.split(), typed)] == offered
+
+
+def test_signals_are_counted_and_named() -> None:
+    with Interrupts() as interrupts:
+        signal.raise_signal(signal.SIGTERM)
+        assert (interrupts.count, interrupts.name) == (1, "SIGTERM")
+        signal.raise_signal(signal.SIGINT)
+        assert (interrupts.count, interrupts.name) == (2, "Ctrl-C")
 
 
 def test_doctor_names_what_is_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,15 +1,17 @@
 """The image resolver: order, checks, and what it says when steps fail. The network is a server on this machine."""
 
+import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from microcurrent.errors import ImageError
-from microcurrent.image import cache, check, debian, download, resolver
+from microcurrent.image import cache, check, debian, download, probe, resolver
 
 from .conftest import run_cli
 
@@ -57,6 +59,7 @@ def test_download_enters_the_cache(empty_cache: Path, image: Path, monkeypatch: 
     with server(http(image.read_bytes())) as url:
         from_server(monkeypatch, url)
         found = resolver.resolve_image(None, heard.append)
+    assert heard[0] == f"cache: no MicroPython 1.26.1 in {empty_cache / 'images'}; next: download"
     assert found.path.read_bytes() == image.read_bytes()
     assert (found.version, found.machine, found.origin) == ("1.26.1", "Raspberry Pi Pico with RP2040", url)
     assert "checking the image: booting it on the virtual Pico" in heard
@@ -111,6 +114,12 @@ def test_all_sources_fail(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) ->
     from_server(monkeypatch, "http://127.0.0.1:9/image.uf2")
     result = run_cli("image")
     assert result.exit_code == 8
+    steps = [line.rpartition("; next: ")[2] for line in result.stderr.splitlines() if "; next: " in line]
+    assert steps == [
+        "download",
+        "building it from Debian's source packages",
+        "mend what it names, then run: microcurrent image",
+    ]
     assert result.stderr.splitlines()[-7:] == [
         "error: no MicroPython 1.26.1 image could be obtained; nothing was booted; every source failed:",
         f"  cache: no MicroPython 1.26.1 in {empty_cache / 'images'}",
@@ -123,6 +132,119 @@ def test_all_sources_fail(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) ->
     ]
 
 
+class Archive(ThreadingHTTPServer):
+    """The proxy of a machine's apt: files it has by name (an empty one: it hangs up), None to answer nothing at all.
+
+    asked: the addresses of all requests.
+    """
+
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self, files: dict[str, bytes] | None) -> None:
+        super().__init__(("127.0.0.1", 0), ArchiveRequest)
+        self.files = files
+        self.asked: list[str] = []
+        self.closing = threading.Event()
+
+
+class ArchiveRequest(BaseHTTPRequestHandler):
+    """One connection of apt."""
+
+    def do_GET(self) -> None:
+        archive = self.server
+        assert isinstance(archive, Archive)
+        archive.asked.append(self.path)
+        if archive.files is None:
+            archive.closing.wait()
+            return
+        body = archive.files.get(self.path.rpartition("/")[2])
+        if body is None:
+            self.send_error(404)
+        elif body:
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Quiet."""
+
+
+def apt_behind(archive: Archive, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This machine's apt has one archive, reached through ours, and a toolchain is there."""
+    (place / "list").write_text("deb [trusted=yes] http://archive.test/debian stable main\n")
+    proxy = f'"http://127.0.0.1:{archive.server_port}"'
+    (place / "conf").write_text(
+        f"Acquire::http::Proxy {proxy};\nAcquire::https::Proxy {proxy};\n"
+        f'Dir::Etc::SourceList "{place / "list"}";\nDir::Etc::SourceParts "/dev/null";\n'
+    )
+    for name in ("arm-none-eabi-gcc", "arm-none-eabi-g++", "cmake", "make", "gcc", "g++"):
+        (place / name).write_text("#!/bin/sh\necho /found\n")
+        (place / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(place), prepend=os.pathsep)
+    monkeypatch.setenv("APT_CONFIG", str(place / "conf"))
+
+
+def release(label: str) -> dict[str, bytes]:
+    head = f"Origin: {label}\nLabel: {label}\nSuite: stable\nCodename: trixie\nDate: Sat, 01 Jan 2022 00:00:00 UTC\n"
+    return {"Release": f"{head}Architectures: amd64\nComponents: main\nSHA256:\n {'0' * 64} 0 main/x\n".encode()}
+
+
+# What the archive has; the error; how many requests there are at least, and at most.
+SILENT = "no Debian archive of this machine's apt answered within 2 s; no image was written; check the network"
+HANGS_UP = r"no Debian archive of this machine's apt answers \([EW]: .*\); no image was written; see more with: apt"
+NOT_DEBIAN = "no archive of this machine's apt says that it is Debian's; no image was written; an image from elsewhere"
+NO_LISTS = "the archive http://archive.test/debian/ does not give the lists of suites sid and trixie; no image was"
+ARCHIVES = [
+    (None, SILENT, 1, 1),
+    ({"InRelease": b""}, HANGS_UP, 1, 3),
+    ({}, NOT_DEBIAN, 2, 3),
+    (release("Other"), NOT_DEBIAN, 2, 3),
+    (release("Debian"), NO_LISTS, 4, 9),
+]
+ON_DEBIAN = Path("/usr/share/keyrings/debian-archive-keyring.gpg").exists()
+
+
+@pytest.mark.parametrize(("files", "reason", "least", "most"), ARCHIVES if ON_DEBIAN else [])
+def test_archive_that_cannot_be_used(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    files: dict[str, bytes] | None,
+    reason: str,
+    least: int,
+    most: int,
+) -> None:
+    """The default patience is seconds; here it is shortened. Nobody is asked again who did not answer."""
+    assert debian.ARCHIVE_S < 15
+    monkeypatch.setattr(debian, "ARCHIVE_S", 2.0)
+    heard: list[str] = []
+    with Archive(files) as archive:
+        apt_behind(archive, tmp_path, monkeypatch)
+        thread = threading.Thread(target=archive.serve_forever)
+        thread.start()
+        try:
+            with pytest.raises(ImageError, match=reason):
+                debian.build("1.26.1", tmp_path / "out.uf2", tmp_path / "work", heard.append)
+        finally:
+            archive.closing.set()
+            archive.shutdown()
+            thread.join()
+    assert heard[0] == "[1/7] asking this machine's Debian archive"
+    assert least <= len(archive.asked) <= most, archive.asked
+    assert not (tmp_path / "out.uf2").exists()
+
+
+@pytest.mark.parametrize("name", ["file"] if ON_DEBIAN else [])
+def test_build_step_that_fails_unforeseen(tmp_path: Path, name: str) -> None:
+    """The script's safety net: a command that nothing was written for still gets a sentence."""
+    (tmp_path / name).write_text("")
+    heard: list[str] = []
+    with pytest.raises(ImageError, match=r"the build script failed in line \d+; no image was written; see above why"):
+        debian.build("1.26.1", tmp_path / "out.uf2", tmp_path / name / "work", heard.append)
+    assert any("Not a directory" in line for line in heard)
+
+
 def test_damaged_cache_is_obtained_again(empty_cache: Path, image: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with server(http(image.read_bytes())) as url:
         from_server(monkeypatch, url)
@@ -133,7 +255,7 @@ def test_damaged_cache_is_obtained_again(empty_cache: Path, image: Path, monkeyp
         from_server(monkeypatch, url)
         assert resolver.resolve_image(None, heard.append).path.read_bytes() == image.read_bytes()
     assert "is damaged: its sha256 is" in heard[0]
-    assert heard[0].endswith("; obtaining it again")
+    assert heard[0].endswith("; next: download")
 
 
 def test_named_image_is_taken_or_refused(tmp_path: Path, image: Path) -> None:
@@ -151,16 +273,23 @@ def test_named_image_is_taken_or_refused(tmp_path: Path, image: Path) -> None:
     assert "; nothing was started; name another with --image, or leave --image and" in wrong.stderr
 
 
-def test_image_that_does_not_boot(tmp_path: Path, image: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_image_that_does_not_boot(tmp_path: Path, image: Path) -> None:
     """Every payload byte after the boot stage zeroed: a UF2 in form, but no MicroPython."""
     data = bytearray(image.read_bytes())
     for block in range(1, len(data) // 512):
         data[block * 512 + 32 : block * 512 + 288] = bytes(256)
-    monkeypatch.setattr(check, "PATIENCE_S", 2.0)
     dead = tmp_path / "dead.uf2"
     dead.write_bytes(data)
+    assert probe.converse(dead) == ""  # in seconds: not after an emulated time that would take minutes
     with pytest.raises(ImageError, match="does not boot to a MicroPython prompt on the virtual Pico"):
         check.boot_and_ask(dead)
+
+
+def test_image_that_hangs_the_emulator(image: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Patience ends; here at once, for any image."""
+    monkeypatch.setattr(check, "PATIENCE_S", 0.01)
+    with pytest.raises(ImageError, match="does not boot to a MicroPython prompt on the virtual Pico"):
+        check.boot_and_ask(image)
 
 
 def test_uf2_that_is_cut_or_for_another_chip(tmp_path: Path, image: Path) -> None:

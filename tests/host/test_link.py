@@ -1,17 +1,25 @@
 """The link under rough handling, both directions, against the real firmware: garbage, half lines, damage, silence."""
 
+import os
+import pty
+import signal
+import socket
+import subprocess
+import tty
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from firmware.shared import framing, protocol
+from microcurrent import flash, remote
 from microcurrent.bench.pico import VirtualPico
 from microcurrent.client import DeviceClient, telemetry_values
-from microcurrent.errors import FaultError, FirmwareError, PortError, RecordError
+from microcurrent.errors import BadValueError, FaultError, FirmwareError, PortError, RecordError, VerifyError
 from microcurrent.lines import MAX_PENDING_BYTES, LineReader, LinkCounters
 from microcurrent.records import Records
-from microcurrent.share import ShareServer
+from microcurrent.refusals import data_of
+from microcurrent.share import ShareServer, remove_dead, socket_path
 from microcurrent.transport import BenchTransport
 from microcurrent.treatment import Treated, Watcher, checked_wave, treat, verdict
 from tests.support import compile_for_pico
@@ -241,15 +249,202 @@ def test_old_firmware(image: Path, firmware_files: dict[str, bytes], tmp_path: P
     )
 
 
+AT_PROMPT = (
+    "the board on bench:0 shows a MicroPython prompt, so the firmware is not running; the "
+    "output is off; run: microcurrent reset --port bench:0, or if it is not installed: "
+    "microcurrent flash --port bench:0"
+)
+
+
 def test_missing_firmware(image: Path) -> None:
-    client = DeviceClient(BenchTransport(make_board(image, {}), PORT))
-    with pytest.raises(FirmwareError) as caught:
-        client.hello()
+    """Every command says the same, whether the prompt is fresh, read by an earlier one, or left in the raw REPL."""
+    transport = BenchTransport(make_board(image, {}), PORT)
+    for before in (b"", b"", b"1 +", b"\x01"):
+        transport.write(before)
+        transport.read(0.2)
+        with pytest.raises(FirmwareError) as caught:
+            DeviceClient(transport).hello()
+        assert str(caught.value) == AT_PROMPT
+        while transport.read(0.2):
+            pass  # nothing is left for the next one to find
+
+
+class Loopback:
+    """A port whose ends are joined."""
+
+    name = "loop:0"
+
+    def __init__(self) -> None:
+        self._data = b""
+        self._now_s = 0.0
+
+    def write(self, data: bytes) -> None:
+        self._data += data
+
+    def read(self, timeout_s: float) -> bytes:
+        data, self._data = self._data, b""
+        self._now_s += 0.0 if data else timeout_s
+        return data
+
+    def now(self) -> float:
+        return self._now_s
+
+    def reopen(self, timeout_s: float) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+def test_port_that_returns_what_was_sent() -> None:
+    with pytest.raises(PortError) as caught:
+        DeviceClient(Loopback()).hello()
     assert str(caught.value) == (
-        "the board on bench:0 shows a MicroPython prompt, so the firmware is not running; the "
-        "output is off; run: microcurrent reset --port bench:0, or if it is not installed: "
-        "microcurrent flash --port bench:0"
+        "loop:0 returns what was sent; it is no board; nothing was started; check --port, or list the boards with: "
+        "microcurrent devices"
     )
+
+
+def test_echo_before_the_reply(link: Spoiler) -> None:
+    """A half-duplex line returns the request first: it is passed over."""
+    echoed: list[bytes] = []
+    link.spoil_sent = lambda data: echoed.append(data) or data
+    link.spoil = lambda line: b"".join(echoed[-1:]) + line
+    client = DeviceClient(link)
+    assert client.hello()["board"] == "rp2040_pico"
+    assert client.request("status")["state"] == "OFF"
+    assert client.counters.echoed >= 2
+
+
+def test_refusal_without_a_reason() -> None:
+    with pytest.raises(FirmwareError) as caught:
+        data_of({"id": 1, "ok": False})
+    assert str(caught.value) == (
+        "the board refused and gave no reason (error without a code); nothing was changed; bring firmware and program "
+        "to one version: microcurrent flash"
+    )
+
+
+VALUE_TEXTS = [
+    (
+        "frequency_mhz is 900000; this board's 5000 samples a second permit 500000",
+        "--frequency is 900Hz; this board's 5000 samples a second permit 500Hz; "
+        "nothing was changed; correct the value and try again",
+    ),
+    (
+        "gap_us is 20; this board's shortest is 100",
+        "--gap is 20us; this board's shortest is 100us; nothing was changed; correct the value and try again",
+    ),
+    (
+        "alternate_ms is 1000; one cycle lasts 10000",
+        "--alternate-every is 1s; one cycle lasts 10s; nothing was changed; correct the value and try again",
+    ),
+    (
+        "ramp_ms is 2000; two ramps must fit into duration_ms 1000",
+        "--ramp is 2s; two ramps must fit into --duration 1s; nothing was changed; correct the value and try again",
+    ),
+    ("args must be an object", "args must be an object; nothing was changed; correct the value and try again"),
+]
+
+
+@pytest.mark.parametrize(("text", "shown"), VALUE_TEXTS)
+def test_refused_values_are_shown_as_options(text: str, shown: str) -> None:
+    with pytest.raises(BadValueError) as caught:
+        data_of({"id": 1, "ok": False, "err": protocol.ERR_VALUE, "text": text})
+    assert str(caught.value) == shown
+
+
+def bare_pty() -> tuple[int, str]:
+    """(master end, port) of a pty without echo that nobody serves."""
+    master, slave = pty.openpty()
+    tty.setraw(slave)
+    name = os.ttyname(slave)
+    os.close(slave)
+    return master, name
+
+
+@pytest.mark.parametrize("source", [["sleep", "1000"], ["cat", "/dev/urandom"]])
+def test_flash_without_a_prompt(source: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A silent port, and one that never stops: mpremote would wait for ever. Its process is gone afterwards."""
+    monkeypatch.setattr(remote, "PROMPT_S", 1.0)
+    popen = subprocess.Popen
+    started: list[subprocess.Popen[str]] = []
+    monkeypatch.setattr(
+        subprocess, "Popen", lambda *given, **options: started.append(popen(*given, **options)) or started[-1]
+    )
+    master, port = bare_pty()
+    kept = os.open(port, os.O_RDWR | os.O_NOCTTY)  # without any opener the chatter would end with an error
+    with popen(source, stdout=master) as chatter:
+        with pytest.raises(PortError) as caught:
+            remote.run(port, ["reset"])
+        chatter.kill()
+    os.close(kept)
+    os.close(master)
+    assert str(caught.value) == (
+        f"no MicroPython prompt on {port} within 1 s; nothing was written; check that this is the board and that "
+        f"MicroPython is on it (microcurrent image), then unplug it, plug it in and try again"
+    )
+    assert [process.returncode for process in started] == [-signal.SIGKILL]
+
+
+def test_silence_at_the_prompt_ends_a_transfer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once the prompt was reached, the patience is another, and counts anew with every line."""
+    monkeypatch.setattr(remote, "SILENCE_S", 0.3)
+    heard: list[str] = []
+    script = "echo microcurrent-ready; echo cp a; exec sleep 1000"
+    with subprocess.Popen(["sh", "-c", script], stdout=subprocess.PIPE) as process:
+        with pytest.raises(PortError, match="the board on p fell silent for 0 s at its prompt; the output is off; "):
+            remote._said(process, "p", heard.append)
+        process.kill()
+    assert heard == ["microcurrent-ready", "cp a"]
+
+
+def test_firmware_that_does_not_start(image: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    transport = BenchTransport(make_board(image, {}), PORT)
+    monkeypatch.setattr(flash, "BACK_S", 2.0)
+    monkeypatch.setattr(remote, "reset", lambda _port: None)
+    monkeypatch.setattr(flash, "open_transport", lambda _port, wait_s: transport)
+    with pytest.raises(FirmwareError) as caught:
+        flash.restart(PORT)
+    assert str(caught.value) == (
+        "the firmware on bench:0 does not start: 2 s after a reset the board shows a MicroPython prompt; the output "
+        "is off; upload it again: microcurrent flash --port bench:0 --force"
+    )
+
+
+FILES = {"/boot.py": "1", "/main.py": "2", "/lib/a.mpy": "3"}
+DIFFERENCES = [
+    ({**FILES, "/main.py": "x"}, "1 of 3 files on p differ from the build: /main.py; "),
+    ({"/boot.py": "x", "/main.py": "2"}, "2 of 3 files on p differ from the build (1 of them missing): /boot.py, /lib"),
+    ({"/other": "1"}, "no firmware: 3 of 3 files missing on p: /boot.py, /lib/a.mpy, /main.py; the output is off; run"),
+]
+
+
+@pytest.mark.parametrize(("found", "text"), DIFFERENCES)
+def test_files_that_differ(found: dict[str, str], text: str) -> None:
+    remote.require_same(FILES, FILES, "p")
+    with pytest.raises(VerifyError) as caught:
+        remote.require_same(FILES, found, "p")
+    assert str(caught.value).startswith(text)
+
+
+def test_the_fitting_board_is_named() -> None:
+    held = remote.Inventory("1.26.1", "Raspberry Pi Pico with RP2040", {})
+    assert flash.boards_for(held) == ["rp2040_pico"]
+    assert flash.boards_for(remote.Inventory("1.26.1", "Toaster", {})) == []
+
+
+def test_sockets_of_killed_programs_are_swept(client: DeviceClient) -> None:
+    """A socket that nobody listens to goes away; a living one stays."""
+    dead = socket_path("/dev/elsewhere")
+    with socket.socket(socket.AF_UNIX) as killed:
+        killed.bind(str(dead))
+        killed.listen()
+    with ShareServer(client):
+        assert (dead.exists(), socket_path(PORT).exists()) == (False, True)
+        remove_dead()
+        assert socket_path(PORT).exists()
+    assert not list(dead.parent.glob("port-*.sock"))
 
 
 def test_mute_board(link: Spoiler) -> None:
@@ -263,10 +458,6 @@ def test_mute_board(link: Spoiler) -> None:
 
 
 def test_share_server_survives_garbage(client: DeviceClient) -> None:
-    import socket
-
-    from microcurrent.share import socket_path
-
     with ShareServer(client) as share:
         for line in (b"", b"\n", b"not json\n", b"[1]\n", b'{"cmd": 3}\n', b'{"cmd": "start"}\n'):
             with socket.socket(socket.AF_UNIX) as caller:

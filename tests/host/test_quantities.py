@@ -31,6 +31,8 @@ BAD = [
     ("", "'' is not a number with a unit; nothing was sent; write for example 250uA"),
     ("1_0uA", "'_0uA' is not a unit of current (uA, mA); nothing was sent; write for example 250uA"),
     ("٣uA", "'٣uA' is not a number with a unit; nothing was sent; write for example 250uA"),
+    ("1e99uA", "'1e99uA' has an exponent, which is not taken; nothing was sent; write for example 250uA"),
+    ("2E-3mA", "'2E-3mA' has an exponent, which is not taken; nothing was sent; write for example 250uA"),
     ("0.5uA", "'0.5uA' is not a whole number of uA; nothing was sent; write for example 250uA"),
     ("-3uA", "'-3uA' is below the smallest current, 1uA; nothing was sent; choose a larger value"),
     ("0uA", "'0uA' is below the smallest current, 1uA; nothing was sent; choose a larger value"),

@@ -1,21 +1,29 @@
 """Records: what a crash, a full disk and a strange file do to them."""
 
+import csv
 import json
 import signal
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from click.shell_completion import ShellComplete
+from matplotlib.figure import Figure
 
-from firmware.shared import protocol
+from firmware.shared import faults, protocol
+from microcurrent import plotting
+from microcurrent.cli import cli
 from microcurrent.errors import RecordError
+from microcurrent.record_reader import open_stored
 from microcurrent.records import FILE_NAME, MIN_FREE_BYTES, Records
+from microcurrent.report import played_text
 from microcurrent.summary import summarize
 from microcurrent.treatment import checked_wave
 
-from .conftest import Cli, run_cli
+from .conftest import PORT, Cli, run_cli
 
 WAVE = checked_wave({"amplitude_ua": 200, "frequency_mhz": 10_000, "duration_ms": 10_000})
 DEVICE = {"board": "rp2040_pico", "uid": "00", "firmware": "0.1.0", "micropython": "1.26.1", "manifest": "none"}
@@ -39,6 +47,15 @@ with Records() as records:
 """
 
 
+# Another process that reads on a disk that takes not one byte.
+FULL_DISK_READER = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+from microcurrent.cli import main
+main(sys.argv[1:])
+"""
+
+
 def row(**changes: int) -> dict[str, int]:
     return {**dict.fromkeys(protocol.TELEMETRY_FIELDS, 0), **changes}
 
@@ -50,6 +67,17 @@ def begin(records: Records):
 def writer(count: int, limit: str = "") -> subprocess.Popen[str]:
     arguments = [sys.executable, "-c", limit + WRITER, json.dumps([WAVE, DEVICE, count])]
     return subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def read_on_full_disk(line: str) -> str:
+    arguments = [sys.executable, "-c", FULL_DISK_READER, *line.split()]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def files_of(place: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in place.iterdir() if path.suffix != ".sqlite3-shm"}
 
 
 def test_what_is_written_is_read() -> None:
@@ -77,11 +105,64 @@ def test_killed_process_loses_at_most_a_second() -> None:
         process.send_signal(signal.SIGKILL)
         process.wait()
         process.communicate()
+    before = files_of(records.place)
+    with open_stored() as stored:
+        assert stored.session(number)["ended"] == "interrupted"
+    assert files_of(records.place) == before  # reading changes nothing
     with Records() as records:
         session = records.session(number)
         assert session["ended"] == "interrupted"
         assert records.telemetry(number)[-1]["elapsed_ms"] >= 9_900 - 1000
         assert session["summary"]["elapsed_ms"] >= 9_900 - 1000
+
+
+def killed_session() -> str:
+    """The id of one whose process was killed, its rows still in SQLite's log."""
+    with writer(20) as process:
+        assert process.stdout is not None
+        number = process.stdout.readline().strip()
+        process.stdout.readline()
+        process.kill()
+        process.communicate()
+    return number
+
+
+def test_records_of_a_full_disk_are_read() -> None:
+    with Records() as records:
+        record = begin(records)
+        record.add_telemetry(1, row(elapsed_ms=1000))
+        record.finish("duration", summarize(WAVE, "duration", [row(elapsed_ms=1000)]))
+    assert not list(records.place.glob("*-wal"))
+    assert "  1.0 s " in read_on_full_disk("records list")
+    assert json.loads(read_on_full_disk("records export last"))["telemetry"][0]["elapsed_ms"] == 1000
+
+
+def test_a_killed_session_is_read_on_a_full_disk() -> None:
+    """Its last rows are in the log beside the database: they must not be overlooked."""
+    number = killed_session()
+    shown = json.loads(read_on_full_disk(f"records show {number} --json"))
+    assert shown["ended"] == "interrupted"
+    assert shown["summary"]["rows"] >= 15
+    assert len(json.loads(read_on_full_disk(f"records export {number}"))["telemetry"]) == shown["summary"]["rows"]
+
+
+def test_a_killed_session_has_its_figures() -> None:
+    with Records() as records:
+        record = begin(records)
+        for number in range(5):
+            values = row(state=protocol.ACTIVE, elapsed_ms=number * 100, commanded_ua=200, delivered_ua=190, phases=9)
+            record.add_telemetry(number, values)
+        record.add_telemetry(-1, row(state=protocol.ACTIVE, elapsed_ms=500, phases=10))  # from a status reply
+        record.flush()
+        number = record.number
+        running = run_cli("records list").stdout
+        assert "190 uA" in running and "running" in running
+        record._lock.close()  # as the system does when the process dies
+    for _ in ("read only", "marked by the next writer"):
+        text = run_cli("records show last").stdout
+        assert "interrupted" in text and "190 uA" in text
+        with Records() as records:
+            assert records.session(number)["summary"]["phases"] == 10
 
 
 def test_disk_full_during_a_session(tmp_path: Path) -> None:
@@ -132,13 +213,27 @@ def test_file_of_a_newer_version(tmp_path: Path) -> None:
     )
 
 
-def test_file_that_is_no_database(tmp_path: Path) -> None:
+NO_DATABASE = b"no database at all, but long enough to be looked at as one" * 20
+
+
+@pytest.mark.parametrize("damage", ["foreign", "overwritten"])
+def test_file_that_is_no_readable_database(tmp_path: Path, damage: str) -> None:
     place = tmp_path / "odd"
-    place.mkdir()
-    (place / FILE_NAME).write_text("no database at all, but long enough to be looked at as one" * 20)
-    with pytest.raises(RecordError, match=r"cannot be opened \(file is not a database"):
-        Records(str(place))
-    assert (place / FILE_NAME).read_text().startswith("no database")
+    with Records(str(place)) as records:
+        begin(records).finish("duration", {})
+    path = place / FILE_NAME
+    whole = path.read_bytes()
+    path.write_bytes(NO_DATABASE if damage == "foreign" else whole[:100] + b"x" * (len(whole) - 100))
+    damaged = path.read_bytes()
+    why = "file is not a database" if damage == "foreign" else "database disk image is malformed"
+    for line in ("records list", "records show", "run square"):
+        result = run_cli(f"{line} --data-dir {place} " + (f"--port {PORT}" if "run" in line else ""))
+        assert (result.exit_code, result.stderr) == (
+            9,
+            f"error: {path} is not a readable database ({why}); nothing was changed; move it away, or choose another "
+            f"place with --data-dir\n",
+        )
+    assert path.read_bytes() == damaged
 
 
 def test_columns_that_a_newer_firmware_brought(tmp_path: Path) -> None:
@@ -148,6 +243,8 @@ def test_columns_that_a_newer_firmware_brought(tmp_path: Path) -> None:
     with sqlite3.connect(path) as database:
         database.execute("ALTER TABLE telemetry DROP COLUMN worst_late_us")
     database.close()
+    with open_stored() as stored:
+        assert stored.telemetry("any") == []
     with Records() as records:
         record = begin(records)
         record.add_telemetry(1, row(worst_late_us=3))
@@ -155,17 +252,23 @@ def test_columns_that_a_newer_firmware_brought(tmp_path: Path) -> None:
         assert records.telemetry(record.number)[0]["worst_late_us"] == 3
 
 
-EMPTY = [
-    ("records list", "there are no records in"),
-    ("records show last", "there are no records in"),
-]
-
-
-@pytest.mark.parametrize(("line", "text"), EMPTY)
-def test_no_records_yet(line: str, text: str) -> None:
-    result = run_cli(line)
-    assert result.exit_code == 9
-    assert text in result.stderr
+def test_no_records_yet(tmp_path: Path) -> None:
+    """A list of nothing is no failure; a session that is not there is one. Nothing is created by looking."""
+    place = tmp_path / "data"
+    listed = run_cli("records list")
+    assert (listed.exit_code, listed.stdout) == (
+        0,
+        f"no sessions yet in {place}; they are recorded by: microcurrent run\n",
+    )
+    as_json = run_cli("records list --json")
+    assert (as_json.exit_code, json.loads(as_json.stdout)) == (0, [])
+    for command in ("show last", "export", "plot 12"):
+        result = run_cli(f"records {command}")
+        assert (result.exit_code, result.stderr) == (
+            9,
+            f"error: there are no records in {place}; nothing was read; sessions are recorded by: microcurrent run\n",
+        )
+    assert not place.exists()
 
 
 def test_unknown_record_and_bad_file_name(tmp_path: Path) -> None:
@@ -184,3 +287,119 @@ def test_unknown_record_and_bad_file_name(tmp_path: Path) -> None:
     empty = run_cli(f"records plot last -o {tmp_path / 'x.png'}")
     assert empty.exit_code == 9
     assert "has no telemetry; nothing was drawn" in empty.stderr
+
+
+def test_names_and_unknown_impedance_for_other_programs(tmp_path: Path) -> None:
+    values = row(state=protocol.FAULT, contact=protocol.CONTACT_DRY, fault=faults.ESTOP, impedance_ohm=-1)
+    with Records() as records:
+        record = begin(records)
+        record.add_telemetry(1, values)
+        record.add_event("end", {"ev": "end", "t": list(values.values())})
+        record.finish("estop", {})
+    exported = json.loads(run_cli("records export").stdout)
+    for found in (exported["telemetry"][0], exported["events"][0]["detail"]["t"]):
+        assert (found["state"], found["contact"], found["fault"], found["impedance_ohm"]) == (
+            "FAULT",
+            "dry",
+            "e-stop",
+            None,
+        )
+    run_cli(f"records export -o {tmp_path / 'x.csv'}")
+    with open(tmp_path / "x.csv", newline="") as lines:
+        line = next(csv.DictReader(lines))
+    assert (line["state"], line["contact"], line["fault"], line["impedance_ohm"]) == ("FAULT", "dry", "e-stop", "")
+
+
+PLAYED = [
+    ({}, {}, ""),  # an older firmware does not tell
+    ({}, {"phase_us": 50_000, "gap_us": 0, "alternate_ms": 0}, ""),
+    ({"shape": "sine"}, {"phase_us": 0, "gap_us": 0, "alternate_ms": 0}, ""),
+    (
+        {"frequency_mhz": 1_000_000, "duty_permille": 700, "gap_us": 99},
+        {"phase_us": 400, "gap_us": 100, "alternate_ms": 0},
+        "played on the board's 100 us grid: phase 400 us (asked 350 us), gap 100 us (asked 99 us)",
+    ),
+    (
+        {"shape": "sine", "polarity": "alternate", "frequency_mhz": 300, "alternate_ms": 10_000},
+        {"phase_us": 0, "gap_us": 0, "alternate_ms": 9999},
+        "played on the board's 100 us grid: polarity for 9999 ms (asked 10000 ms)",
+    ),
+]
+
+
+@pytest.mark.parametrize(("asked", "accepted", "text"), PLAYED)
+def test_what_the_boards_grid_changed_is_shown(asked: dict, accepted: dict, text: str) -> None:
+    wave = checked_wave({**WAVE, **asked})
+    with Records() as records:
+        record = records.begin(wave, {**DEVICE, "sample_hz": 10_000}, port="p", image=None, load=None)
+        record.accepted(accepted)
+        record.finish("duration", {})
+        assert played_text(wave, accepted, 10_000) == text
+        assert played_text(wave, accepted, None) == text.replace("100 us grid", "sample grid")
+    shown = run_cli("records show").stdout
+    assert (f"played     {text}\n" in shown) if text else "played" not in shown
+
+
+def drawn(
+    monkeypatch: pytest.MonkeyPatch, draw: Callable[[dict, list[dict]], None], impedances_ohm: list[int]
+) -> Figure:
+    """The picture of a session with these readings, before it becomes a file."""
+    kept: list[Figure] = []
+    monkeypatch.setattr(plotting, "_finish", lambda figure, *_rest: kept.append(figure))
+    rows = [
+        row(elapsed_ms=index * 100, commanded_ua=200, delivered_ua=200, electrode_mv=2000, impedance_ohm=ohm)
+        for index, ohm in enumerate(impedances_ohm)
+    ]
+    draw({"id": "1"}, rows)
+    kept[0].draw_without_rendering()
+    return kept[0]
+
+
+def test_both_pictures_show_the_whole_session(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Every panel with its unit, and a delivered current that does not hide the commanded one."""
+    samples = plotting.Samples([0, 1], [200, -200], [200, -200], [2000, -2000])
+    whole = ["current (µA)", "voltage (V)", "charge (µC)", "contact", "impedance (kΩ)"]
+    pictures = [
+        (lambda session, rows: plotting.plot_record(session, rows, tmp_path), whole),
+        (lambda session, rows: plotting.plot_run(session, rows, samples, tmp_path), [*whole[:2], *whole]),
+    ]
+    for draw, labels in pictures:
+        figure = drawn(monkeypatch, draw, [9000] * 5)
+        assert [axes.get_ylabel() for axes in figure.axes] == labels
+        for axes in figure.axes:
+            lines = axes.get_lines()
+            if axes.get_ylabel() == "current (µA)":
+                assert lines[0].get_linewidth() > 3 * lines[1].get_linewidth()
+                assert lines[0].get_color() != lines[1].get_color()
+                assert [str(line.get_label()).split(",")[0] for line in lines[:2]] == ["commanded", "delivered"]
+
+
+@pytest.mark.parametrize(
+    ("impedances_ohm", "top_kohm"), [([9000] * 5, 15.3), ([9000, 9000, 4 * 10**7], 45.9), ([-1], 1)]
+)
+def test_electrodes_that_came_off_do_not_flatten_the_impedance(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, impedances_ohm: list[int], top_kohm: float
+) -> None:
+    figure = drawn(monkeypatch, lambda session, rows: plotting.plot_record(session, rows, tmp_path), impedances_ohm)
+    assert figure.axes[-1].get_ylim() == (0, pytest.approx(top_kohm))
+
+
+def completed(line: str) -> list[str]:
+    """What a shell offers behind `line`."""
+    *before, typed = line.split(" ")
+    found = ShellComplete(cli, {}, "microcurrent", "_MICROCURRENT_COMPLETE").get_completions(before, typed)
+    return [item.value for item in found]
+
+
+def test_ids_are_completed(tmp_path: Path) -> None:
+    assert completed("records show ") == []
+    with Records() as records:
+        record = begin(records)
+        record.finish("duration", {})
+    for command in ("show", "export", "plot"):
+        assert completed(f"records {command} ") == [record.number[:8], "last"]
+        assert completed(f"records {command} {record.number[:3]}") == [record.number[:8]]
+    assert completed(f"records show {record.number[:9]}") == [record.number]
+    assert completed(f"records show --data-dir {tmp_path / 'none'} ") == []
+    (records.path).write_bytes(NO_DATABASE)
+    assert completed("records show ") == []

@@ -64,9 +64,45 @@ BAD = [
     ("run square --frequency 0.05Hz", "'0.05Hz' is below the smallest frequency, 100mHz; nothing was sent; "),
     ("run square --duration 2h", "'2h' is above the largest time, 1h; nothing was sent; "),
     ("run square --ramp 0s", "'0s' is below the smallest time, 100ms; nothing was sent; "),
-    ("run square --ramp 8s", "ramp_ms is 8000; two ramps must fit into duration_ms 10000; nothing was sent; "),
-    ("run sine --gap 1ms", "gap_us is 1000; only a square has an interphase gap; nothing was sent; "),
-    ("run square --duty 60% --gap 30ms", "phase and gap need 60000 us; half a period has 50000 us; nothing was sent; "),
+    (
+        "run square --ramp 8s",
+        "error: --ramp 8s: two ramps need 16s, --duration is 10s (the default); nothing was sent; "
+        "use --ramp 5s or less, or a longer --duration\n",
+    ),
+    (
+        "run square --duration 1s",
+        "error: --ramp 2s (the default): two ramps need 4s, --duration is 1s; nothing was sent; "
+        "use --ramp 500ms or less, or a longer --duration\n",
+    ),
+    (
+        "run square --duration 150ms",
+        "error: --ramp 2s (the default): two ramps need 4s, --duration is 150ms; nothing was sent; "
+        "use a longer --duration\n",
+    ),
+    (
+        "run sine --gap 1ms",
+        "error: --gap 1ms: only a square has a gap; nothing was sent; leave --gap away, or use: run square\n",
+    ),
+    (
+        "run sine --duty 50%",
+        "error: --duty 50%: only a square has a duty; nothing was sent; leave --duty away, or use: run square\n",
+    ),
+    (
+        "run square --duty 60% --gap 30ms",
+        "error: --gap 30ms leaves at most 40% for --duty, which is 60%; nothing was sent; "
+        "use --duty 40% or less, a shorter --gap, or a lower --frequency\n",
+    ),
+    (
+        "run square --gap 60ms",
+        "error: --gap 60ms leaves no room for a phase: half a period of --frequency 10Hz (the default) is 50ms; "
+        "nothing was sent; use a shorter --gap, or a lower --frequency\n",
+    ),
+    (
+        "run square --alternate-every 5s",
+        "error: --alternate-every 5s does nothing with --polarity biphasic; nothing was sent; "
+        "add --polarity alternate, or leave --alternate-every away\n",
+    ),
+    ("run square --amplitude 1e99uA", "'1e99uA' has an exponent, which is not taken; nothing was sent; "),
     ("run triangle", "'triangle' is not one of 'square', 'sine', 'sawtooth', 'ramped'"),
     ("run square --load dry", "--load, --image, --vcd and --csv are for a virtual Pico, "),
 ]
@@ -84,23 +120,29 @@ def test_bad_requests_reach_no_board(mc: Cli, board: VirtualPico, line: str, tex
 REFUSED = [
     (
         "run square --amplitude 700uA",
-        "error: amplitude_ua is 700; rule user-max (setting amplitude_max_ua) permits 600; "
-        "no current flows; ask for less, or see the settings with: microcurrent config show\n",
+        "error: --amplitude is 700uA; rule user-max (setting amplitude_max_ua) permits 600uA; no current flows; use "
+        "--amplitude 600uA or less, or raise the setting: microcurrent config set amplitude_max_ua 700uA\n",
+    ),
+    (
+        "run square --amplitude 700uA --port bench:0",
+        "error: --amplitude is 700uA; rule user-max (setting amplitude_max_ua) permits 600uA; no current flows; use "
+        "--amplitude 600uA or less, or raise the setting: microcurrent config set --port bench:0 amplitude_max_ua "
+        "700uA\n",
     ),
     (
         "run square --amplitude 101uA --polarity positive",
-        "error: amplitude_ua is 101; rule unipolar (polarity positive) "
-        "permits 100; no current flows; ask for less, or see the settings with: microcurrent config show\n",
+        "error: --amplitude is 101uA; rule unipolar (polarity positive) permits 100uA; no current flows; "
+        "use --amplitude 100uA or less, or --polarity biphasic\n",
     ),
     (
         "run square --amplitude 300uA --area 10mm2",
-        "error: amplitude_ua is 300; rule density (electrode area 10 mm2) "
-        "permits 200; no current flows; ask for less, or see the settings with: microcurrent config show\n",
+        "error: --amplitude is 300uA; rule density (electrode area 10 mm2) permits 200uA; no current flows; "
+        "use --amplitude 200uA or less, or larger electrodes (--area)\n",
     ),
     (
         "run square --duration 30min",
-        "error: duration_ms is 1800000; rule session_max_ms permits 1200000; no current "
-        "flows; ask for less, or see the settings with: microcurrent config show\n",
+        "error: --duration is 30min; rule session_max_ms permits 20min; no current flows; use --duration 20min or "
+        "less, or raise the setting: microcurrent config set session_max_ms 30min\n",
     ),
 ]
 
@@ -110,6 +152,13 @@ def test_limits_are_named(mc: Cli, line: str, text: str) -> None:
     result = mc(line)
     assert (result.exit_code, result.stderr) == (6, text)
     assert "refused" in mc("records list").stdout
+
+
+def test_a_gap_takes_its_room_from_the_default_duty(mc: Cli) -> None:
+    done = json.loads(mc(f"{SHORT} --gap 1ms --json").stdout)
+    assert done["ended"] == "duration"
+    shown = json.loads(mc("records show last --json").stdout)
+    assert (shown["wave"]["duty_permille"], shown["wave"]["gap_us"]) == (900, 1000)
 
 
 def test_emergency_stop_during_a_session(mc: Cli, board: VirtualPico) -> None:
@@ -172,6 +221,9 @@ def test_uncommissioned_dac(
     refused = run_cli(SHORT)
     assert (refused.exit_code, refused.stderr.startswith("error: fault 3 dac-eeprom-unsafe: ")) == (7, True)
     assert refused.stderr.endswith("Run: microcurrent commission\n")
+    named = run_cli(f"{SHORT} --port bench:0")
+    assert named.stderr.endswith("Run: microcurrent commission --port bench:0\n")
+    assert run_cli("faults --port bench:0").stdout.endswith("Run: microcurrent commission --port bench:0\n")
     assert run_cli("commission").stdout.startswith("written and read back\nDAC powers up at code 2048,")
     assert (pico.dac.eeprom_code, pico.dac.eeprom_power_down) == (2048, 0)
     assert run_cli(SHORT).exit_code == 0

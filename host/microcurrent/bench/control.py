@@ -1,6 +1,7 @@
 """The control socket of a running virtual Pico: one JSON object per line, one answer each.
 
-{"do": name, ...} -> {"ok": true, ...} or {"ok": false, "text": sentence}.
+{"do": name, ...} -> {"ok": true, ...} or {"ok": false, "text": sentence}. Answers about the past carry "kept_from_ns":
+what was before it is not kept, and is left out of them.
 """
 
 import contextlib
@@ -74,11 +75,13 @@ def _dac(pico: VirtualPico, request: Request) -> Answer:
 
 
 def _csv(pico: VirtualPico, request: Request) -> Answer:
-    return {"rows": pico.trace.write_csv(Path(request["path"]), **_interval(request))}
+    rows = pico.trace.write_csv(Path(request["path"]), **_interval(request))
+    return {"rows": rows, "kept_from_ns": pico.trace.begin_ns}
 
 
 def _vcd(pico: VirtualPico, request: Request) -> Answer:
-    return {"bytes": pico.trace.write_vcd(Path(request["path"]), **_interval(request))}
+    count = pico.trace.write_vcd(Path(request["path"]), **_interval(request))
+    return {"bytes": count, "kept_from_ns": pico.trace.begin_ns}
 
 
 def _samples(pico: VirtualPico, request: Request) -> Answer:
@@ -96,6 +99,7 @@ def _samples(pico: VirtualPico, request: Request) -> Answer:
         "delivered_ua": delivered.tolist(),
         "electrode_mv": electrode.tolist(),
         "charge_nc": pico.trace.charge_nc(from_ns, to_ns),
+        "kept_from_ns": pico.trace.begin_ns,
     }
 
 

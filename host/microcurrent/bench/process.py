@@ -15,7 +15,8 @@ from .options import ServerOptions, as_argument
 
 START_TIMEOUT_S = 20.0  # ours: 0.3 s on an idle machine
 STOP_TIMEOUT_S = 5.0
-ANSWER_TIMEOUT_S = 120.0  # a VCD of a minute takes half a minute
+ANSWER_TIMEOUT_S = 120.0
+TRACE_TIMEOUT_S = 1800.0  # a VCD takes up to a second per second, and seven minutes may be kept; a dead one hangs up
 
 
 class SimProcess:
@@ -76,7 +77,7 @@ def ask(control: str, **request: Any) -> dict[str, Any]:
     """Send one request to a control socket and return its answer. Raises PortError."""
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-            connection.settimeout(ANSWER_TIMEOUT_S)
+            connection.settimeout(TRACE_TIMEOUT_S if request.get("do") in ("vcd", "csv") else ANSWER_TIMEOUT_S)
             connection.connect(control)
             connection.sendall(json.dumps(request).encode() + b"\n")
             with connection.makefile("rb") as lines:

@@ -28,6 +28,10 @@ SLICE_NS = 10 * NS_PER_MS  # emulated at a stretch before input is looked at
 IDLE_TICK_S = 0.005  # how late output appears, at most, when nothing was typed lately
 BUSY_TICK_S = 0.001
 BUSY_S = 0.05  # how long after input the short tick is kept
+# What is kept of the trace; with the emulator's own 60 MB the process stays below 300 MB. Our firmware adds at most
+# 1.06 MB per second of session (a sine on open electrodes): this holds the last three minutes of that, 2.7 right after
+# the oldest was forgotten; of a slow square twice as much, of idleness hours.
+HISTORY_BYTES = 200_000_000
 BACKLOG_BYTES = 4096  # as much as a pty takes; beyond it the board feels the host not reading
 Source = int | socket.socket | TextIO | PtyPort  # what select waits for
 
@@ -81,6 +85,7 @@ class SimServer:
             self._wall_s = time.monotonic()
             while not self._stopping:
                 self.advance()
+                self.pico.trace.bound(HISTORY_BYTES)
                 self._serve_port()
                 if self._state:
                     self._state.save_if_due(self.pico)
@@ -176,8 +181,11 @@ def _board_of(options: ServerOptions, dac_eeprom: tuple[int, int]) -> VirtualPic
         ) from None
 
 
-def run_server(options: ServerOptions, announce: Callable[[dict[str, object]], None]) -> None:
-    """Run a virtual Pico until a signal or its control socket stops it. Raises MicrocurrentError, OSError."""
+def run_server(options: ServerOptions, announce: Callable[[dict[str, object]], None]) -> VirtualPico:
+    """Run a virtual Pico until a signal or its control socket stops it, and return it with its trace.
+
+    Raises MicrocurrentError, OSError.
+    """
     server = SimServer(options)
     before = {number: signal.signal(number, server.stop) for number in SIGNALS}
     try:
@@ -185,6 +193,7 @@ def run_server(options: ServerOptions, announce: Callable[[dict[str, object]], N
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+    return server.pico
 
 
 def main(arguments: list[str]) -> int:

@@ -8,6 +8,7 @@ segment, kept so that any past instant can be computed exactly.
 import types
 from array import array
 from bisect import bisect_right
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import exp, inf
 
@@ -59,7 +60,10 @@ class StageParameters:
 
 
 class Stage:
-    """The running stage. All times are emulated ns and must not go backwards in `dac`, `gate` and `connect`."""
+    """The running stage. All times are emulated ns and must not go backwards in `dac`, `gate` and `connect`.
+
+    The past can be asked for as far back as it was not given to `forget`.
+    """
 
     def __init__(self, parameters: StageParameters, load: Load, code: int, power_down: int) -> None:
         self.parameters = parameters
@@ -121,10 +125,22 @@ class Stage:
 
     def segments_between(self, from_ns: float, to_ns: float) -> list[Segment]:
         """The segments that cover an interval, in order."""
+        return list(self.walk_segments(from_ns, to_ns))
+
+    def walk_segments(self, from_ns: float, to_ns: float) -> Iterator[Segment]:
+        """The same one by one: as objects they are ten times as large as they are kept."""
         self._advance(to_ns)
-        starts = self.segments[::FIELDS]
-        first = max(bisect_right(starts, from_ns) - 1, 0)
-        return [self._stored(index) for index in range(first, bisect_right(starts, to_ns))]
+        for index in range(max(self._count_begun(from_ns) - 1, 0), self._count_begun(to_ns)):
+            yield self._stored(index)
+
+    def forget(self, before_ns: float) -> None:
+        """Keep no more of the past than is needed from `before_ns` on, which must not be in the future."""
+        del self.segments[: max(self._count_begun(before_ns) - 1, 0) * FIELDS]
+
+    def _count_begun(self, t_ns: float) -> int:
+        """How many kept segments begin at `t_ns` or earlier."""
+        segments = self.segments
+        return bisect_right(range(len(segments) // FIELDS), t_ns, key=lambda index: segments[index * FIELDS])
 
     def _segment_at(self, t_ns: float) -> Segment:
         if t_ns >= self._transition_ns:

@@ -1,10 +1,11 @@
 """What happened, with emulated nanoseconds: DAC updates, pin edges, bus events, and the stage's exact history."""
 
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
+from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from .stage import Stage
 
@@ -17,6 +18,16 @@ if TYPE_CHECKING:
 START, RESTART, ADDRESS, WRITE, READ, STOP = range(6)
 BUS_KINDS = ("START", "RESTART", "ADDRESS", "WRITE", "READ", "STOP")
 POWER_DOWN_SHIFT = 12  # in Trace.dac_codes
+LONGEST_TRANSFER_NS = 10_000_000  # how far before an instant the bus is looked at for its levels then
+WINDOW_NS = 250_000_000  # worked on at a stretch where a whole trace is asked for, so that memory stays small
+DAC_BYTES, EVENT_BYTES, EDGE_BYTES = 10, 8, 110  # of memory per DAC update, bus event, edge (a tuple, an int in it)
+Edges = list[tuple[int, int, int]]  # (t_ns, GPIO, level)
+
+
+def cut(edges: Edges, from_ns: int, to_ns: int) -> Edges:
+    """The edges in [from_ns, to_ns)."""
+    start = bisect_left(edges, from_ns, key=itemgetter(0))
+    return edges[start : bisect_left(edges, to_ns, key=itemgetter(0))]
 
 
 class BusLog:
@@ -46,6 +57,13 @@ class BusLog:
             for event in events[max(begin, first) : end]:
                 yield event >> 16, bit_ns, event >> 12 & 0xF, event & 0xFF, bool(event & 0x100)
 
+    def forget(self, before_ns: int) -> None:
+        """Drop the events that ended before `before_ns`."""
+        count = bisect_left(self.events, before_ns << 16)
+        del self.events[:count]
+        ruling = max(bisect_right(self.bit_changes, count, key=itemgetter(0)) - 1, 0)
+        self.bit_changes = [(max(index - count, 0), bit_ns) for index, bit_ns in self.bit_changes[ruling:]]
+
     def __len__(self) -> int:
         return len(self.events)
 
@@ -53,7 +71,8 @@ class BusLog:
 class Trace:
     """The record of one virtual Pico. Times are emulated ns since power-on, currents uA, voltages mV.
 
-    pin_names: {GPIO: name} of the probed pins; wire_names the same for SDA and SCL.
+    pin_names: {GPIO: name} of the probed pins; wire_names the same for SDA and SCL. What was before `begin_ns` is not
+    kept: questions about it are answered from `begin_ns` on. It is 0 unless somebody calls `bound`.
     """
 
     def __init__(
@@ -63,88 +82,145 @@ class Trace:
         self.now_ns = now_ns
         self.pin_names = pin_names
         self.wire_names = wire_names
+        self.begin_ns = 0
         self.bus = BusLog()
-        self.pins: list[tuple[int, int, int]] = []  # (t_ns, GPIO, level) of the probed pins, the first at power-on
-        self.wires: list[tuple[int, int, int]] = []  # the same for SDA and SCL, only while a program bit-bangs them
+        self.pins: Edges = []  # of the probed pins, first the level of each when the record begins
+        self.wires: Edges = []  # the same for SDA and SCL, only while a program bit-bangs them
         self.resets: list[tuple[int, str]] = []  # (t_ns, cause)
         self.dac_ns = array("q")
         self.dac_codes = array("H")  # code | power-down bits << 12
 
     def dac(self) -> "tuple[NDArray[np.int64], NDArray[np.int64]]":
-        """(t_ns, code) of every write of the DAC's register, the first at power-on."""
+        """(t_ns, code) of every write of the DAC's register, first what it held when the record begins."""
         import numpy as np
 
         return np.array(self.dac_ns, dtype=np.int64), np.array(self.dac_codes, dtype=np.int64) & 0xFFF
 
     def pin_edges(self, pin: int) -> list[tuple[int, int]]:
-        """(t_ns, level) of a probed GPIO: its level at power-on, then every edge."""
+        """(t_ns, level) of a probed GPIO: its level when the record begins, then every edge."""
         return [(t_ns, level) for t_ns, number, level in self.pins if number == pin]
+
+    @property
+    def size_bytes(self) -> int:
+        """Memory that the record takes, about."""
+        edges = (len(self.pins) + len(self.wires)) * EDGE_BYTES
+        segments = len(self.stage.segments) * self.stage.segments.itemsize
+        return len(self.dac_ns) * DAC_BYTES + len(self.bus) * EVENT_BYTES + segments + edges
+
+    def bound(self, limit_bytes: int) -> None:
+        """Forget the oldest when the record is larger than this: an eighth of the time at once, as often as needed."""
+        while self.size_bytes > limit_bytes and self.begin_ns < self.now_ns():
+            self.forget(self.begin_ns + max((self.now_ns() - self.begin_ns) // 8, 1))
+
+    def forget(self, before_ns: int) -> None:
+        """Keep what is needed to answer exactly from `before_ns` on, which must not be in the future."""
+        self.begin_ns = before_ns
+        updates = max(bisect_left(self.dac_ns, before_ns) - 1, 0)
+        del self.dac_ns[:updates], self.dac_codes[:updates]
+        self.bus.forget(max(before_ns - LONGEST_TRANSFER_NS, 0))
+        self.stage.forget(before_ns)
+        edges = bisect_left(self.pins, before_ns, key=itemgetter(0))
+        last = {number: (t_ns, number, level) for t_ns, number, level in self.pins[:edges]}
+        self.pins[:edges] = sorted(last.values())
+        del self.wires[: bisect_left(self.wires, before_ns, key=itemgetter(0))]
 
     def current(self, from_ns: int, to_ns: int, step_ns: int) -> "tuple[Floats, Floats, Floats, Floats]":
         """(t_ns, commanded uA, delivered uA, electrode mV), sampled every `step_ns`, end excluded, up to the present.
 
-        Commanded is what a perfect stage would drive from the DAC's code; delivered is exact at each instant.
+        Commanded is what a perfect stage would drive from the DAC's code; delivered is exact at each instant. The first
+        is at from_ns, or whole steps later in what is kept.
         """
         import numpy as np
 
+        from_ns += max(-((from_ns - self.begin_ns) // step_ns) * step_ns, 0)
         t_ns = np.arange(from_ns, min(to_ns, self.now_ns()), step_ns, dtype=np.float64)
         delivered, electrode = self.analog(t_ns)
         return t_ns, self.commanded(t_ns), delivered, electrode
 
     def charge_nc(self, from_ns: int, to_ns: int) -> float:
-        """Net delivered charge of an interval up to the present, integrated exactly."""
-        to_ns = min(to_ns, self.now_ns())
-        total = 0.0
-        segments = self.stage.segments_between(from_ns, to_ns)
-        for segment, following in zip(segments, [*segments[1:], None], strict=True):
-            end = to_ns if following is None else following.start_ns
-            total += segment.charge_until(end)
-            if segment.start_ns < from_ns:
-                total -= segment.charge_until(from_ns)
-        return total
+        """Net delivered charge in nC of an interval up to the present, integrated exactly over what is kept of it."""
+        from_ns, to_ns = max(from_ns, self.begin_ns), min(to_ns, self.now_ns())
+        if from_ns >= to_ns:
+            return 0.0
+        segments = self.stage.walk_segments(from_ns, to_ns)
+        segment = next(segments)
+        total = -segment.charge_until(from_ns)
+        for following in segments:
+            total += segment.charge_until(following.start_ns)
+            segment = following
+        return total + segment.charge_until(to_ns)
 
     def write_csv(self, path: Path, from_ns: int = 0, to_ns: int | None = None) -> int:
-        """Every DAC update and probed pin edge as a row, with the exact current and voltage then; returns the rows."""
-        import numpy as np
+        """Every DAC update and probed pin edge as a row, with the exact current and voltage then; returns the rows.
 
+        A first row "record,begins" stands where from_ns is before what is kept. Raises OSError.
+        """
         end = self.now_ns() if to_ns is None else min(to_ns, self.now_ns())
-        rows = [(t, f"dac,{code & 0xFFF}") for t, code in zip(self.dac_ns, self.dac_codes, strict=True)]
-        rows += [(t, f"{self.pin_names[number]},{level}") for t, number, level in self.pins]
-        rows += [(t, f"reset,{cause}") for t, cause in self.resets]
-        rows = sorted((row for row in rows if from_ns <= row[0] <= end), key=lambda row: row[0])
-        delivered, electrode = self.analog(np.array([row[0] for row in rows], dtype=np.float64))
+        rows = [(self.begin_ns, "record,begins")] if from_ns < self.begin_ns <= end else []
+        count = 0
         with open(path, "w", encoding="ascii") as file:
             file.write("t_ns,what,value,delivered_ua,electrode_mv\n")
-            for (t_ns, what), ua, mv in zip(rows, delivered, electrode, strict=True):
-                file.write(f"{t_ns},{what},{ua:.4f},{mv:.3f}\n")
-        return len(rows)
+            for start in range(max(from_ns, self.begin_ns), end + 1, WINDOW_NS):
+                rows += self._rows(start, min(start + WINDOW_NS, end + 1))
+                self._write_rows(file, rows)
+                count += len(rows)
+                rows = []
+        return count
+
+    def _rows(self, from_ns: int, to_ns: int) -> list[tuple[int, str]]:
+        """(t_ns, "what,value") in [from_ns, to_ns), in order."""
+        first, last = bisect_left(self.dac_ns, from_ns), bisect_left(self.dac_ns, to_ns)
+        updates = zip(self.dac_ns[first:last], self.dac_codes[first:last], strict=True)
+        rows = [(t, f"dac,{code & 0xFFF}") for t, code in updates]
+        rows += [(t, f"{self.pin_names[number]},{level}") for t, number, level in cut(self.pins, from_ns, to_ns)]
+        rows += [(t, f"reset,{cause}") for t, cause in self.resets if from_ns <= t < to_ns]
+        return sorted(rows, key=itemgetter(0))
+
+    def _write_rows(self, file: TextIO, rows: list[tuple[int, str]]) -> None:
+        import numpy as np
+
+        delivered, electrode = self.analog(np.array([row[0] for row in rows], dtype=np.float64))
+        for (t_ns, what), ua, mv in zip(rows, delivered, electrode, strict=True):
+            file.write(f"{t_ns},{what},{ua:.4f},{mv:.3f}\n")
 
     def write_vcd(
         self, path: Path, from_ns: int = 0, to_ns: int | None = None, *, analog_step_ns: int = 50_000, tick_ns: int = 10
     ) -> int:
-        """An interval as VCD for GTKWave, PulseView or sigrok; returns the bytes written. Raises OSError."""
+        """An interval as VCD for GTKWave, PulseView or sigrok; returns the bytes written. Raises OSError.
+
+        Its comment says so when it begins later than asked because no more is kept.
+        """
         from .vcd import write_vcd
 
         return write_vcd(self, path, from_ns, to_ns, analog_step_ns, tick_ns)
 
     def commanded(self, t_ns: "Floats") -> "Floats":
-        """Commanded uA at instants."""
+        """Commanded uA at instants in ascending order, none before `begin_ns`."""
         import numpy as np
 
+        if not len(t_ns):
+            return t_ns
+        first, last = max(bisect_right(self.dac_ns, t_ns[0]) - 1, 0), bisect_right(self.dac_ns, t_ns[-1])
         commanded_ua = self.stage.parameters.commanded_ua
-        values = {packed: commanded_ua(packed & 0xFFF, packed >> POWER_DOWN_SHIFT) for packed in set(self.dac_codes)}
-        index = np.searchsorted(np.array(self.dac_ns), t_ns, side="right") - 1
-        steps = np.array([values[packed] for packed in self.dac_codes])
-        return steps[index]
+        codes, which = np.unique(np.array(self.dac_codes[first:last]), return_inverse=True)
+        values = np.array([commanded_ua(int(code) & 0xFFF, int(code) >> POWER_DOWN_SHIFT) for code in codes])
+        return values[which[np.searchsorted(np.array(self.dac_ns[first:last]), t_ns, side="right") - 1]]
 
     def analog(self, t_ns: "Floats") -> "tuple[Floats, Floats]":
-        """(delivered uA, electrode mV) at instants in ascending order, none in the future."""
+        """(delivered uA, electrode mV) at instants in ascending order, none in the future, none before `begin_ns`."""
+        import numpy as np
+
+        if not len(t_ns):
+            return t_ns, t_ns
+        bounds = np.searchsorted(t_ns, np.arange(t_ns[0] + WINDOW_NS, t_ns[-1], WINDOW_NS))
+        parts = [self._analog(part) for part in np.split(t_ns, bounds) if len(part)]
+        return np.concatenate([delivered for delivered, _ in parts]), np.concatenate([mv for _, mv in parts])
+
+    def _analog(self, t_ns: "Floats") -> "tuple[Floats, Floats]":
         import numpy as np
 
         from .segments import TAU_D
 
-        if not len(t_ns):
-            return t_ns, t_ns
         segments = self.stage.segments_between(t_ns[0], t_ns[-1])
         starts = np.array([segment.start_ns for segment in segments])
         index = np.searchsorted(starts, t_ns, side="right") - 1

@@ -10,11 +10,12 @@ from operator import itemgetter
 from pathlib import Path
 from typing import TextIO
 
+import numpy as np
+
 from .bus_edges import LONGEST_BITS, SCL, SDA, BusEdges
-from .trace import Trace
+from .trace import LONGEST_TRANSFER_NS, Trace, cut
 
 WINDOW_NS = 50_000_000  # written in pieces, so that memory stays small
-LONGEST_TRANSFER_NS = 10_000_000  # looked back for the levels at the start of an interval
 Change = tuple[int, str]  # (t_ns, line)
 
 _BUS_IDS = {SDA: "!", SCL: '"'}
@@ -30,8 +31,9 @@ def write_vcd(trace: Trace, path: Path, from_ns: int, to_ns: int | None, analog_
     end = trace.now_ns() if to_ns is None else min(to_ns, trace.now_ns())
     with open(path, "w", encoding="ascii") as file:
         writer = _Writer(trace, file, analog_step_ns, tick_ns)
-        writer.header(from_ns)
-        writer.body(from_ns, end)
+        begin = max(from_ns, trace.begin_ns)
+        writer.header(begin, "" if begin == from_ns else f"; what was before {begin} ns is not kept")
+        writer.body(begin, max(begin, end))
         return file.tell()
 
 
@@ -48,9 +50,10 @@ class _Writer:
         self._shown: dict[str, str] = {}
         self._now = -1
 
-    def header(self, from_ns: int) -> None:
+    def header(self, from_ns: int, note: str) -> None:
+        """Names and the levels at `from_ns`; `note` is added to the comment."""
         write = self._file.write
-        write("$comment virtual Pico, emulated time $end\n")
+        write(f"$comment virtual Pico, emulated time{note} $end\n")
         write(f"$timescale {self._tick_ns} ns $end\n$scope module pico $end\n")
         write(f"$var wire 1 {_BUS_IDS[SDA]} SDA $end\n$var wire 1 {_BUS_IDS[SCL]} SCL $end\n")
         for number, name in self._trace.pin_names.items():
@@ -116,13 +119,13 @@ class _Writer:
 
     def _wire_changes(self, from_ns: int, to_ns: int) -> list[Change]:
         wires = self._trace.wires
-        return [(t_ns, f"{level}{self._wire_ids[number]}") for t_ns, number, level in _cut(wires, from_ns, to_ns)]
+        return [(t_ns, f"{level}{self._wire_ids[number]}") for t_ns, number, level in cut(wires, from_ns, to_ns)]
 
     def _pin_changes(self, from_ns: int, to_ns: int) -> list[Change]:
         ids = self._pin_ids
         return [
             (t_ns, f"{level}{ids[number]}")
-            for t_ns, number, level in _cut(self._trace.pins, from_ns, to_ns)
+            for t_ns, number, level in cut(self._trace.pins, from_ns, to_ns)
             if number in ids
         ]
 
@@ -144,14 +147,10 @@ class _Writer:
         first = -(-from_ns // step) * step
         if first >= to_ns:
             return []
-        t, _, delivered, electrode = self._trace.current(first, to_ns, step)
+        instants = range(first, to_ns, step)
+        delivered, electrode = self._trace.analog(np.array(instants, dtype=np.float64))
         changes: list[Change] = []
-        for t_ns, ua, mv in zip(t.astype(int).tolist(), delivered.tolist(), electrode.tolist(), strict=True):
+        for t_ns, ua, mv in zip(instants, delivered.tolist(), electrode.tolist(), strict=True):
             changes.append((t_ns, f"r{ua:.3f} {_DELIVERED_ID}"))
             changes.append((t_ns, f"r{mv:.2f} {_ELECTRODE_ID}"))
         return changes
-
-
-def _cut(events: list[tuple[int, int, int]], from_ns: int, to_ns: int) -> list[tuple[int, int, int]]:
-    start = bisect_left(events, from_ns, key=itemgetter(0))
-    return events[start : bisect_left(events, to_ns, key=itemgetter(0))]

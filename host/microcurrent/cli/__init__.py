@@ -60,6 +60,8 @@ class LazyGroup(click.Group):
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; every expected failure becomes one sentence and an exit code."""
         from ..errors import INTERRUPTED_EXIT_CODE, MicrocurrentError
+        from ..remedies import with_port
+        from .options import typed_port
 
         try:
             return super().invoke(ctx)
@@ -72,7 +74,7 @@ class LazyGroup(click.Group):
                 "interrupted; no session is left running; check with: microcurrent status",
                 INTERRUPTED_EXIT_CODE,
             )
-        click.echo(f"error: {text}", err=True)
+        click.echo(f"error: {with_port(text, typed_port(ctx))}", err=True)
         ctx.exit(code)
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from . import complete
 from .options import data_dir_option, device, json_option, port_option, print_json
 
 
@@ -23,7 +24,7 @@ def show(port: str | None, data_dir: str | None, as_json: bool) -> None:
 
 
 @command.command("get")
-@click.argument("name")
+@click.argument("name", shell_complete=complete.settings)
 @port_option
 @data_dir_option
 @json_option
@@ -41,7 +42,7 @@ def get(name: str, port: str | None, data_dir: str | None, as_json: bool) -> Non
 
 
 @command.command("set")
-@click.argument("pairs", nargs=-1, required=True, metavar="NAME VALUE...")
+@click.argument("pairs", nargs=-1, required=True, metavar="NAME VALUE...", shell_complete=complete.setting_pairs)
 @port_option
 @data_dir_option
 @json_option

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from ..errors import INTERRUPTED_EXIT_CODE
+from . import complete
 from .options import image_option, json_option, print_json, say
 
 BUILD_ENV = "MICROCURRENT_BUILD"  # set by make; otherwise ./build
@@ -18,7 +19,13 @@ BUILD_ENV = "MICROCURRENT_BUILD"  # set by make; otherwise ./build
 @click.option(
     "--dir", "place", type=click.Path(file_okay=False, path_type=Path), help="Where everything is left [build/demo]."
 )
-@click.option("--load", default="typical", show_default=True, help="What is between the electrodes.")
+@click.option(
+    "--load",
+    default="typical",
+    show_default=True,
+    shell_complete=complete.loads,
+    help="What is between the electrodes.",
+)
 @click.pass_context
 def command(ctx: click.Context, image: str | None, as_json: bool, place: Path | None, load: str) -> None:
     """Boot a virtual Pico, flash it with mpremote, commission its DAC, self-test it and run 10 s of 200 uA.

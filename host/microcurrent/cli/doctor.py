@@ -2,7 +2,7 @@
 
 import click
 
-from .options import data_dir_option, json_option, port_option, print_json
+from .options import at_port, data_dir_option, json_option, port_option, print_json
 
 
 @click.command("doctor")
@@ -11,12 +11,12 @@ from .options import data_dir_option, json_option, port_option, print_json
 @json_option
 def command(port: str | None, data_dir: str | None, as_json: bool) -> None:
     """Check Python, packages, image, build tools, directories, ports and the board; name a remedy for each problem."""
-    from dataclasses import asdict
+    from dataclasses import asdict, replace
 
     from ..doctor import examine
     from ..errors import VerifyError
 
-    findings = examine(port, data_dir)
+    findings = [replace(finding, text=at_port(finding.text)) for finding in examine(port, data_dir)]
     if as_json:
         print_json([asdict(finding) for finding in findings])
     else:

@@ -2,7 +2,7 @@
 
 import click
 
-from .options import data_dir_option, device, json_option, port_option, print_json
+from .options import at_port, data_dir_option, device, json_option, port_option, print_json
 
 
 @click.group("faults", invoke_without_command=True)
@@ -13,7 +13,7 @@ from .options import data_dir_option, device, json_option, port_option, print_js
 def command(ctx: click.Context, port: str | None, data_dir: str | None, as_json: bool) -> None:
     """Show the latched fault with its reading; `faults clear` clears it once its cause is gone."""
     if ctx.invoked_subcommand:
-        ctx.obj = (port, data_dir)
+        ctx.obj = (port, data_dir, as_json)
         return
     from ..fault_text import fault_text
 
@@ -22,7 +22,8 @@ def command(ctx: click.Context, port: str | None, data_dir: str | None, as_json:
     if as_json:
         print_json(found)
         return
-    click.echo(fault_text(found["code"], found["reading"], found["limit"]) if found["code"] else "no fault is latched")
+    text = fault_text(found["code"], found["reading"], found["limit"]) if found["code"] else "no fault is latched"
+    click.echo(at_port(text))
 
 
 @command.command("clear")
@@ -32,11 +33,11 @@ def command(ctx: click.Context, port: str | None, data_dir: str | None, as_json:
 @click.pass_context
 def clear(ctx: click.Context, port: str | None, data_dir: str | None, as_json: bool) -> None:
     """Clear the latched fault; refused while its cause persists."""
-    outer_port, outer_dir = ctx.obj
+    outer_port, outer_dir, outer_json = ctx.obj
     with device(port or outer_port, data_dir=data_dir or outer_dir) as board:
         before = board.request("faults")
         done = board.request("clear")
-    if as_json:
+    if as_json or outer_json:
         print_json(done)
         return
     click.echo(f"cleared: {before['name']}" if before["code"] else "no fault was latched")

@@ -2,7 +2,8 @@
 
 import click
 
-from .options import data_dir_option, json_option, port_option, print_json, say
+from . import complete
+from .options import at_port, data_dir_option, json_option, port_option, print_json, say
 from .progress import UploadProgress
 
 DEFAULT_BOARD = "rp2040_pico"
@@ -12,7 +13,13 @@ DEFAULT_BOARD = "rp2040_pico"
 @port_option
 @data_dir_option
 @json_option
-@click.option("--board", default=DEFAULT_BOARD, show_default=True, help="Which board the firmware is built for.")
+@click.option(
+    "--board",
+    default=DEFAULT_BOARD,
+    show_default=True,
+    shell_complete=complete.boards,
+    help="Which board the firmware is built for.",
+)
 @click.option("--force", is_flag=True, help="Upload every file, changed or not.")
 def command(port: str | None, data_dir: str | None, as_json: bool, board: str, force: bool) -> None:
     """Put the firmware on a board: upload what changed with mpremote, verify by hash, start it."""
@@ -33,4 +40,6 @@ def command(port: str | None, data_dir: str | None, as_json: bool, board: str, f
     )
     click.echo(f"firmware {done.identity['firmware']} runs on MicroPython {done.micropython}")
     if not done.identity["commissioned"]:
-        click.echo("the DAC is not commissioned yet; next, with no electrodes connected: microcurrent commission")
+        click.echo(
+            at_port("the DAC is not commissioned yet; next, with no electrodes connected: microcurrent commission")
+        )

@@ -3,11 +3,12 @@
 import click
 
 from .. import quantities
+from . import complete
 from .options import Quantity, json_option, port_option, print_json
 
 
 @click.command("load")
-@click.argument("name")
+@click.argument("name", shell_complete=complete.loads)
 @click.option("--area", type=Quantity(quantities.AREA, 10, 20000), help="Area of one electrode [as it is].")
 @port_option
 @json_option

@@ -56,11 +56,12 @@ def _print(status: dict, as_json: bool) -> None:
     from firmware.shared import faults
 
     from ..client import telemetry_values
+    from ..report import named
     from .progress import row_text
 
     row = telemetry_values(status["telemetry"])
     if as_json:
-        click.echo(json.dumps({**status, "telemetry": row}))
+        click.echo(json.dumps({**status, "fault": faults.name_of(status["fault"]), "telemetry": named(row)}))
         return
     fault = f"  fault {faults.name_of(status['fault'])}" if status["fault"] else ""
     emergency = "  e-stop open" if status["estop"] else ""

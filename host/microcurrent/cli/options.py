@@ -1,6 +1,7 @@
 """Options and small helpers that several commands share."""
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -9,8 +10,10 @@ import click
 
 from .. import quantities
 from ..quantities import Kind
+from . import complete
 
 F = TypeVar("F", bound=Callable[..., Any])
+_TYPED_PORT = "microcurrent.port"  # key of click's own notes, which a command shares with its group
 
 
 class Quantity(click.ParamType):
@@ -33,12 +36,43 @@ class Quantity(click.ParamType):
 
 
 def port_option(function: F) -> F:
-    """--port NAME."""
+    """--port NAME. What was typed is kept for messages; the name of a running virtual Pico becomes its port."""
     return click.option(
         "--port",
         metavar="NAME",
-        help="Serial port, or 'sim' for a virtual Pico [MICROCURRENT_PORT, or the only board found].",
+        callback=_named_port,
+        shell_complete=complete.ports,
+        help="Serial port, the name of a running virtual Pico, or 'sim' for one of this command's own "
+        "[MICROCURRENT_PORT, or the only board found].",
     )(function)
+
+
+def _named_port(ctx: click.Context, _param: click.Parameter, typed: str | None) -> str | None:
+    if typed is None:
+        return None
+    ctx.meta[_TYPED_PORT] = typed
+    from .. import ports
+
+    if "/" in typed or typed == ports.SIM:
+        return typed
+    return next((board.port for board in ports.virtual_boards() if board.serial == typed), typed)
+
+
+def typed_port(ctx: click.Context) -> str | None:
+    """The port as the user named it, None when it was left to the environment or to the only board.
+
+    'sim' counts from the environment too: what the library names instead is gone when the command ends.
+    """
+    from ..ports import PORT_ENV, SIM
+
+    return ctx.meta.get(_TYPED_PORT) or (SIM if os.environ.get(PORT_ENV) == SIM else None)
+
+
+def at_port(text: str) -> str:
+    """A message with that port in every command which it recommends."""
+    from ..remedies import with_port
+
+    return with_port(text, typed_port(click.get_current_context()))
 
 
 def json_option(function: F) -> F:

@@ -7,6 +7,8 @@ import click
 
 from firmware.shared import protocol
 
+from .options import at_port
+
 if TYPE_CHECKING:
     from rich.live import Live
     from rich.progress import Progress, TaskID
@@ -84,6 +86,7 @@ class SessionProgress:
 
     def note(self, text: str) -> None:
         """A change of state, a fault, an interrupt."""
+        text = at_port(text)
         if self._live is None:
             click.echo(text, err=True)
         else:

@@ -3,10 +3,36 @@
 from pathlib import Path
 
 import click
+from click.shell_completion import CompletionItem
 
 from .options import data_dir_option, json_option, print_json
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
+_SHOWN_ID = 8  # characters that tables show; more are completed for who typed them
+
+
+def _complete_id(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The ids in the data directory for the shell's completion; none when it cannot be read."""
+    from ..errors import MicrocurrentError
+    from ..record_reader import open_stored
+    from ..report import wave_text
+
+    try:
+        with open_stored(ctx.params.get("data_dir")) as records:
+            sessions = records.sessions()
+    except (MicrocurrentError, OSError, ValueError):  # an error's text would land in the line that is being typed
+        return []
+    names = [(row["id"], f"{row['started_utc'][:19]} {wave_text(row['wave'])}") for row in sessions]
+    if names:
+        names.append(("last", "the newest"))
+    return [
+        CompletionItem(name[:_SHOWN_ID] if len(incomplete) <= _SHOWN_ID else name, help=text)
+        for name, text in names
+        if name.startswith(incomplete)
+    ]
+
+
+_ID = click.argument("name", metavar="ID", default="last", shell_complete=_complete_id)
 
 
 @click.group("records")
@@ -19,14 +45,17 @@ def command() -> None:
 @json_option
 def list_records(data_dir: str | None, as_json: bool) -> None:
     """List all sessions, newest first."""
-    from ..records import Records
+    from ..record_reader import open_stored
     from ..report import list_row
     from .progress import print_table
 
-    with Records(data_dir, create=False) as records:
+    with open_stored(data_dir) as records:
         sessions = records.sessions()
     if as_json:
         print_json(sessions)
+        return
+    if not sessions:
+        click.echo(f"no sessions yet in {records.place}; they are recorded by: microcurrent run")
         return
     print_table(
         "", ("id", "started (UTC)", "waveform", "length", "delivered", "ended"), [list_row(row) for row in sessions]
@@ -34,21 +63,21 @@ def list_records(data_dir: str | None, as_json: bool) -> None:
 
 
 @command.command("show")
-@click.argument("name", metavar="ID", default="last")
+@_ID
 @data_dir_option
 @json_option
 def show(name: str, data_dir: str | None, as_json: bool) -> None:
     """Show one session: request, device, figures, events."""
-    from ..records import Records
-    from ..report import show_rows
+    from ..record_reader import open_stored
+    from ..report import named_event, show_rows
     from ..summary import table_rows
     from .progress import print_table
 
-    with Records(data_dir, create=False) as records:
+    with open_stored(data_dir) as records:
         session = records.session(name)
         events = records.events(session["id"])
     if as_json:
-        print_json({**session, "events": events})
+        print_json({**session, "events": [named_event(event) for event in events]})
         return
     for key, value in show_rows(session):
         click.echo(f"{key:10} {value}")
@@ -62,7 +91,7 @@ def show(name: str, data_dir: str | None, as_json: bool) -> None:
 
 
 @command.command("export")
-@click.argument("name", metavar="ID", default="last")
+@_ID
 @click.option(
     "--output", "-o", type=_FILE, help="File to write: .csv has the telemetry, .json everything [stdout, JSON]."
 )
@@ -70,28 +99,28 @@ def show(name: str, data_dir: str | None, as_json: bool) -> None:
 def export(name: str, output: Path | None, data_dir: str | None) -> None:
     """Write one session to a file, for other programs."""
     from .. import report
-    from ..records import Records
+    from ..record_reader import open_stored
 
-    with Records(data_dir, create=False) as records:
+    with open_stored(data_dir) as records:
         session = records.session(name)
         rows, events = records.telemetry(session["id"]), records.events(session["id"])
     if output is None:
-        click.echo(report.as_json(session, rows, events), nl=False)
+        click.echo(report.as_json(session, rows, events))
         return
     report.write(output, session, rows, events)
     click.echo(f"{len(rows)} rows of session {session['id'][:8]} written to {output}")
 
 
 @command.command("plot")
-@click.argument("name", metavar="ID", default="last")
+@_ID
 @click.option("--output", "-o", type=_FILE, help="PNG file to write [session-ID.png].")
 @data_dir_option
 def plot(name: str, output: Path | None, data_dir: str | None) -> None:
     """Draw commanded and delivered current, voltage, impedance and charge of one session."""
     from ..plotting import plot_record
-    from ..records import Records
+    from ..record_reader import open_stored
 
-    with Records(data_dir, create=False) as records:
+    with open_stored(data_dir) as records:
         session = records.session(name)
         rows = records.telemetry(session["id"])
     target = output or Path(f"session-{session['id'][:8]}.png")

@@ -10,7 +10,10 @@ from .options import data_dir_option, json_option, port_option, print_json, say
 @data_dir_option
 @json_option
 def command(port: str | None, data_dir: str | None, as_json: bool) -> None:
-    """Reset the board: output off, then a fresh start of the firmware. Works from a MicroPython prompt too."""
+    """Reset the board: output off, then a fresh start of the firmware.
+
+    Works from a MicroPython prompt too, when the firmware is installed.
+    """
     from ..connect import chosen_port
     from ..restart import restart
 

@@ -9,6 +9,7 @@ from firmware.shared import waveform
 
 from .. import quantities
 from ..errors import INTERRUPTED_EXIT_CODE
+from . import complete
 from .options import Quantity, data_dir_option, image_option, json_option, port_option, print_json, say
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def _ranged(name: str, kind: quantities.Kind) -> Quantity:
     "duty_permille",
     type=_ranged("duty_permille", quantities.SHARE),
     default="100%",
-    show_default=True,
+    show_default="100%, or what --gap leaves",
     help="Share of each half period that carries current (square).",
 )
 @click.option(
@@ -103,7 +104,11 @@ def _ranged(name: str, kind: quantities.Kind) -> Quantity:
     type=Quantity(quantities.DURATION, 500, 10000),
     help="Silence of this program after which the board stops [the board's setting lease_ms].",
 )
-@click.option("--load", help="What the virtual Pico drives (with --port sim): good, typical, dry, open, ...")
+@click.option(
+    "--load",
+    shell_complete=complete.loads,
+    help="What the virtual Pico drives (with --port sim): good, typical, dry, open, ...",
+)
 @click.option("--vcd", metavar="FILE", help="Write the virtual Pico's trace as VCD (with --port sim).")
 @click.option("--csv", metavar="FILE", help="Write the virtual Pico's trace as CSV (with --port sim).")
 @port_option
@@ -134,9 +139,10 @@ def command(
     from ..interrupts import Interrupts
     from ..records import Records
     from .progress import SessionProgress
+    from .wave import WaveOptions
 
     area = {} if area_mm2 is None else {"area_mm2": area_mm2}
-    wave = treatment.checked_wave({"shape": shape, **fields, **area})
+    wave = treatment.checked_wave({**WaveOptions(ctx, shape, fields).checked(), **area})
     wishes = Wishes(load, area_mm2, image, vcd, csv)
     with (
         Records(data_dir) as records,
@@ -155,7 +161,14 @@ def command(
         begun_ns = place.sim.now_ns() if place.sim else 0
         watcher = treatment.Watcher(progress.row, progress.note)
         treated = treatment.treat(
-            client, records, wave, watcher, lambda: interrupts.count, lease_ms=lease_ms, sim=place.sim
+            client,
+            records,
+            wave,
+            watcher,
+            lambda: interrupts.count,
+            lease_ms=lease_ms,
+            sim=place.sim,
+            signal_name=lambda: interrupts.name,
         )
         progress.end()
         if place.sim:
@@ -170,10 +183,12 @@ def command(
 
 def export_trace(sim: "Sim", wishes: "Wishes", begun_ns: int) -> None:
     """Write the session's part of the virtual Pico's trace where it was asked for."""
+    from ..virtual import written
+
     for kind, target in (("vcd", wishes.vcd), ("csv", wishes.csv)):
         if target:
-            sim.ask(do=kind, path=os.path.abspath(target), from_ns=begun_ns)
-            say(f"trace written to {target}")
+            answer = sim.ask(do=kind, path=os.path.abspath(target), from_ns=begun_ns)
+            say(written(target, begun_ns, answer["kept_from_ns"]))
 
 
 def report(treated: "Treated", records: "Records", as_json: bool) -> None:

@@ -5,6 +5,7 @@ import json
 import click
 
 from .. import quantities
+from . import complete
 from .options import Quantity, image_option, json_option, say
 
 
@@ -15,6 +16,7 @@ from .options import Quantity, image_option, json_option, say
     "--load",
     default="typical",
     show_default=True,
+    shell_complete=complete.loads,
     help="What is between the electrodes: good, typical, dry, open, short, or a bench resistor.",
 )
 @click.option(
@@ -33,6 +35,8 @@ from .options import Quantity, image_option, json_option, say
     is_flag=True,
     help="As fast as it can instead of real time; leases then expire between two commands.",
 )
+@click.option("--vcd", metavar="FILE", help="Write its trace as VCD when it ends.")
+@click.option("--csv", metavar="FILE", help="Write its trace as CSV when it ends.")
 def command(
     image: str | None,
     as_json: bool,
@@ -42,10 +46,13 @@ def command(
     name: str | None,
     blank: bool,
     free_running: bool,
+    vcd: str | None,
+    csv: str | None,
 ) -> None:
     """Run a virtual Pico behind a pseudo-terminal until Ctrl-C; print its port.
 
-    Other commands find it by themselves, or by --port. --json prints port, control socket and pid as one line.
+    Other commands find it by themselves, or by --port. --json prints port, control socket and pid as one line. A trace
+    holds at least the last two and a half minutes of output; while it is written, Ctrl-C gives it up.
     """
     import tempfile
     from pathlib import Path
@@ -53,7 +60,7 @@ def command(
     from ..bench.options import ServerOptions
     from ..bench.server import run_server
     from ..image.resolver import resolve_image
-    from ..virtual import install
+    from ..virtual import install, require_writable, written
 
     def announce(ready: dict[str, object]) -> None:
         if as_json:
@@ -61,14 +68,19 @@ def command(
             return
         click.echo(f"virtual Pico on {ready['port']}\ncontrol socket {ready['control']}\nCtrl-C ends it")
 
+    for target in (vcd, csv):
+        require_writable(target)
     found = resolve_image(image, say)
     with tempfile.TemporaryDirectory(prefix="microcurrent-sim-") as fresh:
         place = state or fresh
         if not blank:
             install(found, Path(place))
-        run_server(
-            ServerOptions(
-                str(found.path), load=load, area_mm2=area_mm2, state=place, name=name, free_running=free_running
-            ),
-            announce,
+        options = ServerOptions(
+            str(found.path), load=load, area_mm2=area_mm2, state=place, name=name, free_running=free_running
         )
+        trace = run_server(options, announce).trace
+    for target, write in ((vcd, trace.write_vcd), (csv, trace.write_csv)):
+        if target:
+            say(f"writing {target}")
+            write(Path(target))
+            say(written(target, 0, trace.begin_ns))

@@ -2,7 +2,7 @@
 
 import click
 
-from .options import data_dir_option, device, json_option, port_option, print_json
+from .options import at_port, data_dir_option, device, json_option, port_option, print_json
 
 
 @click.command("status")
@@ -11,7 +11,10 @@ from .options import data_dir_option, device, json_option, port_option, print_js
 @json_option
 def command(port: str | None, data_dir: str | None, as_json: bool) -> None:
     """Show state, fault and present readings. Works while another terminal runs a session."""
+    from firmware.shared import faults, protocol
+
     from ..client import telemetry_values
+    from ..report import named
     from .progress import row_text
 
     with device(port, shared=True, data_dir=data_dir) as board:
@@ -19,7 +22,9 @@ def command(port: str | None, data_dir: str | None, as_json: bool) -> None:
         identity = board.identity
     readings = telemetry_values(found["telemetry"]) if found["telemetry"] else None
     if as_json:
-        print_json({**found, "telemetry": readings, "device": identity})
+        named_device = {**identity, "state": protocol.STATE_NAMES[identity["state"]]}
+        fault = faults.name_of(found["fault"])
+        print_json({**found, "fault": fault, "telemetry": readings and named(readings), "device": named_device})
         return
     _print(found, identity)
     if readings:
@@ -40,7 +45,7 @@ def _print(found: dict, identity: dict) -> None:
         ("fault", faults.name_of(found["fault"])),
         ("gate", "closed: current can flow" if found["gate"] else "open: no current"),
         ("e-stop", emergency),
-        ("commissioned", "yes" if identity["commissioned"] else "no; run: microcurrent commission"),
+        ("commissioned", "yes" if identity["commissioned"] else at_port("no; run: microcurrent commission")),
         ("sessions", f"{found['session']} since boot, the last one ended: {found['end']}"),
         ("up", f"{found['uptime_ms'] / 1000:.1f} s since reset ({found['reset']})"),
     ]

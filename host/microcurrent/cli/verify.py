@@ -2,6 +2,7 @@
 
 import click
 
+from . import complete
 from .options import data_dir_option, json_option, port_option, print_json, say
 
 
@@ -9,7 +10,9 @@ from .options import data_dir_option, json_option, port_option, print_json, say
 @port_option
 @data_dir_option
 @json_option
-@click.option("--board", help="Which board to compare with [what the board says it is].")
+@click.option(
+    "--board", shell_complete=complete.boards, help="Which board to compare with [what the board says it is]."
+)
 def command(port: str | None, data_dir: str | None, as_json: bool, board: str | None) -> None:
     """Compare every file on the board with the build, by hash.
 

@@ -1,28 +1,36 @@
 #!/usr/bin/env bash
 # Builds a MicroPython UF2 image for the RP2040 from Debian's source packages.
 #
-# usage: build_from_debian.sh VERSION OUTPUT.uf2 WORKDIR
+# usage: build_from_debian.sh VERSION OUTPUT.uf2 WORKDIR PATIENCE_S
 #
 # Called by the image resolver when the official download is not reachable. It writes OUTPUT only when the
 # whole build succeeded. The archive is the one this machine's own apt already uses; other suites of the same
-# archive go into a private apt configuration under WORKDIR, so the machine's apt is not changed.
+# archive go into a private apt configuration under WORKDIR, so the machine's apt is not changed. PATIENCE_S: what
+# the archive may take for its first answer, files of 150 KB.
 # Exit codes: 0 built, 3 no usable Debian archive, 4 toolchain missing, 5 sources missing, 6 build failed.
-set -euo pipefail
+# Whatever fails says so in a last line that begins with "error: ".
+set -Eeuo pipefail
 
 version=${1:?version}
 output=$(realpath -m "${2:?output}")
 work=$(realpath -m "${3:?workdir}")
+patience_s=${4:?patience in seconds}
 toolchain="gcc-arm-none-eabi libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib cmake make gcc g++ python3"
-network="-o Acquire::http::Timeout=15 -o Acquire::https::Timeout=15 -o Acquire::Retries=1"
+network="-o Acquire::http::Timeout=15 -o Acquire::https::Timeout=15 -o Acquire::Retries=1"  # once it has answered
+elsewhere="an image from elsewhere is named with --image"
 
-step() { printf '[%s/6] %s\n' "$1" "$2"; }
-fail() { printf 'error: %s\n' "$2" >&2; exit "$1"; }
+step() { printf '[%s/7] %s\n' "$1" "$2"; }
+fail() {  # fail CODE WHAT [NEXT]
+    printf 'error: %s; no image was written; %s\n' "$2" "${3:-see above why; $elsewhere}" >&2
+    exit "$1"
+}
+trap 'fail 6 "the build script failed in line $LINENO"' ERR
 
 quiet() {  # quiet NAME COMMAND...: keeps the output in a log and shows its end only when the command fails
-    local log="$work/$1.log"; shift
-    "$@" >"$log" 2>&1 && return 0
-    tail -n 15 "$log" >&2
-    return 1
+    local log="$work/$1.log" code=0; shift
+    "$@" >"$log" 2>&1 || code=$?
+    [ "$code" = 0 ] || tail -n 15 "$log" >&2
+    return "$code"
 }
 
 need_toolchain() {
@@ -33,9 +41,28 @@ need_toolchain() {
     return 0
 }
 
-find_archive() {  # find_archive [APT OPTION...]
-    apt-get "$@" indextargets --format '$(REPO_URI)|$(LABEL)|$(CODENAME)|$(COMPONENT)' 'Created-By: Packages' 2>/dev/null \
-        | awk -F'|' '$2 == "Debian" && $4 == "main" { print $1; exit }'
+release_apt() {  # release_apt COMMAND...: the machine's apt, but it keeps its lists here and fetches only Release files
+    "$@" -c "$work/release.conf" -o Dir::State::Lists="$work/own" -o Debug::NoLocking=1 -o APT::Sandbox::User=root \
+        -o Acquire::Retries=0
+}
+
+find_archive() {  # sets `archive` to the first one of this machine's apt that answers and says that it is Debian's
+    local address file rest complaint ended=0
+    mkdir -p "$work/own/partial"
+    echo '#clear Acquire::IndexTargets;' > "$work/release.conf"
+    # One that is silent must not cost the answers of the others: what counts is which Release files came.
+    quiet archives release_apt timeout "$patience_s" apt-get -q update || ended=$?
+    while read -r address file rest; do
+        [[ $address == *InRelease ]] && grep -qs '^Label: Debian$' "$work/own/${file%InRelease}"*Release || continue
+        archive=${address%dists/*}
+        return 0
+    done < <(release_apt apt-get update --print-uris 2>/dev/null | tr -d "'" || true)
+    [ "$ended" != 124 ] || fail 3 "no Debian archive of this machine's apt answered within $patience_s s" \
+        "check the network, and apt's proxy"
+    complaint=$(grep -m 1 '^[EW]: ' "$work/archives.log" | tr -s ' ' || true)
+    [ -z "$complaint" ] || fail 3 "no Debian archive of this machine's apt answers ($complaint)" \
+        "see more with: apt-get update"
+    fail 3 "no archive of this machine's apt says that it is Debian's" "$elsewhere"
 }
 
 private_apt() {
@@ -43,46 +70,59 @@ private_apt() {
         -o Dir::Etc::SourceList="$work/apt/sources.list" -o Dir::Etc::SourceParts=/dev/null \
         -o Dir::State::Lists="$work/apt/lists" -o Dir::Cache="$work/apt/cache" \
         -o Dir::State::status="$work/apt/status" -o APT::Sandbox::User=root \
-        -o APT::Get::List-Cleanup=0 "$@"
+        -o APT::Get::List-Cleanup=0 -o APT::Update::Error-Mode=any "$@"  # else update calls a failure a success
 }
 
 write_private_apt() {
     local archive=$1 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
-    [ -r "$keyring" ] || fail 3 "Debian's keyring is missing; install it with: apt-get install debian-archive-keyring"
+    [ -r "$keyring" ] || fail 3 "Debian's keyring $keyring is missing" \
+        "install it with: apt-get install debian-archive-keyring"
     mkdir -p "$work/apt/lists/partial" "$work/apt/cache/archives/partial"
     : > "$work/apt/status"
-    printf 'deb-src [signed-by=%s] %s %s main\n' "$keyring" "$archive" sid "$keyring" "$archive" trixie > "$work/apt/sources.list"
-    printf 'deb [signed-by=%s] %s trixie main\n' "$keyring" "$archive" >> "$work/apt/sources.list"
+    printf '%s [signed-by='"$keyring"'] '"$archive"' %s main\n' deb-src sid deb-src trixie deb trixie \
+        > "$work/apt/sources.list"
 }
 
 source_version() {  # newest Debian version of source package $1 whose upstream version starts with $2
-    private_apt_cache showsrc "$1" | awk '/^Version:/ { print $2 }' | grep -E "^$2([.+-]|\$)" | sort -V | tail -n 1
+    source_versions "$1" | { grep -E "^$2([.+-]|\$)" || true; } | tail -n 1
+}
+
+source_versions() {  # all that Debian has, none when it has none, oldest first
+    { private_apt_cache showsrc "$1" 2>/dev/null || true; } | awk '/^Version:/ { print $2 }' | sort -Vu
 }
 
 private_apt_cache() {
     apt-cache -o Dir::Etc::SourceList="$work/apt/sources.list" -o Dir::Etc::SourceParts=/dev/null \
-        -o Dir::State::Lists="$work/apt/lists" -o Dir::Cache="$work/apt/cache" -o Dir::State::status="$work/apt/status" "$@"
+        -o Dir::State::Lists="$work/apt/lists" -o Dir::Cache="$work/apt/cache" \
+        -o Dir::State::status="$work/apt/status" "$@"
 }
 
-unpack_source() {  # unpack_source PACKAGE VERSION DIRECTORY: the upstream tarball alone, Debian's patches are not needed
+unpack_source() {  # unpack_source PACKAGE VERSION DIRECTORY: the upstream tarball; Debian's patches are not needed
     (cd "$work/fetch" && quiet "fetch-$1" private_apt source --download-only --only-source "$1=$2") \
         || fail 5 "the source package $1 $2 cannot be downloaded"
     mkdir -p "$3"
-    tar -xf "$(ls "$work/fetch/$1"_*.orig.tar.* | grep -v '\.asc$' | head -n 1)" -C "$3" --strip-components=1
+    tar -xf "$(ls "$work/fetch/$1"_*.orig.tar.* | grep -v '\.asc$' | head -n 1)" -C "$3" --strip-components=1 \
+        || fail 5 "the source package $1 $2 cannot be unpacked"
 }
 
 unpack_binary() {  # unpack_binary PACKAGE: a source tree that Debian ships as a binary package
-    (cd "$work/fetch" && quiet "fetch-$1" private_apt download "$1") || fail 5 "the package $1 cannot be downloaded"
-    dpkg-deb -x "$work/fetch/$1"_*.deb "$work/unpacked"
+    (cd "$work/fetch" && quiet "fetch-$1" private_apt download "$1") \
+        || fail 5 "the package $1 cannot be downloaded"
+    dpkg-deb -x "$work/fetch/$1"_*.deb "$work/unpacked" \
+        || fail 5 "the package $1 cannot be unpacked"
 }
 
 get_sources() {
     local mp_version tls_version
-    quiet update private_apt update || fail 5 "the Debian archive of this machine does not answer for suites sid and trixie"
+    quiet update private_apt update \
+        || fail 5 "the archive $archive does not give the lists of suites sid and trixie"
     mp_version=$(source_version micropython "$version")
-    [ -n "$mp_version" ] || fail 5 "Debian has no micropython $version source (it has: $(private_apt_cache showsrc micropython | awk '/^Version:/{print $2}' | sort -Vu | xargs))"
+    [ -n "$mp_version" ] \
+        || fail 5 "Debian has no micropython $version source, it has: $(source_versions micropython | xargs)" \
+            "$elsewhere"
     tls_version=$(source_version mbedtls 3.6)
-    [ -n "$tls_version" ] || fail 5 "Debian has no mbedtls 3.6 source"
+    [ -n "$tls_version" ] \
+        || fail 5 "Debian has no mbedtls 3.6 source, it has: $(source_versions mbedtls | xargs)" "$elsewhere"
     mkdir -p "$work/fetch" "$work/unpacked"
     unpack_source micropython "$mp_version" "$work/micropython"
     unpack_source mbedtls "$tls_version" "$work/mbedtls"
@@ -112,43 +152,40 @@ build() {
     jobs=$(nproc)
     export SOURCE_DATE_EPOCH=1700000000
     export CFLAGS="-ffile-prefix-map=$work=." CXXFLAGS="-ffile-prefix-map=$work=." ASMFLAGS="-ffile-prefix-map=$work=."
-    step 4 "compiling mpy-cross"
+    step 5 "compiling mpy-cross"
     CFLAGS= CXXFLAGS= quiet mpy-cross make -C "$mp/mpy-cross" -j"$jobs" || fail 6 "mpy-cross does not compile"
-    step 5 "compiling the rp2 port (about a minute on two cores)"
+    step 6 "compiling the rp2 port (about a minute on two cores)"
     quiet cmake cmake -S "$mp/ports/rp2" -B "$work/build" -DMICROPY_BOARD=RPI_PICO \
         -DMICROPY_BOARD_DIR="$mp/ports/rp2/boards/RPI_PICO" -DMICROPY_FROZEN_MANIFEST="$work/manifest.py" \
         -DPICO_NO_UF2=1 -DPICO_NO_PICOTOOL=1 || fail 6 "cmake cannot configure the rp2 port"
     quiet make make -C "$work/build" -j"$jobs" || fail 6 "the rp2 port does not compile"
-    step 6 "writing $(basename "$output")"
-    quiet uf2 python3 "$mp/tools/uf2conv.py" -b 0x10000000 -f 0xe48bff56 -c -o "$work/image.uf2" "$work/build/firmware.bin" \
+    step 7 "writing $(basename "$output")"
+    quiet uf2 python3 "$mp/tools/uf2conv.py" -b 0x10000000 -f 0xe48bff56 -c -o "$work/image.uf2" \
+        "$work/build/firmware.bin" \
         || fail 6 "the binary cannot be converted to UF2"
     mkdir -p "$(dirname "$output")"
     mv "$work/image.uf2" "$output"
 }
 
-command -v apt-get >/dev/null || fail 3 "this machine has no apt, so Debian's source packages cannot be used"
-mkdir -p "$work/own/partial"
-archive=$(find_archive)
-if [ -z "$archive" ]; then  # apt knows an archive's label only after an update: make one, into a place of our own
-    own="-o Dir::State::Lists=$work/own"
-    quiet own-update apt-get -q $network $own -o APT::Sandbox::User=root -o Debug::NoLocking=1 update \
-        || fail 3 "this machine's apt archives do not answer"
-    archive=$(find_archive $own)
-fi
-[ -n "$archive" ] || fail 3 "this machine's apt has no Debian archive configured"
+command -v apt-get >/dev/null \
+    || fail 3 "this machine has no apt, so Debian's source packages cannot be used" "$elsewhere"
 mkdir -p "$work"
-
-step 1 "checking the ARM cross toolchain"
+step 1 "asking this machine's Debian archive"
+find_archive
+step 2 "checking the ARM cross toolchain"
 if need_toolchain; then
-    [ "$(id -u)" = 0 ] || fail 4 "the ARM cross toolchain is missing; install it with: sudo apt-get install --no-install-recommends $toolchain"
+    [ "$(id -u)" = 0 ] || fail 4 "the ARM cross toolchain is missing" \
+        "install it with: sudo apt-get install --no-install-recommends $toolchain"
     echo "      installing it (about 410 MB to download)"
-    quiet apt-update apt-get -q $network update || fail 4 "apt-get update failed"
+    quiet apt-update apt-get -q $network update \
+        || fail 4 "this machine's package lists cannot be brought up to date" "see why with: apt-get update"
     DEBIAN_FRONTEND=noninteractive quiet apt-install apt-get -q -y $network install --no-install-recommends $toolchain \
-        || fail 4 "the toolchain could not be installed; try: apt-get install --no-install-recommends $toolchain"
+        || fail 4 "the toolchain could not be installed" \
+            "try: apt-get install --no-install-recommends $toolchain"
 fi
-step 2 "fetching MicroPython $version and its libraries"
+step 3 "fetching MicroPython $version and its libraries"
 write_private_apt "$archive"
 get_sources
-step 3 "arranging the source tree"
+step 4 "arranging the source tree"
 place_libraries
 build

@@ -10,6 +10,8 @@ from pathlib import Path
 from ..errors import ImageError
 
 SCRIPT = "build_from_debian.sh"
+SHOWN = ("[", "      ")  # how the script's steps begin; the rest is shown when it fails
+ARCHIVE_S = 12.0  # for the archive's first answer; a line too slow for it would need hours for what follows
 
 
 def build(version: str, target: Path, work: Path, say: Callable[[str], None]) -> str:
@@ -21,7 +23,7 @@ def build(version: str, target: Path, work: Path, say: Callable[[str], None]) ->
         )
     source = resources.files("microcurrent.image") / SCRIPT
     with resources.as_file(source) as script:
-        _run(["bash", str(script), version, str(target), str(work)], say)
+        _run(["bash", str(script), version, str(target), str(work), f"{ARCHIVE_S:g}"], say)
     if not target.exists():
         raise ImageError("the build ended without an image")
     return "built from Debian's source packages"
@@ -36,13 +38,18 @@ def _run(command: list[str], say: Callable[[str], None]) -> None:
         for line in process.stdout:
             text = line.rstrip()
             tail.append(text)
-            if text.startswith(("[", "      ")):
+            if text.startswith(SHOWN):
                 say(text.strip())
         process.wait()
     if process.returncode:
-        reasons = [text.removeprefix("error: ") for text in tail if text.startswith("error: ")]
-        raise ImageError(
-            reasons[-1]
-            if reasons
-            else f"the build script ended with {process.returncode}: " + " / ".join(list(tail)[-3:])
-        )
+        for text in tail:
+            if not text.startswith((*SHOWN, "error: ")):
+                say(text)
+        raise ImageError(_reason(list(tail), process.returncode))
+
+
+def _reason(tail: list[str], code: int) -> str:
+    """The script's own last word; without one it was killed."""
+    reasons = [text.removeprefix("error: ") for text in tail if text.startswith("error: ")]
+    killed = f"the build script was ended from outside with {code}; no image was written; run it again"
+    return reasons[-1] if reasons else killed

@@ -6,6 +6,7 @@ The first that yields a checked image wins. An image that was named explicitly i
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from ..errors import ImageError
@@ -24,20 +25,12 @@ def resolve_image(given: str | None = None, say: Say = lambda _text: None) -> Im
     if named:
         return _from_file(Path(named).expanduser())
     failures: list[tuple[str, str]] = []
-    try:
-        image = cache.load(VERSION)
-        if image:
-            return image
-        failures.append(("cache", f"no MicroPython {VERSION} in {cache.place(VERSION).parent}"))
-    except ImageError as error:
-        failures.append(("cache", str(error)))
-        say(f"cache: {error}; obtaining it again")
     for name, obtain, following in _SOURCES:
         try:
-            return _obtain(obtain, say)
+            return obtain(say)
         except ImageError as error:
             failures.append((name, str(error)))
-            say(f"{name} failed: {error}{following}")
+            say(f"{name}: {error}; next: {following}")
     raise ImageError(_all_failed(failures))
 
 
@@ -60,6 +53,13 @@ def _from_file(path: Path) -> Image:
         "named by --image or the environment",
         datetime.now(UTC).isoformat("T", "seconds"),
     )
+
+
+def _cached(_say: Say) -> Image:
+    image = cache.load(VERSION)
+    if image is None:
+        raise ImageError(f"no MicroPython {VERSION} in {cache.place(VERSION).parent}")
+    return image
 
 
 def _obtain(source: Callable[[Path, Path, Say], str], say: Say) -> Image:
@@ -88,9 +88,11 @@ def _build(candidate: Path, work: Path, say: Say) -> str:
     return debian.build(VERSION, candidate, work / "build", say)
 
 
-_SOURCES: tuple[tuple[str, Callable[[Path, Path, Say], str], str], ...] = (
-    ("download", _download, "; next: building it from Debian's source packages"),
-    ("build", _build, ""),
+# (name, how, what comes next when it fails)
+_SOURCES: tuple[tuple[str, Callable[[Say], Image], str], ...] = (
+    ("cache", _cached, "download"),
+    ("download", partial(_obtain, _download), "building it from Debian's source packages"),
+    ("build", partial(_obtain, _build), "mend what it names, then run: microcurrent image"),
 )
 
 _REMEDIES = {

@@ -1,0 +1,182 @@
+"""Reading session records: nothing on the disk is changed, so a read-only or full one will do.
+
+A session without stored figures (its program was killed, or still runs) gets them from its telemetry.
+"""
+
+import contextlib
+import json
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+from firmware.shared import protocol
+
+from . import paths
+from .errors import RecordError
+from .record_writer import is_locked
+from .summary import summarize
+
+SCHEMA_VERSION = 1
+FILE_NAME = "records.sqlite3"
+INTERRUPTED = "interrupted"
+RUNNING = "running"
+
+# Tried in this order. The first is what a sound disk permits. SQLite's shared-memory file cannot be written on a full
+# or read-only one: the second reads it, and with it the log of a killed session. The third needs no file beside the
+# database, but would overlook such a log.
+_READ_ONLY = ("mode=ro", "mode=ro&readonly_shm=1")
+_WITHOUT_LOG = "immutable=1"
+
+
+class StoredSessions:
+    """Queries on the open database of one data directory. Raises RecordError for everything the disk can do to it."""
+
+    def __init__(self, place: Path, db: sqlite3.Connection) -> None:
+        self.place = place
+        self.path = place / FILE_NAME
+        self._db = db
+        self._db.row_factory = sqlite3.Row
+
+    def __enter__(self) -> "StoredSessions":
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self._db.close()
+
+    def guarded(self, action: str) -> contextlib.AbstractContextManager[None]:
+        """Turn what SQLite and the disk raise into a RecordError that says what was not `action`."""
+        return guarded(self.path, action)
+
+    def sessions(self) -> list[dict]:
+        """All sessions, newest first, JSON columns decoded."""
+        with self.guarded("read"):
+            if not self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'sessions'").fetchone():
+                return []
+            rows = self._db.execute("SELECT * FROM sessions ORDER BY started_utc DESC, id").fetchall()
+        return [self._completed(_decoded(row)) for row in rows]
+
+    def session(self, name: str) -> dict:
+        """One session by the beginning of its id, or 'last'. Raises RecordError when none or several match."""
+        sessions = self.sessions()
+        if not sessions:
+            raise RecordError(
+                f"there are no records in {self.place}; nothing was read; sessions are recorded by: microcurrent run"
+            )
+        found = sessions[:1] if name == "last" else [row for row in sessions if row["id"].startswith(name)]
+        if len(found) != 1:
+            count = len(found) or "no"
+            raise RecordError(
+                f"{count} records begin with {name!r}; nothing was read; list them with: microcurrent records list"
+            )
+        return found[0]
+
+    def telemetry(self, number: str) -> list[dict[str, int]]:
+        """The telemetry of one session as dicts, in order. What its firmware did not send is 0."""
+        # A row from a status reply has seq -1: only its time says where it belongs.
+        query = "SELECT * FROM telemetry WHERE session_id = ? ORDER BY elapsed_ms, seq"
+        with self.guarded("read"):
+            rows = self._db.execute(query, (number,)).fetchall()
+        absent = dict.fromkeys(protocol.TELEMETRY_FIELDS, 0)
+        return [
+            {"seq": 0, **absent, **{key: row[key] or 0 for key in row.keys() if key != "session_id"}} for row in rows
+        ]
+
+    def events(self, number: str) -> list[dict]:
+        """The events of one session, in order."""
+        with self.guarded("read"):
+            rows = self._db.execute(
+                "SELECT at_utc, kind, detail FROM events WHERE session_id = ? ORDER BY rowid", (number,)
+            ).fetchall()
+        return [{"at_utc": row["at_utc"], "kind": row["kind"], "detail": json.loads(row["detail"])} for row in rows]
+
+    def _completed(self, session: dict) -> dict:
+        if session["ended"] is None and not self._is_written(session["id"]):
+            session = self._once_more(session["id"])
+        stored = session["summary"] or {}
+        if "phases" not in stored:
+            rows = self.telemetry(session["id"])
+            figures = summarize(session["wave"], session["ended"] or RUNNING, rows) if rows else {}
+            session["summary"] = {**figures, **stored} or None
+        return session
+
+    def _is_written(self, number: str) -> bool:
+        with self.guarded("read"):
+            return is_locked(self._lock_path(number))
+
+    def _once_more(self, number: str) -> dict:
+        """An unlocked record: its program has finished it since it was read, or was killed."""
+        with self.guarded("read"):
+            session = _decoded(self._db.execute("SELECT * FROM sessions WHERE id = ?", (number,)).fetchone())
+        return {**session, "ended": session["ended"] or INTERRUPTED}
+
+    def _lock_path(self, number: str) -> Path:
+        return self.place / f"session-{number}.lock"
+
+
+def open_stored(data_dir: str | None = None) -> StoredSessions:
+    """The records of a data directory, read-only; without a file there are none. Raises RecordError."""
+    place = paths.data_dir(data_dir)
+    path = place / FILE_NAME
+    with guarded(path, "opened"):
+        return StoredSessions(place, _connect(path) if path.exists() else sqlite3.connect(":memory:"))
+
+
+@contextlib.contextmanager
+def guarded(path: Path, action: str) -> Iterator[None]:
+    """Turn what SQLite and the disk raise into a RecordError that says that `path` cannot be `action`."""
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        raise RecordError(_trouble(path, action, error)) from None
+
+
+def check_version(db: sqlite3.Connection) -> int:
+    """The schema's version, 0 for a new file. Raises sqlite3.DatabaseError for one that a newer program wrote."""
+    version = db.execute("PRAGMA user_version").fetchone()[0]
+    if version > SCHEMA_VERSION:
+        raise sqlite3.DatabaseError(f"written by a newer version, schema {version}, this one knows {SCHEMA_VERSION}")
+    return version
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    log = path.with_name(f"{path.name}-wal")
+    sound = not log.exists() or log.stat().st_size == 0
+    choices = (*_READ_ONLY, _WITHOUT_LOG) if sound else _READ_ONLY
+    first_error: sqlite3.OperationalError | None = None
+    for choice in choices:
+        db = sqlite3.connect(f"{path.absolute().as_uri()}?{choice}", uri=True, timeout=5, isolation_level=None)
+        try:
+            check_version(db)
+            return db
+        except sqlite3.OperationalError as error:  # the disk; a damaged file is none
+            db.close()
+            first_error = first_error or error
+        except sqlite3.Error:
+            db.close()
+            raise
+    raise first_error or sqlite3.OperationalError("not opened")
+
+
+def _decoded(row: sqlite3.Row) -> dict:
+    session = dict(row)
+    for name in ("wave", "device", "image", "accepted", "summary"):
+        session[name] = json.loads(session[name]) if session[name] else None
+    return session
+
+
+def _trouble(path: Path, action: str, error: Exception) -> str:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the low byte is the kind, the rest its details
+    if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
+        return (
+            f"{path} is not a readable database ({error}); nothing was changed; move it away, or choose another place "
+            f"with --data-dir"
+        )
+    return f"the records in {path} cannot be {action} ({error}); earlier sessions are kept; {_remedy(str(error))}"
+
+
+def _remedy(text: str) -> str:
+    if "newer version" in text:
+        return "update microcurrent, or choose another place with --data-dir"
+    if "full" in text or "disk I/O" in text or "too large" in text.lower():
+        return "free some space, or choose another place with --data-dir"
+    return "check the directory's permissions, or choose another place with --data-dir"

@@ -37,7 +37,7 @@ def test_a_bus_that_hangs_in_mid_session_opens_the_gate_within_five_samples(benc
     assert bench.run().reason == "duration"
 
 
-def test_a_bus_held_for_two_samples_is_a_counted_skip(bench: Bench) -> None:
+def test_a_bus_held_for_two_samples_is_counted_as_missed(bench: Bench) -> None:
     active(bench)
     bench.pico.at(bench.pico.now_ns + 50 * US, lambda: setattr(bench.pico, "hold_sda", True))
     bench.pico.at(bench.pico.now_ns + 230 * US, lambda: setattr(bench.pico, "hold_sda", False))

@@ -133,7 +133,7 @@ def test_remedies_work_as_typed(text: str, shown: str) -> None:
 
 
 def test_remedy_quotes_a_strange_port() -> None:
-    assert with_port("microcurrent stop", "/tmp/a b") == "microcurrent stop --port '/tmp/a b'"
+    assert with_port("microcurrent stop", "/dev/a b") == "microcurrent stop --port '/dev/a b'"
 
 
 def test_every_command_with_a_port_is_a_remedy() -> None:

@@ -22,7 +22,7 @@ DAMAGED_WAIT_S = 0.25
 WAKE = b"\r\n"
 LEAVE_RAW_REPL = b"\x02"  # Ctrl-B: a killed mpremote leaves a board in the raw REPL, which shows no prompt
 QUIET_ATTEMPTS = 2  # before that byte is tried: a firmware counts it as a damaged line, and may only just be booting
-HELLO_TIMEOUT_S = 8.0  # ours: boot to the first line takes 1 s on a board, several on a slow virtual one
+HELLO_TIMEOUT_S = 15.0  # ours: boot to the first line takes 0.5 s on a board, ten on a virtual one on a busy machine
 SLOW_COMMANDS_S = {"selftest": 10.0, "commission": 5.0, "config": 3.0, "config_reset": 3.0}
 ATTEMPTS = 3
 # Sent once: doing these twice is not the same as doing them once.

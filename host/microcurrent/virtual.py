@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from . import paths
-from .bench.options import ServerOptions
+from .bench.options import BOOT_MS, ServerOptions
 from .bench.places import is_served, place_of
 from .bench.process import ask, start_sim
 from .connect import Wishes
@@ -70,6 +70,7 @@ def borrowed(wishes: Wishes, *, data_dir: str | None, say: Say) -> Iterator[Sim]
         area_mm2=wishes.area_mm2 or 1000,
         state=str(state),
         name=NAME,
+        boot_ms=BOOT_MS,
     )
     with start_sim(options) as process:
         yield Sim(process.port, process.control, options.load, as_text(image))

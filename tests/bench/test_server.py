@@ -135,6 +135,10 @@ def test_it_is_told_what_is_missing_of_a_trace(sim: SimProcess, tmp_path: Path) 
     assert "a.csv; it begins 1.5 s late: what was before is not kept" in virtual.written("a.csv", 10**9, 25 * 10**8)
 
 
+def test_the_port_is_announced_when_the_firmware_had_its_time_to_boot(start: Start) -> None:
+    assert start(boot_ms=800).ask(do="time")["now_ns"] >= 800e6
+
+
 def test_time_goes_on_by_itself(sim: SimProcess) -> None:
     now_ns = sim.ask(do="time")["now_ns"]
     mpremote(sim.port, "exec", "import time; time.sleep_ms(300)")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from microcurrent.bench.options import ServerOptions
+from microcurrent.bench.options import BOOT_MS, ServerOptions
 from microcurrent.bench.process import SimProcess, start_sim
 from microcurrent.client import DeviceClient
 from microcurrent.image.resolver import resolve_image
@@ -26,7 +26,7 @@ def test_mpremote_attached_during_a_session_finds_the_output_off(
     monkeypatch.setenv("MICROCURRENT_RUNTIME_DIR", str(tmp_path / "run"))
     image = resolve_image()
     install(image, tmp_path / "state", 2048)
-    options = ServerOptions(str(image.path), state=str(tmp_path / "state"), name="mpremote")
+    options = ServerOptions(str(image.path), state=str(tmp_path / "state"), name="mpremote", boot_ms=BOOT_MS)
     with start_sim(options) as sim:
         with DeviceClient(SerialTransport(sim.port)) as client:
             client.hello()

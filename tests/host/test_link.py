@@ -452,7 +452,7 @@ def test_mute_board(link: Spoiler) -> None:
     with pytest.raises(FirmwareError) as caught:
         DeviceClient(link).hello()
     assert str(caught.value) == (
-        "no answer to hello on bench:0 within 8 s (0 other lines heard); nothing was started; "
+        "no answer to hello on bench:0 within 15 s (0 other lines heard); nothing was started; "
         "if this is the board, run: microcurrent flash --port bench:0"
     )
 

@@ -7,12 +7,13 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from microcurrent import demo
-from microcurrent.bench.options import ServerOptions
+from microcurrent.bench.options import BOOT_MS, ServerOptions
 from microcurrent.bench.process import SimProcess, ask, start_sim
 from microcurrent.image.resolver import resolve_image
 from microcurrent.treatment import Watcher
@@ -35,16 +36,23 @@ class Shell:
         }
         self.environment.pop("MICROCURRENT_PORT", None)
 
-    def start(self, line: str) -> "subprocess.Popen[str]":
+    @contextmanager
+    def start(self, line: str) -> Iterator["subprocess.Popen[str]"]:
+        """A running command; it is killed when the test fails meanwhile, so that a failure is never a hang."""
         command = [sys.executable, "-c", "from microcurrent.cli import main; main()", *line.split()]
-        return subprocess.Popen(
+        with subprocess.Popen(
             command,
             env=self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             stdin=subprocess.DEVNULL,
             text=True,
-        )
+        ) as process:
+            try:
+                yield process
+            except BaseException:
+                process.kill()
+                raise
 
     def run(self, line: str) -> "subprocess.CompletedProcess[str]":
         with self.start(line) as process:
@@ -85,7 +93,8 @@ def booted(shell: Shell, name: str, monkeypatch: pytest.MonkeyPatch, *, blank: b
     if not blank:
         install(image, state, COMMISSIONED)
     monkeypatch.setenv("MICROCURRENT_RUNTIME_DIR", shell.environment["MICROCURRENT_RUNTIME_DIR"])
-    return start_sim(ServerOptions(str(image.path), state=str(state), name=name))
+    options = ServerOptions(str(image.path), state=str(state), name=name, boot_ms=0 if blank else BOOT_MS)
+    return start_sim(options)
 
 
 @pytest.fixture(scope="module")

@@ -3,13 +3,16 @@
 import json
 from dataclasses import asdict, dataclass
 
+BOOT_MS = 800  # our firmware's first line comes after 495 ms (make bench)
+
 
 @dataclass(frozen=True)
 class ServerOptions:
     """What to run. `name` makes the port's and the socket's path in the runtime directory; default: the process id.
 
     state: directory that keeps flash and DAC EEPROM, None for a new board. free_running: as fast as it can.
-    watch_stdin: stop when stdin closes, so that nothing outlives the program that started it.
+    watch_stdin: stop when stdin closes, so that nothing outlives the program that started it. boot_ms: emulated time
+    after power-on before the port is announced; BOOT_MS lets our firmware come up first, however slow the machine is.
     """
 
     image: str
@@ -19,6 +22,7 @@ class ServerOptions:
     name: str | None = None
     free_running: bool = False
     watch_stdin: bool = False
+    boot_ms: int = 0
     dac_code: int = 0  # what a DAC without history powers on with; 0 V is the worst case of this stage
 
 

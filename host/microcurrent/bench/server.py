@@ -89,7 +89,7 @@ class SimServer:
                 self._serve_port()
                 if self._state:
                     self._state.save_if_due(self.pico)
-                if not announced and self._port.present:
+                if not announced and self._port.present and self.pico.now_ns >= self._options.boot_ms * NS_PER_MS:
                     announced = True
                     announce({"port": str(self._port.link), "control": str(self._control.path), "pid": os.getpid()})
                 self._wait(wake)

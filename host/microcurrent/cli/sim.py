@@ -57,7 +57,7 @@ def command(
     import tempfile
     from pathlib import Path
 
-    from ..bench.options import ServerOptions
+    from ..bench.options import BOOT_MS, ServerOptions
     from ..bench.server import run_server
     from ..image.resolver import resolve_image
     from ..virtual import install, require_writable, written
@@ -76,7 +76,13 @@ def command(
         if not blank:
             install(found, Path(place))
         options = ServerOptions(
-            str(found.path), load=load, area_mm2=area_mm2, state=place, name=name, free_running=free_running
+            str(found.path),
+            load=load,
+            area_mm2=area_mm2,
+            state=place,
+            name=name,
+            free_running=free_running,
+            boot_ms=0 if blank else BOOT_MS,
         )
         trace = run_server(options, announce).trace
     for target, write in ((vcd, trace.write_vcd), (csv, trace.write_csv)):

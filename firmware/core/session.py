@@ -118,7 +118,7 @@ class Session:
 
     def stop(self, at_once, now_ms):
         """Ramp down, or open the gate at once. Harmless when nothing runs."""
-        if self.state in (protocol.OFF, protocol.FAULT, protocol.MAINTENANCE):
+        if self.state in (protocol.OFF, protocol.FAULT):
             self._engine.open_gate()
             return
         if at_once:

@@ -10,7 +10,6 @@ UNIPOLAR_MAX_UA = 100  # ours, because customary direct-current practice stays n
 UNIPOLAR_MAX_MS = 1200000  # 20 min: ours, because net charge grows with time (domain survey 3.1)
 DENSITY_BIPOLAR_UA_PER_CM2 = 2000  # 2 mA/cm2: IEC 60601-2-10, 201.7.9.2.101 (from an excerpt)
 DENSITY_UNIPOLAR_UA_PER_CM2 = 500  # 0.5 mA/cm2: customary in iontophoresis (from an excerpt)
-USER_MAX_DEFAULT_UA = 600  # ours: upper end of microcurrent practice
 
 
 def is_unipolar(wave):

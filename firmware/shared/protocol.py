@@ -13,8 +13,7 @@ RAMP_UP = 1
 ACTIVE = 2
 RAMP_DOWN = 3
 FAULT = 4
-MAINTENANCE = 5
-STATE_NAMES = ("OFF", "RAMP_UP", "ACTIVE", "RAMP_DOWN", "FAULT", "MAINTENANCE")
+STATE_NAMES = ("OFF", "RAMP_UP", "ACTIVE", "RAMP_DOWN", "FAULT")
 
 # Why the last session ended.
 END_NONE = 0
@@ -93,5 +92,4 @@ TELEMETRY_FIELDS = (
     "worst_late_us",  # largest lateness of the session
     "fault",  # latched fault code, 0 when none
 )
-TELEMETRY_RATE_DEFAULT_HZ = 10
 TELEMETRY_RATE_MAX_HZ = 50

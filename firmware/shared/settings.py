@@ -10,7 +10,13 @@ SCHEMA_VERSION = 1  # raised when a setting changes meaning; a slot from a newer
 
 # name: (smallest, largest, default, meaning)
 FIELDS = (
-    ("amplitude_max_ua", 1, 1000, 600, "largest amplitude a session may ask for, uA"),
+    (
+        "amplitude_max_ua",
+        1,
+        1000,
+        600,
+        "largest amplitude a session may ask for, uA (600: ours, top of practice)",
+    ),
     ("session_max_ms", 1000, 3600000, 1200000, "longest session, ms (20 min: usual timer of the field)"),
     ("lease_ms", 500, 10000, 2000, "silence of the host that ends a session, ms"),
     ("telemetry_hz", 0, 50, 10, "telemetry rate, Hz (0: none)"),

@@ -26,11 +26,6 @@ def ua_of_code(code, full_scale_ua, zero_code):
     return rounded_div((code - zero_code) * full_scale_ua, DAC_STEPS // 2)
 
 
-def mv_of_counts(counts, reference_mv):
-    """Voltage of an ADC reading (or of a difference of readings), in mV."""
-    return rounded_div(counts * reference_mv, ADC_STEPS)
-
-
 def ua_of_counts(counts, reference_mv, sense_uv_per_ua):
     """Signed current of an ADC difference from the sense amplifier's zero, in uA."""
     return rounded_div(counts * reference_mv, ADC_STEPS * sense_uv_per_ua // 1000)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from firmware.shared import faults
+from microcurrent.bench.mcp4725 import EEPROM_WRITE_MAX_NS
 from microcurrent.bench.trace import ADDRESS, WRITE
 from microcurrent.errors import FaultError
 from tests.support import compile_for_pico
@@ -119,6 +120,6 @@ def test_commissioning_gives_up_on_a_part_that_stays_busy(boot: Boot) -> None:
 
 def test_commissioning_waits_for_the_slowest_part(boot: Boot) -> None:
     bench = boot(dac_eeprom=(0, 0))
-    bench.pico.dac.eeprom_write_ns = 50_000_000  # DS22039 table 1-1, maximum
+    bench.pico.dac.eeprom_write_ns = EEPROM_WRITE_MAX_NS
     bench.client.hello()
     assert bench.request("commission")["written"] is True

@@ -70,10 +70,6 @@ class Segment:
         s = t_ns - self.start_ns
         return terms[0] + terms[1] * exp(-s / TAU_D) + terms[2] * exp(-s / self.tau)
 
-    def pump_at(self, t_ns: float) -> float:
-        """What the pump wants to drive, in uA."""
-        return self.target + self.delta * exp((self.start_ns - t_ns) / TAU_D)
-
     def charge_until(self, t_ns: float) -> float:
         """Integral of the current from the start to `t_ns`, in nC."""
         s = t_ns - self.start_ns

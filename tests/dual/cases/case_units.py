@@ -23,4 +23,3 @@ def test_adc():
     assert units.counts_of_ua(1000, board.ADC_REFERENCE_MV, board.SENSE_UV_PER_UA) == 1862
     assert units.ua_of_counts(1862, board.ADC_REFERENCE_MV, board.SENSE_UV_PER_UA) == 1000
     assert units.ua_of_counts(-1862, board.ADC_REFERENCE_MV, board.SENSE_UV_PER_UA) == -1000
-    assert units.mv_of_counts(2048, board.ADC_REFERENCE_MV) == 1650

@@ -16,8 +16,8 @@ import machine
 import micropython
 from machine import Pin
 
-from .core import commands, ring, session
-from .hw import bus, checks, commission, dac, link, storage, watchdog
+from .core import commands, consent, journal, ring, session
+from .hw import bus, checks, commission, dac, journal_files, link, storage, watchdog
 from .shared import faults, framing, protocol
 
 if board.PORT == "rp2":
@@ -34,6 +34,17 @@ _EVENTS_KEPT = 32
 _RESET_DELAY_MS = 50  # ours: lets the reply leave the port
 
 
+# Which fault a failed check stands for; every other one is selftest-failed.
+_FAULT_OF_CHECK = {
+    "dac-answers": faults.DAC_NO_ACK,
+    "dac-moves": faults.DAC_READBACK,
+    "dac-range": faults.DAC_READBACK,
+    "dac-eeprom": faults.DAC_EEPROM_UNSAFE,
+    "supply": faults.SUPPLY,
+    "temperature": faults.OVER_TEMPERATURE,
+}
+
+
 class Device:
     """The wired board. Attributes and methods are what core/commands.py uses."""
 
@@ -43,22 +54,29 @@ class Device:
         self._now_ms = 0
         self._sequence = 0
         self._reset_at_ms = None
+        self._unfed_since_ms = None
         self._ticks_seen = 0
         self._telemetry_due_ms = 0
         self.reset_cause = restart.reset_cause()
+        self._last_state = restart.last_state()
         self.events = []
         self.last_telemetry = None
         self.link = link.Link()
         self._estop = Pin(board.ESTOP_PIN, Pin.IN, Pin.PULL_UP)
+        self._button = Pin(board.BUTTON_PIN, Pin.IN, Pin.PULL_UP)
+        self._vbus = Pin(board.VBUS_PIN, Pin.IN)
         self._led = Pin(board.LED_PIN, Pin.OUT, value=0)
         self.dac = dac.Dac(bus.open_bus(board), board.DAC_ADDRESS)
         self.engine = engine.Engine(board, self.dac)
-        self.session = session.Session(board, self.engine, self._emit)
+        self.session = session.Session(board, self.engine, self._emit, self.record)
         self.ring = ring.TelemetryRing(_RING_ROWS)
+        self.consent = consent.Consent()
         self.storage = storage.Storage(lambda: self.engine.gate_closed)
+        self.journal = journal.Journal(journal_files.Files(lambda: self.engine.gate_closed))
         self.settings, self._settings_problem = self.storage.load()
         self.telemetry_hz = self.settings["telemetry_hz"]
         self._manifest = _manifest()
+        self._commissioned = False
 
     # What commands use ----------------------------------------------------------------------------------------------
 
@@ -101,39 +119,94 @@ class Device:
         self.telemetry_hz = values["telemetry_hz"]
         self._settings_problem = None
 
-    def boot_checks(self):
-        """Run the checks of every boot and latch what they find."""
-        answers, eeprom, moves = checks.boot(self.dac, board)
-        fits = os.uname().machine.startswith(board.MACHINE)
-        self._commissioned = eeprom[1]
-        self.session.checks_passed = 1 if answers[1] and eeprom[1] and moves[1] and fits else 0
-        if not fits:
-            self._latch(faults.BOARD_MISMATCH, 0, 0)
-        elif not answers[1]:
-            self._latch(faults.DAC_NO_ACK, answers[2], board.DAC_ADDRESS)
-        elif not moves[1]:
-            self._latch(faults.DAC_STUCK, 0, 0)
-        elif not eeprom[1]:
-            self._latch(faults.DAC_EEPROM_UNSAFE, eeprom[2], board.ZERO_CODE)
+    def await_confirmation(self, changes, raised):
+        """Keep a change that raises a cap until the button is held, or the time is over."""
+        self.consent.ask(changes, raised, self.now_ms())
+
+    def bare_usb(self):
+        """1 while a USB cable supplies the board and no isolation is declared."""
+        return 1 if self._vbus.value() and not self.settings["usb_isolated"] else 0
+
+    def arm(self, request, lease_ms):
+        """Prove the gate on the dummy load, then let the session check and remember the request: its terms."""
+        if self.session.state == protocol.READY:
+            self._prove(checks.quick)
+        if self.bare_usb():
+            self._latch(faults.MAINS_USB, 1, 0)
+        return self.session.arm(request, lease_ms, self.settings, self.estop(), self.now_ms())
 
     def selftest(self):
-        """All checks; a failed one latches selftest-failed, a passed run renews the boot checks."""
-        results = checks.full(self.engine, self.dac, board)
-        failed = [index for index, result in enumerate(results) if not result[1]]
-        self.boot_checks()
+        """All checks; a failed one latches its fault."""
+        return self._prove(checks.full)
+
+    def clear(self):
+        """Clear the latched fault. Raises Refused while its cause persists, or when a check fails."""
+        code = self.session.fault[0]
+        persists = self._persists(code)
+        if persists:
+            raise session.Refused(
+                protocol.ERR_FAULT, "%s; the fault stays latched; %s" % (persists, faults.hint_of(code))
+            )
+        self._prove(checks.boot, clearing=True)
+        if self.session.fault[0]:
+            raise session.Refused(
+                protocol.ERR_FAULT, "the cause persists; the fault stays latched; %s" % faults.hint_of(code)
+            )
+
+    def _persists(self, code):
+        """Why a fault must not be cleared yet, as half a sentence; None when the self-test may decide."""
+        if self.estop():
+            return "the emergency stop is still open"
+        if code == faults.MAINS_USB and self.bare_usb():
+            return "the USB cable still supplies the board"
+        if code == faults.BOARD_MISMATCH and not _fits():
+            return "the firmware is still for another board"
+        return None
+
+    def _prove(self, checks_of, clearing=False):
+        """Run a list of checks in state SELF_TEST and latch the first that fails; returns all results."""
+        self.session.begin_test()
+        results = self._patiently(checks_of, self.engine, self.dac, board)
+        failed = [result for result in results if not result[1]]
+        self._note_commissioned(results)
         if failed:
-            self.session.checks_passed = 0
-            self._latch(faults.SELFTEST_FAILED, results[failed[0]][2], failed[0])
+            self._latch(_FAULT_OF_CHECK.get(failed[0][0], faults.SELFTEST_FAILED), failed[0][2], 0)
+            self.session.end_test(False)
+            return results
+        if clearing:
+            self._repair()
+            self.session.clear()
+        self.session.end_test(True)
         return results
+
+    def _note_commissioned(self, results):
+        for result in results:
+            if result[0] == "dac-eeprom":
+                self._commissioned = result[1]
+
+    def _repair(self):
+        """What a cleared fault left damaged in flash is written anew."""
+        if self.session.fault[0] == faults.SETTINGS_CORRUPT:
+            self.save_settings({})
+        elif self.session.fault[0] == faults.JOURNAL_BROKEN:
+            self._patiently(self.journal.restart, self.now_ms())
 
     def commission(self):
         """Write the DAC's EEPROM if needed; returns whether it was written."""
         self.engine.disarm()
         written = self._patiently(commission.commission, self.dac, board.ZERO_CODE, self.engine.gate_closed)
-        self.boot_checks()
-        if self.session.checks_passed and self.session.fault[0] == faults.DAC_EEPROM_UNSAFE:
-            self.session.clear(self.estop())
+        self._prove(checks.boot, clearing=self.session.fault[0] == faults.DAC_EEPROM_UNSAFE)
         return written
+
+    def record(self, kind, detail):
+        """Write a record to the journal. A broken one is left as it is found, until its fault is cleared."""
+        if self.journal.problem is None:
+            self._patiently(self.journal.add, kind, detail, self.now_ms())
+
+    def test_watchdog(self):
+        """Stop feeding the watchdog, with the gate open: it must reset the board."""
+        restart.request_watchdog_test()
+        self._unfed_since_ms = self.now_ms()
 
     def counters(self):
         """Numbers for support: link and memory. Collects garbage first, which the sample interrupt does not feel."""
@@ -164,18 +237,41 @@ class Device:
     # The loop -------------------------------------------------------------------------------------------------------
 
     def boot(self):
-        """Bring the DAC to its safe state and say hello."""
+        """Bring the DAC to its safe state, take up what was latched, test the board, and say hello."""
         try:
             self.dac.reset()
             self.dac.write(board.ZERO_CODE)
         except OSError:
-            pass  # boot_checks reports it
-        self.boot_checks()
+            pass  # the checks report it
+        self._take_up_journal()
+        watchdog_test = restart.take_watchdog_test()
+        if self.reset_cause == "watchdog" and not watchdog_test:
+            self._latch(faults.WATCHDOG_RESET, board.WATCHDOG_MS, self._last_state)
         if self._settings_problem:
             self._latch(faults.SETTINGS_CORRUPT, 0, 0)
-        if self.reset_cause == "watchdog":
-            self._latch(faults.WATCHDOG_RESET, board.WATCHDOG_MS, board.WATCHDOG_MS)
+        if not _fits():
+            self._latch(faults.BOARD_MISMATCH, 0, 0)
+        elif self.estop():
+            self._latch(faults.ESTOP, 1, 0)
+        else:
+            self._prove(checks.boot)
         self._emit({"ev": "boot", "firmware": protocol.FIRMWARE_VERSION, "reset": self.reset_cause})
+        if watchdog_test:
+            self._emit({"ev": "watchdog-test", "passed": self.reset_cause == "watchdog"})
+
+    def _take_up_journal(self):
+        """Latched faults and sessions that were cut short survive a loss of power here."""
+        self.journal.open()
+        if self.journal.problem:
+            self._emit({"ev": "journal", "text": self.journal.problem})
+            self._latch(faults.JOURNAL_BROKEN, 0, 0)
+            return
+        open_session, kept = self.journal.open_session, self.journal.latched
+        if open_session:
+            number = open_session["session"]
+            self.session.note("interrupted", {"session": number, "reset": self.reset_cause})
+        if kept:
+            self.session.restore(kept["code"], kept["reading"], kept["limit"], kept["session"], kept["samples"])
 
     def serve(self):
         """Run the loop, watched, until Ctrl-C arrives on the link."""
@@ -189,7 +285,9 @@ class Device:
     def _step(self, dog):
         """One pass: supervise, read and answer the link, telemetry, watchdog."""
         began_ms = self.now_ms()
-        self.session.tick(self.estop(), began_ms)
+        supply_mv, temperature_c = self.engine.housekeeping()
+        self.session.tick(self.estop(), began_ms, supply_mv, temperature_c, self.bare_usb())
+        self._watch_button(began_ms)
         dog.proof(2)
         ticks = self.session.meter.latest[0]
         if not self.session.running or ticks != self._ticks_seen:
@@ -200,7 +298,11 @@ class Device:
         self._send_telemetry()
         self.link.flush()
         dog.proof(4)
-        dog.feed()
+        if self._unfed_since_ms is None:
+            dog.feed()
+        elif self.now_ms() - self._unfed_since_ms > 2 * board.WATCHDOG_MS:
+            self._unfed_since_ms = None
+            self._latch(faults.SELFTEST_FAILED, 2 * board.WATCHDOG_MS, board.WATCHDOG_MS)
         if self._reset_at_ms is not None and self.now_ms() >= self._reset_at_ms:
             machine.reset()
         # Not poll() with a time-out: that re-reads the clock at each sample interrupt and costs half of the CPU.
@@ -221,6 +323,20 @@ class Device:
         self.engine.open_gate()
         self.session.raise_fault(faults.INTERNAL, 0, 0, self.now_ms())
         self._emit({"ev": "internal", "text": repr(error)})
+
+    def _watch_button(self, now_ms):
+        """Apply a change that waits for consent, or forget it."""
+        verdict = self.consent.look(not self._button.value(), now_ms)
+        if verdict == consent.NOTHING:
+            return
+        changes, raised = self.consent.take()
+        idle = self.session.state in (protocol.OFF, protocol.READY, protocol.FAULT)
+        if verdict == consent.EXPIRED or not idle:
+            self._emit({"ev": "expired", "what": "confirmation", "names": raised})
+            return
+        self.save_settings(changes)
+        self.session.note("confirm", {"names": raised})
+        self._emit({"ev": "confirmed", "names": raised})
 
     def _latch(self, code, reading, limit):
         self.session.raise_fault(code, reading, limit, self.now_ms())
@@ -269,6 +385,11 @@ class Device:
         self.ring.put(self._sequence, row)
         self.link.send({"ev": "telemetry", "seq": self._sequence, "t": row}, droppable=True)
         self._sequence += 1
+
+
+def _fits():
+    """True when this firmware was built for the board it runs on."""
+    return os.uname().machine.startswith(board.MACHINE)
 
 
 def _manifest():

@@ -12,10 +12,17 @@ MPY_ARCH = "xtensawin"  # mpy-cross -march for viper code
 GATE_PIN = 18  # high closes the output gate; external pull-down
 ESTOP_PIN = 19  # normally-closed contact to ground, internal pull-up: high means stop
 LED_PIN = 2
+BUTTON_PIN = 32  # to ground, internal pull-up: low while held; confirms what raises a cap
+VBUS_PIN = 33  # high while a USB cable supplies the board: from the DevKitC's 5V pin through 100 k and 150 k
+DUMMY_PIN = 23  # high: output on the internal dummy load, electrodes disconnected; external pull-down
+TRIP_TEST_PIN = 25  # high: halves the comparator's threshold, for the self-test; external pull-down
+TRIPPED_PIN = 26  # high after the comparator opened the gate; its latch is cleared while GATE_PIN is low
 SDA_PIN = 21
 SCL_PIN = 22
 SENSE_PIN = 34  # ADC: current sense amplifier
-VOLTAGE_PIN = 35  # ADC: electrode voltage divider
+VOLTAGE_PIN = 35  # ADC: output voltage divider
+SUPPLY_PIN = 36  # ADC: positive rail of the output stage, divided
+TEMPERATURE_CHANNEL = -1  # the chip's sensor is not on its ADC: esp32.mcu_temperature()
 
 I2C_ID = 0
 I2C_HZ = 400000  # MCP4725 data sheet, section 5: fast mode
@@ -32,10 +39,20 @@ SERIES_OHM = 3200  # 2.2 k series + 1 k sense: inside the compliance, outside th
 ADC_REFERENCE_MV = 3300
 SENSE_UV_PER_UA = 1500
 VOLTAGE_DIVIDER = 8
+SUPPLY_DIVIDER = 5
+SUPPLY_MIN_MV = 10800  # ours: below it COMPLIANCE_MV is not what the stage can drive
+SUPPLY_MAX_MV = 13200  # ours: 10 % above nominal; op-amps of the design end at 15 V
+TEMPERATURE_MAX_C = 60  # ours: no part of the design warms itself; FOC-Stim stops at the same figure
+
+# Hardware protection, independent of the MCU.
+LIMITER_MAX_UA = 920  # passive limiter 820 uA +10 %, plus 2 % of sense error; more flows only past a shorted diode
+COMPARATOR_UA = 950  # window comparator on the sense amplifier: above the limiter's 902, below 1 mA; ours
+DUMMY_OHM = 4700  # full scale into it and SERIES_OHM needs 7.9 V, inside the compliance
 
 # Engine.
 SAMPLE_HZ = 500  # soft timer, 1 ms ticks: what it can honestly promise is not measured yet
-TRIP_UA = 150  # measured current beyond the set-point by this much trips in the interrupt; ours
+TRIP_UA = 100  # measured current beyond the set-point by this much trips in the interrupt; ours, below the limiter at 600 uA
+CONTACT_UA = 8  # current that looks for contact: 10 uA less the gain and offset errors of an uncalibrated stage
 # Measured current may exceed or oppose the command by this much. Ours: an uncalibrated ADC is off by up to 6 %, which
 # is 36 uA at 600 uA, beside the stage's own 36 uA.
 FOLLOW_UA = 100

@@ -3,10 +3,10 @@
 `device` is the wired board of firmware/app.py. Each handler returns the reply's data or raises session.Refused.
 """
 
-from ..shared import faults, protocol, settings, waveform
+from ..shared import faults, limits, protocol, settings, waveform
 from .session import Refused
 
-_REPLAY_ROWS_MAX = 4  # ours: four rows of telemetry stay below framing.MAX_LINE_BYTES
+_REPLAY_ROWS_MAX = 3  # ours: three rows of telemetry stay below framing.MAX_LINE_BYTES
 
 
 def handle(device, message):
@@ -40,9 +40,10 @@ def _integer(arguments, name, low, high, default):
     return value
 
 
-def _need_off(device, what):
-    if device.session.running:
-        raise Refused(protocol.ERR_STATE, "%s is not possible while a session runs; stop it first" % what)
+def _need_idle(device, what):
+    if device.session.state not in (protocol.OFF, protocol.READY, protocol.FAULT):
+        text = "%s is not possible in state %s; stop it first with: microcurrent stop"
+        raise Refused(protocol.ERR_STATE, text % (what, device.session.state_name))
 
 
 def hello(device, _arguments):
@@ -67,15 +68,38 @@ def status(device, _arguments):
     }
 
 
-def start(device, arguments):
-    """Begin a session."""
+def arm(device, arguments):
+    """Prove the output, check a request and remember it. Nothing starts."""
     lease_ms = _integer(arguments, "lease_ms", 500, 10000, device.settings["lease_ms"])
     request = arguments.get("wave")
     if not isinstance(request, dict):
         raise Refused(protocol.ERR_VALUE, "wave must be an object with the waveform's fields")
-    if "area_mm2" not in request:
-        request["area_mm2"] = device.settings["area_mm2"]
-    return device.session.start(request, lease_ms, device.settings, device.estop(), device.now_ms())
+    return device.arm(request, lease_ms)
+
+
+def disarm(device, _arguments):
+    """Forget the armed request."""
+    device.session.disarm()
+    return {"state": device.session.state_name}
+
+
+def start(device, arguments):
+    """Begin the armed session."""
+    utc_s = _integer(arguments, "utc_s", 0, 1 << 40, 0)
+    device.session.start(arguments.get("session"), utc_s, device.estop(), device.now_ms())
+    return {"state": device.session.state_name, "session": device.session.number}
+
+
+def pause(device, _arguments):
+    """Ramp down and keep the session."""
+    device.session.pause(device.now_ms())
+    return {"state": device.session.state_name, "session": device.session.number}
+
+
+def resume(device, _arguments):
+    """Go on with the paused session."""
+    device.session.resume(device.estop(), device.now_ms())
+    return {"state": device.session.state_name, "session": device.session.number}
 
 
 def stop(device, arguments):
@@ -108,31 +132,51 @@ def config(device, arguments):
     """Read all settings, or set some. The answer is the request that reproduces them."""
     changes = arguments.get("set")
     if changes is not None:
-        _need_off(device, "changing settings")
+        _need_idle(device, "changing settings")
         problem = settings.check(changes)
         if problem:
             raise Refused(protocol.ERR_VALUE, problem)
-        device.save_settings(changes)
+        _change(device, changes)
     return {"set": device.settings}
 
 
 def config_reset(device, _arguments):
     """All settings back to their defaults."""
-    _need_off(device, "changing settings")
-    device.save_settings(settings.defaults())
+    _need_idle(device, "changing settings")
+    _change(device, settings.defaults())
     return {"set": device.settings}
 
 
-def selftest(device, _arguments):
-    """Run all checks with the gate open."""
-    _need_off(device, "a self-test")
+def _change(device, changes):
+    """Save settings; what raises a cap waits for the button on the device instead."""
+    after = dict(device.settings)
+    after.update(changes)
+    raised = limits.raises(device.settings, after)
+    if not raised:
+        device.save_settings(changes)
+        return
+    device.await_confirmation(changes, raised)
+    text = "%s would raise a cap; nothing was changed; hold the device's button for %d ms within %d s to confirm" % (
+        ", ".join(raised),
+        protocol.HOLD_MS,
+        protocol.CONFIRM_MS // 1000,
+    )
+    raise Refused(protocol.ERR_CONFIRM, text)
+
+
+def selftest(device, arguments):
+    """Run all checks; with "watchdog" let the watchdog reset the board afterwards."""
+    _need_idle(device, "a self-test")
     results = device.selftest()
-    return {"passed": all(result[1] for result in results), "tests": [list(result) for result in results]}
+    passed = all(result[1] for result in results)
+    if passed and arguments.get("watchdog") is True:
+        device.test_watchdog()
+    return {"passed": passed, "tests": [list(result) for result in results]}
 
 
 def commission(device, _arguments):
     """Store the zero-current code in the DAC's EEPROM."""
-    _need_off(device, "commissioning")
+    _need_idle(device, "commissioning")
     written = device.commission()
     data = dac(device, None)
     data["written"] = written
@@ -141,7 +185,7 @@ def commission(device, _arguments):
 
 def dac(device, _arguments):
     """What the DAC holds."""
-    _need_off(device, "reading the DAC")
+    _need_idle(device, "reading the DAC")
     ready, code, power_down, eeprom_code, eeprom_power_down = device.dac.read()
     return {
         "ready": ready,
@@ -153,7 +197,7 @@ def dac(device, _arguments):
 
 
 def read_faults(device, _arguments):
-    """The latched fault and its reading."""
+    """The latched fault, its reading and the samples around it."""
     code, reading, limit, time_ms, number = device.session.fault
     return {
         "code": code,
@@ -162,20 +206,26 @@ def read_faults(device, _arguments):
         "limit": limit,
         "time_ms": time_ms,
         "session": number,
+        "samples": device.session.samples,
     }
 
 
 def clear(device, _arguments):
     """Clear the latched fault once its cause is gone."""
-    if not device.session.running and device.session.fault[0]:
-        device.boot_checks()
-    device.session.clear(device.estop())
+    if device.session.fault[0]:
+        _need_idle(device, "clearing a fault")
+        device.clear()
     return {"code": device.session.fault[0]}
 
 
 def log(device, _arguments):
     """The last events, oldest first."""
     return {"events": device.events[-16:]}
+
+
+def journal(device, arguments):
+    """A page of the journal in flash."""
+    return device.journal.page(_integer(arguments, "from", 0, 1 << 30, 0))
 
 
 def counters(device, _arguments):
@@ -200,7 +250,11 @@ def reset(device, _arguments):
 HANDLERS = {
     "hello": hello,
     "status": status,
+    "arm": arm,
+    "disarm": disarm,
     "start": start,
+    "pause": pause,
+    "resume": resume,
     "stop": stop,
     "lease": lease,
     "telemetry": telemetry,
@@ -213,6 +267,7 @@ HANDLERS = {
     "faults": read_faults,
     "clear": clear,
     "log": log,
+    "journal": journal,
     "counters": counters,
     "maintenance": maintenance,
     "reset": reset,

@@ -14,7 +14,6 @@ SNAPSHOT_FIELDS = (
     "worst_late_us",
     "sum_net",  # sense counts, signed
     "sum_abs",  # |sense counts| of samples with a commanded current
-    "sum_voltage",  # |voltage counts| of the same samples
     "active",  # number of such samples
     "peak_current",  # largest |sense counts| since the last snapshot
     "peak_voltage",
@@ -25,9 +24,21 @@ SNAPSHOT_FIELDS = (
     "trip",  # fault code latched by the interrupt
     "trip_reading",  # sense counts at that moment
     "done",  # 1 when the ramp down has ended and the interrupt has opened the gate
+    "left",  # samples before the ramp down begins
+    "inside",  # 1 while the interrupt runs: seen from the main loop, it ended in its middle
+    "sensing",  # 1 while the output looks for contact
+    "good",  # samples in a row that showed contact while sensing
+    "lift_offs",  # contact losses since arming
+    "halves",  # phases finished, those of contact sensing included
+    "early_current",  # |sense counts| and |voltage counts| of the second sample of the last phase
+    "early_voltage",
+    "late_current",  # the same of its last sample
+    "late_voltage",
 )
-TICKS, SAMPLES, MISSED, LATE, WORST_LATE_US, SUM_NET, SUM_ABS, SUM_VOLTAGE, ACTIVE = range(9)
-PEAK_CURRENT, PEAK_VOLTAGE, LAST_PHASE, PHASES, FULL_PHASES, ENVELOPE, TRIP, TRIP_READING, DONE = range(9, 18)
+TICKS, SAMPLES, MISSED, LATE, WORST_LATE_US, SUM_NET, SUM_ABS, ACTIVE = range(8)
+PEAK_CURRENT, PEAK_VOLTAGE, LAST_PHASE, PHASES, FULL_PHASES, ENVELOPE, TRIP, TRIP_READING, DONE = range(8, 17)
+LEFT, INSIDE, SENSING, GOOD, LIFT_OFFS, HALVES, EARLY_CURRENT, EARLY_VOLTAGE, LATE_CURRENT, LATE_VOLTAGE = range(17, 27)
+OPEN_OHM = 99999999  # what is told when no current flows at all
 _IDLE = (0,) * len(SNAPSHOT_FIELDS)
 
 
@@ -45,7 +56,7 @@ class Meter:
         self._begin_interval()
 
     def _begin_interval(self):
-        self._sum_abs = self._sum_voltage = self._active = 0
+        self._sum_abs = self._active = 0
         self._peak_current = self._peak_voltage = 0
 
     def add(self, snapshot):
@@ -55,7 +66,6 @@ class Meter:
         sum_abs = _difference(snapshot[SUM_ABS], before[SUM_ABS])
         self._absolute += sum_abs
         self._sum_abs += sum_abs
-        self._sum_voltage += _difference(snapshot[SUM_VOLTAGE], before[SUM_VOLTAGE])
         self._active += _difference(snapshot[ACTIVE], before[ACTIVE])
         self._peak_current = max(self._peak_current, snapshot[PEAK_CURRENT])
         self._peak_voltage = max(self._peak_voltage, snapshot[PEAK_VOLTAGE])
@@ -76,24 +86,31 @@ class Meter:
         )
 
     def take_interval(self):
-        """(delivered_ua, peak_ua, electrode_mv, headroom_mv, impedance_ohm) since the last call."""
+        """(delivered_ua, peak_ua, electrode_mv, headroom_mv) since the last call."""
         board = self._board
         scale_mv = board.ADC_REFERENCE_MV * board.VOLTAGE_DIVIDER
         delivered_ua = self.current_ua(self._sum_abs, self._active)
         peak_ua = self.current_ua(self._peak_current)
         electrode_mv = units.rounded_div(self._peak_voltage * scale_mv, units.ADC_STEPS)
         headroom_mv = board.COMPLIANCE_MV - electrode_mv - peak_ua * board.SERIES_OHM // 1000
-        impedance_ohm = -1
-        if (
-            self._active and self._sum_abs > self._active // 2
-        ):  # half a count: below that there is no current to divide by
-            impedance_ohm = units.rounded_div(
-                self._sum_voltage * board.VOLTAGE_DIVIDER * board.SENSE_UV_PER_UA, self._sum_abs
-            )
-        elif self._active:
-            impedance_ohm = 99999999
         self._begin_interval()
-        return delivered_ua, peak_ua, electrode_mv, headroom_mv, impedance_ohm
+        return delivered_ua, peak_ua, electrode_mv, headroom_mv
+
+    def impedance_ohm(self):
+        """(late, early) |voltage| / |current| of the last phase: all of the skin, and what is not its capacity.
+
+        OPEN_OHM without measurable current; -1 before any phase has ended.
+        """
+        latest = self.latest
+        if not latest[HALVES]:
+            return -1, -1
+        late = self._ratio_ohm(latest[LATE_VOLTAGE], latest[LATE_CURRENT])
+        return late, self._ratio_ohm(latest[EARLY_VOLTAGE], latest[EARLY_CURRENT])
+
+    def _ratio_ohm(self, voltage, current):
+        if not current:
+            return OPEN_OHM
+        return units.rounded_div(voltage * self._board.VOLTAGE_DIVIDER * self._board.SENSE_UV_PER_UA, current)
 
     @property
     def net_nc(self):

@@ -1,24 +1,20 @@
-"""One session from request to OFF: states, lease, faults. The only caller of the gate function and of engine.run().
+"""One session from request to its end: states, lease, faults. The only caller of the gate function and of engine.run().
 
-Time comes in as `now_ms`, readings as engine snapshots. Everything that goes wrong ends in OFF or FAULT with the gate
-open; the first fault stays latched until clear().
+Time comes in as `now_ms`, readings as engine snapshots. Everything that goes wrong ends with the gate open; the first
+fault stays latched until clear(). Order everywhere: the gate opens, then it is told and written down.
 """
 
 from ..shared import faults, limits, protocol, units, waveform
-from . import contact, gate, meter, waveplan
+from . import contact, gate, meter, states, supervisor, waveplan
 
-_STALLED_MS = 20  # ours: interrupt silence that counts as stopped, 200 samples at 10 kS/s
 _CONTACT_UA = 10  # ours: below it a few ADC counts and the charge left on the skin decide, not the contact
-_SETTLE_MS = 5  # ours: interrupt runs with the gate open before the gate closes, to prove that it runs
-
-# Faults whose cause the boot checks can see: cleared only when these have passed again.
-_CHECKED = (faults.DAC_EEPROM_UNSAFE, faults.DAC_NO_ACK, faults.DAC_STUCK, faults.BUS_HUNG, faults.BOARD_MISMATCH)
+_SETTLE_MS = 5  # ours: interrupt runs with the gate open before the gate closes: proof that it runs, and its zero
+_AREA_UNKNOWN_MM2 = 100  # ours: 1 cm2, only for the words good, dry and open
 
 _WHY = {
     gate.REFUSED_FAULT: (protocol.ERR_FAULT, "a fault is latched: read it with: microcurrent faults"),
     gate.REFUSED_ESTOP: (protocol.ERR_STATE, "the emergency stop is open: close it"),
-    gate.REFUSED_CHECKS: (protocol.ERR_STATE, "the boot checks have not passed: run: microcurrent selftest"),
-    gate.REFUSED_STATE: (protocol.ERR_STATE, "a session is running: stop it first with: microcurrent stop"),
+    gate.REFUSED_CHECKS: (protocol.ERR_STATE, "the self-test has not passed: run: microcurrent selftest"),
     gate.REFUSED_AMPLITUDE: (protocol.ERR_LIMIT, "the amplitude is outside the board's hard cap"),
     gate.REFUSED_LIMIT: (protocol.ERR_LIMIT, "the amplitude is above the permitted maximum"),
 }
@@ -29,59 +25,63 @@ class Refused(Exception):
 
 
 class Session:
-    """board: constants; engine: hw engine; emit: function taking an event dict without its sequence number."""
+    """board: constants; engine: hw engine; emit(event): tells; record(kind, detail): writes the journal.
 
-    def __init__(self, board, engine, emit):
+    record is only called with the gate open, and may raise OSError.
+    """
+
+    def __init__(self, board, engine, emit, record):
         self._board = board
         self._engine = engine
         self._emit = emit
+        self._record = record
         self.meter = meter.Meter(board)
+        self.supervisor = supervisor.Supervisor(board)
         self.state = protocol.OFF
         self.number = 0
         self.end = protocol.END_NONE
         self.fault = (faults.NONE, 0, 0, 0, 0)  # code, reading, limit, time_ms, session
+        self._unwritten = None  # the journal's record of a fault, until the gate is open
+        self.samples = ""  # the last 64 of them around the fault, engine.history()
         self.wave = {}
+        self.limit_ua = 0
         self.checks_passed = 0
-        self._started_ms = self._ended_ms = 0
         self._lease_ms = self._lease_until_ms = 0
-        self._ticks = self._ticks_ms = 0
+        self._armed_until_ms = self._paused_ms = self._run_ms = 0
+        self._flowed_ms = self._left = 0  # of a session that pauses: time and samples so far
         self._ending = protocol.END_NONE
-        self._estop_kept = 0
+        self._pausing = self._under_way = False
+        self._lift_offs = self._lift_offs_before = 0
         self.contact = protocol.CONTACT_UNKNOWN
         self._plan = None
+        self.supply_mv = self.temperature_c = 0
 
     # Requests -----------------------------------------------------------------------------------------------------
 
-    def start(self, request, lease_ms, settings, estop, now_ms):
-        """Begin a session and return its terms (dict). Raises Refused; OSError when the DAC does not answer."""
+    def arm(self, request, lease_ms, settings, estop, now_ms):
+        """Check and remember a request; starts nothing. Returns the session's terms (dict). Raises Refused."""
         wave, problem = waveform.check(request)
         if wave is None:
             raise Refused(protocol.ERR_VALUE, problem)
         problem = waveplan.problem(wave, self._board.SAMPLE_HZ)
         if problem:
             raise Refused(protocol.ERR_VALUE, problem)
-        longest_ms, rule = limits.permitted_ms(wave, settings["session_max_ms"])
-        if wave["duration_ms"] > longest_ms:
-            text = "duration_ms is %d; rule %s permits %d" % (wave["duration_ms"], rule, longest_ms)
-            raise Refused(protocol.ERR_LIMIT, text)
-        limit_ua, binding, source = limits.permitted(wave, self._board.HARD_CAP_UA, settings["amplitude_max_ua"])
+        cap_ua = self._board.HARD_CAP_UA
+        problem = limits.refusal(wave, settings, cap_ua)
+        limit_ua, binding, _source = limits.permitted(wave, settings, cap_ua)
         verdict = gate.permit(
-            wave["amplitude_ua"],
-            limit_ua,
-            self._board.HARD_CAP_UA,
-            self.fault[0],
-            estop,
-            self.checks_passed,
-            1 if self.state == protocol.OFF else 0,
+            wave["amplitude_ua"], limit_ua, cap_ua, self.fault[0], estop, self.checks_passed, self.state, protocol.READY
         )
-        if verdict == gate.REFUSED_LIMIT:
-            raise Refused(
-                protocol.ERR_LIMIT,
-                "amplitude_ua is %d; rule %s (%s) permits %d" % (wave["amplitude_ua"], binding, source, limit_ua),
-            )
-        if verdict != gate.PERMITTED:
-            raise Refused(*_WHY[verdict])
-        self._begin(wave, lease_ms, now_ms)
+        if verdict in (gate.REFUSED_AMPLITUDE, gate.REFUSED_LIMIT, gate.PERMITTED) and problem:
+            raise Refused(protocol.ERR_LIMIT, problem)
+        self._unless(verdict, "a session is on its way: stop it first with: microcurrent stop")
+        self.wave, self.limit_ua = wave, limit_ua
+        self._plan = waveplan.plan(wave, self._board.SAMPLE_HZ, self._board.FULL_SCALE_UA)
+        self._lease_ms = lease_ms
+        self._armed_until_ms = now_ms + protocol.ARM_MS
+        self.number += 1
+        self.end = self._ending = protocol.END_NONE
+        self._go(protocol.ARMED)
         phase_us, gap_us, alternate_ms = waveplan.played(wave, self._board.SAMPLE_HZ)
         return {
             "session": self.number,
@@ -93,57 +93,113 @@ class Session:
             "phase_us": phase_us,
             "gap_us": gap_us,
             "alternate_ms": alternate_ms,
+            "arm_ms": protocol.ARM_MS,
         }
 
-    def _begin(self, wave, lease_ms, now_ms):
-        board = self._board
-        self.wave = wave
-        self._plan = waveplan.plan(wave, board.SAMPLE_HZ, board.FULL_SCALE_UA)
+    def disarm(self):
+        """Forget an armed request. Harmless when there is none."""
+        if self.state == protocol.ARMED:
+            self._go(protocol.READY)
+
+    def start(self, number, utc_s, estop, now_ms):
+        """Begin the armed session, at contact-sensing level. Raises Refused."""
+        self._unless(self._permit(estop, protocol.ARMED), "nothing is armed; arm a request first")
+        if number != self.number:
+            raise Refused(protocol.ERR_STATE, "session %s is not the armed one, %d" % (number, self.number))
+        wave = self.wave
         self.meter.begin()
-        broken = self._engine.arm(self._plan, wave["amplitude_ua"] + board.TRIP_UA)
-        if broken:
-            self.checks_passed = 0
-            self.raise_fault(broken, 0, 0, now_ms)
-            raise Refused(
-                protocol.ERR_FAULT, "%s; no current flows; %s" % (faults.meaning_of(broken), faults.hint_of(broken))
-            )
-        self.number += 1
-        self.end = self._ending = protocol.END_NONE
+        self._flowed_ms = self._left = self._lift_offs = self._lift_offs_before = 0
         self.contact = protocol.CONTACT_UNKNOWN
-        self._lease_ms = lease_ms
-        self._lease_until_ms = now_ms + lease_ms
-        self._started_ms = self._ticks_ms = now_ms
-        self._ticks = 0
-        self._go(protocol.RAMP_UP)
+        self.note("session", {
+            "session": self.number, "amplitude_ua": wave["amplitude_ua"], "frequency_mhz": wave["frequency_mhz"],
+            "duration_ms": wave["duration_ms"], "utc_s": utc_s,
+        })  # fmt: skip
+        self._begin(now_ms)
+
+    def pause(self, now_ms):
+        """Ramp down and keep the session. Raises Refused unless one runs."""
+        if self.state not in (protocol.RAMP_UP, protocol.ACTIVE):
+            raise Refused(protocol.ERR_STATE, "there is nothing to pause; the state is %s" % self.state_name)
+        self._pausing = True
+        self._ramp_down(protocol.END_NONE, now_ms)
+
+    def resume(self, estop, now_ms):
+        """Go on with a paused session, from contact sensing. Raises Refused."""
+        self._unless(self._permit(estop, protocol.PAUSED), "nothing is paused")
+        self._begin(now_ms)
 
     def stop(self, at_once, now_ms):
-        """Ramp down, or open the gate at once. Harmless when nothing runs."""
-        if self.state in (protocol.OFF, protocol.FAULT):
-            self._engine.open_gate()
-            return
-        if at_once:
+        """Ramp down and end, or open the gate at once. Harmless when nothing runs."""
+        self.disarm()
+        self._pausing = False
+        if self.state == protocol.PAUSED or (self.running and at_once):
             self._finish(protocol.END_STOPPED, now_ms)
-            return
-        self._ramp_down(protocol.END_STOPPED)
+        elif self.running:
+            self._ramp_down(protocol.END_STOPPED, now_ms)
+        else:
+            self._engine.open_gate()
 
     def renew(self, number, now_ms):
         """Renew the host's lease. Raises Refused when that session is not the running one."""
-        if number != self.number or self.state not in (protocol.RAMP_UP, protocol.ACTIVE, protocol.RAMP_DOWN):
+        if number != self.number or not (self.running or self.state == protocol.PAUSED):
             raise Refused(protocol.ERR_STATE, "session %s is not running; the state is %s" % (number, self.state_name))
         self._lease_until_ms = now_ms + self._lease_ms
 
-    def clear(self, estop):
-        """Clear the latched fault. Raises Refused while its cause persists."""
-        code = self.fault[0]
-        if code == faults.ESTOP and estop:
-            raise Refused(
-                protocol.ERR_FAULT, "the emergency stop is still open; the fault stays latched; close it first"
-            )
-        if code in _CHECKED and not self.checks_passed:
-            raise Refused(protocol.ERR_FAULT, "the cause persists; the fault stays latched; %s" % faults.hint_of(code))
+    # Self-test and faults -----------------------------------------------------------------------------------------
+
+    def begin_test(self):
+        """OFF, READY or FAULT becomes SELF_TEST. Raises Refused in any other state."""
+        if not self._go(protocol.SELF_TEST):
+            raise Refused(protocol.ERR_STATE, "a self-test is not possible in state %s" % self.state_name)
+        self.checks_passed = 0
+
+    def end_test(self, passed):
+        """SELF_TEST becomes READY when everything passed and nothing is latched, else FAULT."""
+        self.checks_passed = 1 if passed else 0
+        if self.state == protocol.SELF_TEST:
+            self._go(protocol.READY if passed and self.fault[0] == faults.NONE else protocol.FAULT)
+
+    def restore(self, code, reading, limit, number, samples):
+        """A fault that was latched before power was lost, from the journal."""
+        self.fault = (code, reading, limit, 0, number)
+        self.samples = samples
+        self._go(protocol.FAULT)
+
+    def clear(self):
+        """Forget the latched fault, within a self-test; the caller has made sure that its cause is gone."""
+        if self.fault[0]:
+            self.note("clear", {"code": self.fault[0]})
         self.fault = (faults.NONE, 0, 0, 0, 0)
-        if self.state == protocol.FAULT:
-            self._go(protocol.OFF)
+        self.samples = ""
+
+    def raise_fault(self, code, reading, limit, now_ms):
+        """Open the gate, latch the first fault, end the session. Callable in any state."""
+        self._engine.open_gate()
+        self._latch(code, reading, limit, now_ms)
+        if self.running or self.state == protocol.PAUSED:
+            self._finish(protocol.END_ESTOP if code == faults.ESTOP else protocol.END_FAULT, now_ms)
+        if self.state != protocol.FAULT:
+            self._go(protocol.FAULT)
+        self._write_fault()
+
+    def _latch(self, code, reading, limit, now_ms):
+        """The first fault stays; later ones are its consequences."""
+        if self.fault[0] != faults.NONE:
+            return
+        self.fault = (code, reading, limit, now_ms, self.number if self.running else 0)
+        self.samples = self._engine.history() if self.running else ""
+        self._unwritten = {
+            "code": code, "reading": reading, "limit": limit, "session": self.fault[4], "state": self.state_name,
+            "samples": self.samples,
+        }  # fmt: skip
+        self._emit({"ev": "fault", "code": code, "name": faults.name_of(code), "reading": reading, "limit": limit,
+                    "session": self.fault[4]})  # fmt: skip
+
+    def _write_fault(self):
+        """A fault that was latched goes into the journal once the gate is open and the session has ended."""
+        detail, self._unwritten = self._unwritten, None
+        if detail:
+            self.note("fault", detail)
 
     @property
     def state_name(self):
@@ -153,120 +209,233 @@ class Session:
     @property
     def running(self):
         """True while the sample interrupt runs for a session."""
-        return self.state in (protocol.RAMP_UP, protocol.ACTIVE, protocol.RAMP_DOWN)
+        return states.flows(self.state)
+
+    def _permit(self, estop, state_needed):
+        return gate.permit(
+            self.wave.get("amplitude_ua", 0), self.limit_ua, self._board.HARD_CAP_UA, self.fault[0], estop,
+            self.checks_passed, self.state, state_needed,
+        )  # fmt: skip
+
+    def _unless(self, verdict, state_text):
+        """Raise Refused for any verdict of the gate but PERMITTED."""
+        if verdict == gate.PERMITTED:
+            return
+        if verdict == gate.REFUSED_STATE:
+            raise Refused(protocol.ERR_STATE, "%s; the state is %s" % (state_text, self.state_name))
+        raise Refused(*_WHY[verdict])
 
     # Supervision --------------------------------------------------------------------------------------------------
 
-    def tick(self, estop, now_ms):
-        """Supervise once; call at 50 Hz or faster. estop: 1 = open."""
-        if not self.running:
-            if estop and not self._estop_kept and self.state == protocol.OFF:
-                self.raise_fault(faults.ESTOP, 1, 0, now_ms)
-            self._estop_kept = estop
-            return
+    def tick(self, estop, now_ms, supply_mv, temperature_c, bare_usb):
+        """Supervise once; call at 50 Hz or faster. estop: 1 = open. bare_usb: 1 = USB without declared isolation."""
+        self.supply_mv, self.temperature_c = supply_mv, temperature_c
+        if self.running:
+            self._tick_running(now_ms, bare_usb)
+        elif self.state not in (protocol.FAULT, protocol.OFF):
+            self._tick_idle(estop, now_ms)
+
+    def _tick_running(self, now_ms, bare_usb):
         self._engine.feed()
+        if not self._under_way:
+            self._set_off(now_ms)
         snapshot = self._engine.snapshot()
         self.meter.add(snapshot)
-        if self._supervise(snapshot, now_ms):
-            return
-        self._advance(snapshot, now_ms)
+        if not self._tripped(snapshot, now_ms):
+            self._supervise(snapshot, now_ms, bare_usb)
+        if self.running:
+            self._advance(snapshot, now_ms)
 
-    def _supervise(self, snapshot, now_ms):
-        """True when a fault ended the session."""
-        if snapshot[meter.TRIP]:
-            board = self._board
-            reading = units.ua_of_counts(snapshot[meter.TRIP_READING], board.ADC_REFERENCE_MV, board.SENSE_UV_PER_UA)
-            self.raise_fault(snapshot[meter.TRIP], reading, self.wave["amplitude_ua"] + board.TRIP_UA, now_ms)
-        elif snapshot[meter.TICKS] != self._ticks:
-            self._ticks = snapshot[meter.TICKS]
-            self._ticks_ms = now_ms
-            period_us = 1000000 // self._board.SAMPLE_HZ
-            if snapshot[meter.WORST_LATE_US] > period_us:  # beyond it the waveform is no longer what was asked for
-                self.raise_fault(faults.SAMPLE_INTERRUPT_LATE, snapshot[meter.WORST_LATE_US], period_us, now_ms)
-        elif now_ms - self._ticks_ms > _STALLED_MS:
-            self.raise_fault(faults.SAMPLE_INTERRUPT_STOPPED, now_ms - self._ticks_ms, _STALLED_MS, now_ms)
-        if self.running and now_ms > self._lease_until_ms and self._ending != protocol.END_LEASE:
-            self.end = protocol.END_LEASE
-            self._ramp_down(protocol.END_LEASE)
-        return not self.running
+    def _tick_idle(self, estop, now_ms):
+        """Nothing flows; what would forbid it is latched all the same."""
+        if estop:
+            self.raise_fault(faults.ESTOP, 1, 0, now_ms)
+            return
+        code = self.supervisor.surroundings(self.supply_mv, self.temperature_c, 0)
+        if code:
+            self.raise_fault(code, self.supervisor.reading, self.supervisor.limit, now_ms)
+        elif self.state == protocol.ARMED and now_ms > self._armed_until_ms:
+            self._emit({"ev": "expired", "what": "arming", "session": self.number})
+            self.disarm()
+        elif self.state == protocol.PAUSED:
+            self._watch_pause(now_ms)
+
+    def _tripped(self, snapshot, now_ms):
+        """True when the interrupt has opened the gate."""
+        if not snapshot[meter.TRIP]:
+            return False
+        board = self._board
+        reading = units.ua_of_counts(snapshot[meter.TRIP_READING], board.ADC_REFERENCE_MV, board.SENSE_UV_PER_UA)
+        self.raise_fault(snapshot[meter.TRIP], reading, self.wave["amplitude_ua"] + board.TRIP_UA, now_ms)
+        return True
+
+    def _supervise(self, snapshot, now_ms, bare_usb):
+        total_uc = self.meter.total_nc // 1000
+        code = self.supervisor.look(snapshot, now_ms, self.supply_mv, self.temperature_c, bare_usb, total_uc)
+        if code:
+            self.raise_fault(code, self.supervisor.reading, self.supervisor.limit, now_ms)
+        elif now_ms > self._lease_until_ms and self._ending != protocol.END_LEASE:
+            self._pausing = False
+            self._ramp_down(protocol.END_LEASE, now_ms)
+
+    def _watch_pause(self, now_ms):
+        if now_ms > self._lease_until_ms:
+            self._finish(protocol.END_LEASE, now_ms)
+        elif now_ms - self._paused_ms > protocol.PAUSE_MS:
+            self._finish(protocol.END_PAUSE, now_ms)
+
+    # The course of a session ----------------------------------------------------------------------------------------
+
+    def _begin(self, now_ms):
+        """The interrupt starts with the gate open; _advance closes it."""
+        broken = self._engine.arm(self._plan, self.wave["amplitude_ua"], self._left)
+        if broken:
+            self.checks_passed = 0
+            self.raise_fault(broken, 0, 0, now_ms)
+            raise Refused(
+                protocol.ERR_FAULT, "%s; no current flows; %s" % (faults.meaning_of(broken), faults.hint_of(broken))
+            )
+        self._pausing = self._under_way = False
+        self._lift_offs_before = self._lift_offs
+        self._go(protocol.RAMP_UP)
+
+    def _set_off(self, now_ms):
+        """The first look at a session: its clocks start here, not at the request (a flash write lies between)."""
+        self._under_way = True
+        self.supervisor.begin(self.wave["amplitude_ua"], self.wave["duration_ms"] - self._flowed_ms, now_ms)
+        self._run_ms = now_ms + _SETTLE_MS
+        self._lease_until_ms = now_ms + self._lease_ms
 
     def _advance(self, snapshot, now_ms):
         if snapshot[meter.DONE] == 1:
-            self._finish(self._ending or protocol.END_DURATION, now_ms)
+            self._ended(now_ms)
+        elif snapshot[meter.LIFT_OFFS] + self._lift_offs_before != self._lift_offs:
+            self._lifted(snapshot, now_ms)
         elif self.state == protocol.RAMP_UP:
-            if not self._engine.gate_closed and now_ms - self._started_ms >= _SETTLE_MS and snapshot[meter.TICKS] > 2:
-                self._engine.run()
-            elif snapshot[meter.ENVELOPE] >= waveplan.ENVELOPE_ONE:
-                self._go(protocol.ACTIVE)
+            self._advance_ramp_up(snapshot, now_ms)
         elif self.state == protocol.ACTIVE and snapshot[meter.ENVELOPE] < waveplan.ENVELOPE_ONE:
-            self._ramp_down(protocol.END_DURATION)
-
-    def raise_fault(self, code, reading, limit, now_ms):
-        """Open the gate, latch the first fault, end the session. Callable in any state."""
-        self._engine.open_gate()
-        self._latch(code, reading, limit, now_ms)
-        if self.running:
-            self._finish(protocol.END_ESTOP if code == faults.ESTOP else protocol.END_FAULT, now_ms)
-        if self.state != protocol.FAULT:
-            self._go(protocol.FAULT)
-
-    def _latch(self, code, reading, limit, now_ms):
-        """The first fault stays; later ones are its consequences."""
-        if self.fault[0] != faults.NONE:
-            return
-        self.fault = (code, reading, limit, now_ms, self.number if self.running else 0)
-        self._emit({"ev": "fault", "code": code, "name": faults.name_of(code), "reading": reading, "limit": limit,
-                    "session": self.fault[4]})  # fmt: skip
-
-    def _ramp_down(self, ending):
-        self._ending = ending
-        if self.state == protocol.RAMP_UP and not self._engine.gate_closed:
-            self._finish(ending, self._ticks_ms)
-            return
-        if self.state != protocol.RAMP_DOWN:
-            self._engine.ramp_down()
+            self._ending = self._ending or protocol.END_DURATION
             self._go(protocol.RAMP_DOWN)
 
+    def _advance_ramp_up(self, snapshot, now_ms):
+        if not self._engine.gate_closed:
+            if now_ms >= self._run_ms and snapshot[meter.TICKS] > 2:
+                broken = self._engine.run()
+                if broken:
+                    self.raise_fault(broken, 0, 0, now_ms)
+        elif snapshot[meter.SENSING]:
+            if self.supervisor.contact_is_stable(snapshot):
+                self._engine.ramp_up()
+        elif snapshot[meter.ENVELOPE] >= waveplan.ENVELOPE_ONE:
+            self._go(protocol.ACTIVE)
+
+    def _lifted(self, snapshot, now_ms):
+        """An electrode was lifted: the interrupt is back at sensing level already."""
+        self._lift_offs = snapshot[meter.LIFT_OFFS] + self._lift_offs_before
+        self._emit({"ev": "lift-off", "session": self.number, "count": self._lift_offs})
+        if self.state == protocol.RAMP_DOWN:
+            self._ended(now_ms)
+        elif self.state == protocol.ACTIVE:
+            self._go(protocol.RAMP_UP)
+
+    def _ramp_down(self, ending, now_ms):
+        self._ending = ending
+        if self.state == protocol.RAMP_DOWN:
+            return
+        self.meter.add(self._engine.snapshot())  # a present one: the interrupt may have lost contact a moment ago
+        if not self._engine.gate_closed or self.meter.latest[meter.SENSING]:
+            self._go(protocol.RAMP_DOWN)
+            self._ended(now_ms)
+            return
+        self._engine.ramp_down()
+        self._go(protocol.RAMP_DOWN)
+
+    def _ended(self, now_ms):
+        """The ramp down is over: the session pauses, or ends."""
+        if not self._pausing:
+            self._finish(self._ending or protocol.END_DURATION, now_ms)
+            return
+        self._engine.open_gate()
+        self._flowed_ms += self.supervisor.flowed_ms
+        self._left = max(1, self.meter.latest[meter.LEFT])
+        self._paused_ms = now_ms
+        self._park(now_ms)
+        if self.fault[0] == faults.NONE:
+            self._go(protocol.PAUSED)
+        else:
+            self._finish(protocol.END_FAULT, now_ms)
+
     def _finish(self, ending, now_ms):
-        """Gate open, interrupt off, DAC parked; the state becomes OFF (or FAULT by raise_fault)."""
+        """Gate open, interrupt off, DAC parked; the state becomes READY (or FAULT)."""
         self._engine.open_gate()
         self.end = ending
-        self._ended_ms = now_ms
-        self.meter.add(self._engine.snapshot())
+        if self.running:
+            self.meter.add(self._engine.snapshot())
         row = self.telemetry(now_ms)
+        if self.running and self._under_way:
+            self._flowed_ms += self.supervisor.flowed_ms
+        self._park(now_ms)
+        if ending == protocol.END_LEASE:
+            self._latch(faults.LEASE_LOST, self._lease_ms, self._lease_ms, now_ms)
+        self._go(protocol.READY if self.fault[0] == faults.NONE else protocol.FAULT)
+        self._emit({"ev": "end", "session": self.number, "reason": protocol.END_NAMES[ending], "t": row})
+        self.note("end", {
+            "session": self.number, "reason": protocol.END_NAMES[ending], "elapsed_ms": self._flowed_ms,
+            "total_uc": self.meter.total_nc // 1000, "net_uc": self.meter.net_nc // 1000, "lift_offs": self._lift_offs,
+        })  # fmt: skip
+        self._write_fault()
+
+    def _park(self, now_ms):
         try:
             self._engine.disarm()
         except OSError:
             self._latch(faults.DAC_NO_ACK, 0, 0, now_ms)
             self.checks_passed = 0
-        if ending == protocol.END_LEASE:
-            self._latch(faults.LEASE_LOST, self._lease_ms, self._lease_ms, now_ms)
-        self._go(protocol.OFF if self.fault[0] == faults.NONE else protocol.FAULT)
-        self._emit({"ev": "end", "session": self.number, "reason": protocol.END_NAMES[ending], "t": row})
+
+    def note(self, kind, detail):
+        """A record in the journal. What cannot be written down is told, and forbids the next start."""
+        try:
+            self._record(kind, detail)
+        except OSError as error:
+            self._emit({"ev": "journal", "text": "the journal cannot be written (%s)" % error})
+            self.checks_passed = 0
+            if kind == "session":
+                self._go(protocol.READY)
+                raise
 
     def _go(self, state):
-        before, self.state = self.state, state
+        """Enter a state. False, and told, when core/states.py does not let it follow the present one."""
+        before = self.state
+        if not states.permitted(before, state):
+            self._emit({"ev": "refused", "from": protocol.STATE_NAMES[before], "to": protocol.STATE_NAMES[state]})
+            return False
+        self.state = state
+        self._engine.note_state(state)
         self._emit({"ev": "state", "from": protocol.STATE_NAMES[before], "to": self.state_name, "session": self.number})
+        return True
 
     # Telemetry ----------------------------------------------------------------------------------------------------
 
     def telemetry(self, now_ms):
         """One list of TELEMETRY_FIELDS; starts a new measuring interval."""
         latest = self.meter.latest
-        delivered_ua, peak_ua, electrode_mv, headroom_mv, impedance_ohm = self.meter.take_interval()
+        delivered_ua, peak_ua, electrode_mv, headroom_mv = self.meter.take_interval()
         elapsed_ms = remaining_ms = commanded_ua = 0
+        impedance_ohm = series_ohm = -1
         if self.wave:
-            elapsed_ms = (now_ms if self.running else self._ended_ms) - self._started_ms
-            if self.running:
-                remaining_ms = max(0, self.wave["duration_ms"] - elapsed_ms)
-                commanded_ua = (self.wave["amplitude_ua"] * (latest[meter.ENVELOPE] >> 16)) >> 12
-                if commanded_ua >= _CONTACT_UA:
-                    self.contact = contact.judge(impedance_ohm, self.wave["area_mm2"])
-                else:
-                    impedance_ohm = -1
+            elapsed_ms = self._flowed_ms + (self.supervisor.flowed_ms if self.running and self._under_way else 0)
+            remaining_ms = max(0, self.wave["duration_ms"] - elapsed_ms)
+        if self.running:
+            commanded_ua = (self.wave["amplitude_ua"] * (latest[meter.ENVELOPE] >> 16)) >> 12
+            if latest[meter.SENSING] or commanded_ua >= _CONTACT_UA:
+                impedance_ohm, series_ohm = self.meter.impedance_ohm()
+                self.contact = contact.judge(impedance_ohm, self.wave["area_mm2"] or _AREA_UNKNOWN_MM2)
+        elif self.state != protocol.PAUSED:
+            remaining_ms = 0
         return [
             now_ms, self.number, self.state, elapsed_ms, remaining_ms, commanded_ua, delivered_ua, peak_ua,
             electrode_mv, headroom_mv, impedance_ohm, self.contact, self.meter.phase_nc, self.meter.net_nc,
             self.meter.total_nc, latest[meter.PHASES], latest[meter.FULL_PHASES], latest[meter.SAMPLES],
-            latest[meter.MISSED], latest[meter.LATE], latest[meter.WORST_LATE_US], self.fault[0],
+            latest[meter.MISSED], latest[meter.LATE], latest[meter.WORST_LATE_US], self.fault[0], series_ohm,
+            self._lift_offs, latest[meter.SENSING], self.temperature_c, self.supply_mv,
         ]  # fmt: skip

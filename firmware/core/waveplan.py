@@ -32,6 +32,7 @@ class Plan:
     negative phase (-UNIT, or 0 in unipolar modes). phase_step: phase per sample in 1/2**32 cycle.
     gain: signed amplitude in 1/16 DAC codes. ramp_step: envelope change per sample. total_samples: session length
     with ramps; ramp_samples: length of one ramp. alternate_cycles: cycles per polarity, 0 = never.
+    phase_samples: samples of the longest phase. balanced: 1 when a whole cycle carries no net charge.
     """
 
     use_table = 0
@@ -42,6 +43,7 @@ class Plan:
     ramp_step = 0
     total_samples = ramp_samples = 0
     alternate_cycles = 0
+    phase_samples = balanced = 0
     table = array("h")
 
 
@@ -105,7 +107,9 @@ def _plan_cycle(made, wave, sample_hz):
     made.positive_end = width
     made.gap_end = width + gap if gap else made.cycle_samples // 2
     made.negative_end = made.gap_end + width
-    made.negative_unit = -UNIT if wave["polarity"] == waveform.BIPHASIC else 0
+    made.balanced = 1 if wave["polarity"] == waveform.BIPHASIC else 0
+    made.negative_unit = -UNIT * made.balanced
+    made.phase_samples = made.cycle_samples // 2 + 1 if made.use_table else width
 
 
 def _square_samples(wave, sample_hz):

@@ -6,6 +6,7 @@ It has been type-checked and cross-compiled, but never run on an ESP32.
 import machine
 
 _MAINTENANCE = b"mcmt"
+_WATCHDOG_TEST = b"mcwt"
 
 
 def stop_watchdog():
@@ -33,3 +34,21 @@ def take_maintenance():
         return False
     machine.RTC().memory(b"")
     return True
+
+
+def request_watchdog_test():
+    """The next reset by the watchdog was asked for: it is the proof that the watchdog bites."""
+    machine.RTC().memory(_WATCHDOG_TEST)
+
+
+def take_watchdog_test():
+    """True once after request_watchdog_test() and a reset."""
+    if machine.RTC().memory() != _WATCHDOG_TEST:
+        return False
+    machine.RTC().memory(b"")
+    return True
+
+
+def last_state():
+    """The state before this reset: not kept on this port."""
+    return 0

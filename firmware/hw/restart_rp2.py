@@ -8,8 +8,11 @@ import machine
 _CTRL_CLEAR = 0x40058000 + 0x3000  # atomic clear alias, data sheet 2.1.2
 _REASON = 0x40058008
 _SCRATCH0 = 0x4005800C
+_SCRATCH1 = 0x40058010
+_SCRATCH2 = 0x40058014
 _ENABLE = 1 << 30
 _MAINTENANCE = 0x6D636D74  # "mcmt"
+_WATCHDOG_TEST = 0x6D637774  # "mcwt"
 
 _RESETS = ("power", "watchdog", "software", "software")
 
@@ -35,3 +38,21 @@ def take_maintenance():
         return False
     machine.mem32[_SCRATCH0] = 0
     return True
+
+
+def request_watchdog_test():
+    """The next reset by the watchdog was asked for: it is the proof that the watchdog bites."""
+    machine.mem32[_SCRATCH2] = _WATCHDOG_TEST
+
+
+def take_watchdog_test():
+    """True once after request_watchdog_test() and a reset."""
+    if machine.mem32[_SCRATCH2] != _WATCHDOG_TEST:
+        return False
+    machine.mem32[_SCRATCH2] = 0
+    return True
+
+
+def last_state():
+    """The state's number that engine.note_state() left before this reset; 0 after power-on."""
+    return machine.mem32[_SCRATCH1] & 0xFF

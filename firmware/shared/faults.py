@@ -1,10 +1,22 @@
-"""The fault table: code, name, meaning, what to do. Device and host derive everything about faults from it."""
+"""The fault table: the only place where a fault is described. Device, host, README and campaign derive from it.
+
+A row is (code, name, meaning, hint, kind, off_us, scenario):
+kind: which layer finds it. TRIP: the sample interrupt; SUPERVISED: the main loop's supervisor; BOOT: checks with the
+gate open, at boot and before a start.
+off_us: longest time from the cause (for a TRIP: from the analogue crossing, or the first sample that can show it) to
+an open gate, in us. 0: found before any current flows. Where the stop is a ramp, off_us ends where the ramp begins.
+scenario: the name of the injection in tests/campaign that provokes it on the virtual Pico.
+"""
+
+TRIP = "trip"
+SUPERVISED = "supervised"
+BOOT = "boot"
 
 NONE = 0
 OVER_CURRENT = 1
 DAC_NO_ACK = 2
 DAC_EEPROM_UNSAFE = 3
-DAC_STUCK = 4
+OUTPUT_ASTRAY = 4
 SAMPLE_INTERRUPT_LATE = 5
 SAMPLE_INTERRUPT_STOPPED = 6
 SUPERVISOR_LATE = 7
@@ -16,95 +28,86 @@ SELFTEST_FAILED = 12
 INTERNAL = 13
 BOARD_MISMATCH = 14
 BUS_HUNG = 15
+DAC_READBACK = 16
+SENSE_STUCK = 17
+COMPLIANCE_LOST = 18
+OPEN_ELECTRODE = 19
+SHORT = 20
+DC_IMBALANCE = 21
+CHARGE_LIMIT = 22
+OVER_TIME = 23
+OVER_TEMPERATURE = 24
+SUPPLY = 25
+MAINS_USB = 26
+COMPARATOR = 27
+SAMPLE_INTERRUPT_RAISED = 28
+JOURNAL_BROKEN = 29
 
-# (code, name, meaning, hint). The hint is shown behind the reading: what to do next.
+_CLEAR = ", then run: microcurrent faults clear"
+_REPORT = "This is a defect: please report it with the output of: microcurrent log"
+
 TABLE = (
-    (
-        OVER_CURRENT,
-        "over-current",
-        "the measured current left the window around the set-point",
-        "Check the electrode wiring and the output stage, then run: microcurrent faults clear",
-    ),
-    (
-        DAC_NO_ACK,
-        "dac-no-ack",
-        "the DAC did not acknowledge on the I2C bus",
-        "Check SDA, SCL, supply and the DAC's address, then run: microcurrent faults clear",
-    ),
-    (
-        DAC_EEPROM_UNSAFE,
-        "dac-eeprom-unsafe",
-        "the DAC would not power up at the zero-current code",
-        "Run: microcurrent commission",
-    ),
-    (
-        DAC_STUCK,
-        "dac-stuck",
-        "the DAC acknowledges, but its code or the measured current does not follow",
-        "Check the DAC and the output stage, then run: microcurrent selftest",
-    ),
-    (
-        SAMPLE_INTERRUPT_LATE,
-        "sample-interrupt-late",
-        "the sample interrupt came more than a sample period late",
-        "Run: microcurrent selftest; report it if it comes back",
-    ),
-    (
-        SAMPLE_INTERRUPT_STOPPED,
-        "sample-interrupt-stopped",
-        "the sample interrupt stopped: it raised an exception or its timer died",
-        "This is a defect: please report it with the output of: microcurrent log",
-    ),
-    (
-        SUPERVISOR_LATE,
-        "supervisor-late",
-        "the main loop did not look after the output for 100 ms",
-        "This is a defect: please report it with the output of: microcurrent log",
-    ),
-    (
-        LEASE_LOST,
-        "lease-lost",
-        "the host did not renew the session's lease in time",
-        "Check the cable and the host, then run: microcurrent faults clear",
-    ),
-    (ESTOP, "e-stop", "the emergency stop is open", "Close the emergency stop, then run: microcurrent faults clear"),
-    (
-        SETTINGS_CORRUPT,
-        "settings-corrupt",
-        "no stored settings slot passes its checksum",
-        "Run: microcurrent config reset",
-    ),
-    (
-        WATCHDOG_RESET,
-        "watchdog-reset",
-        "the watchdog reset the board",
-        "Run: microcurrent selftest, then: microcurrent faults clear",
-    ),
-    (
-        SELFTEST_FAILED,
-        "selftest-failed",
-        "the self-test did not pass",
-        "Run: microcurrent selftest and mend what it names",
-    ),
-    (
-        INTERNAL,
-        "internal",
-        "the firmware met an exception that nobody expected",
-        "This is a defect: please report it with the output of: microcurrent log",
-    ),
-    (
-        BOARD_MISMATCH,
-        "board-mismatch",
-        "the firmware was built for another board",
-        "Run: microcurrent flash --board with the board you have",
-    ),
-    (
-        BUS_HUNG,
-        "bus-hung",
-        "the I2C bus took no sample for four sample periods in a row",
-        "Check SDA, SCL and their pull-ups, then run: microcurrent faults clear",
-    ),
-)
+    (OVER_CURRENT, "over-current", "the measured current left the window around the set-point",
+     "Check the electrode wiring and the output stage" + _CLEAR, TRIP, 105, "pump-at-rail"),
+    (DAC_NO_ACK, "dac-no-ack", "the DAC did not acknowledge on the I2C bus",
+     "Check SDA, SCL, supply and the DAC's address" + _CLEAR, TRIP, 250, "dac-absent"),
+    (DAC_EEPROM_UNSAFE, "dac-eeprom-unsafe", "the DAC would not power up at the zero-current code",
+     "Run: microcurrent commission", BOOT, 0, "dac-eeprom"),
+    (OUTPUT_ASTRAY, "output-astray", "the measured current exceeds or opposes the command",
+     "Check the DAC and the output stage, then run: microcurrent selftest", TRIP, 205, "dac-stuck"),
+    (SAMPLE_INTERRUPT_LATE, "sample-interrupt-late", "the sample interrupt came more than a sample period late",
+     "Run: microcurrent selftest; report it if it comes back", SUPERVISED, 40000, "interrupt-late"),
+    (SAMPLE_INTERRUPT_STOPPED, "sample-interrupt-stopped", "the sample interrupt stopped coming",
+     _REPORT, SUPERVISED, 20000, "interrupt-dead"),
+    (SUPERVISOR_LATE, "supervisor-late", "the main loop did not look after the output for 100 ms",
+     _REPORT, TRIP, 100200, "main-loop-hung"),
+    (LEASE_LOST, "lease-lost", "the host did not renew the session's lease in time",
+     "Check the cable and the host" + _CLEAR, SUPERVISED, 2040000, "host-silent"),
+    (ESTOP, "e-stop", "the emergency stop is open",
+     "Close the emergency stop" + _CLEAR, TRIP, 105, "estop-open"),
+    (SETTINGS_CORRUPT, "settings-corrupt", "a stored settings slot does not pass its checksum",
+     "Check the settings with: microcurrent config show" + _CLEAR, BOOT, 0, "settings-corrupt"),
+    (WATCHDOG_RESET, "watchdog-reset", "the watchdog reset the board",
+     "Run: microcurrent selftest" + _CLEAR, BOOT, 501000, "cpu-hung"),
+    (SELFTEST_FAILED, "selftest-failed", "the self-test did not pass",
+     "Run: microcurrent selftest and mend what it names", BOOT, 0, "gate-stuck"),
+    (INTERNAL, "internal", "the firmware met an exception that nobody expected",
+     _REPORT, SUPERVISED, 40000, "main-loop-raises"),
+    (BOARD_MISMATCH, "board-mismatch", "the firmware was built for another board",
+     "Run: microcurrent flash --board with the board you have", BOOT, 0, "other-board"),
+    (BUS_HUNG, "bus-hung", "the I2C bus took no sample for four sample periods in a row",
+     "Check SDA, SCL and their pull-ups" + _CLEAR, TRIP, 550, "sda-held"),
+    (DAC_READBACK, "dac-readback", "the DAC acknowledges, but does not hold what was written",
+     "Check the DAC, then run: microcurrent selftest", BOOT, 0, "dac-deaf"),
+    (SENSE_STUCK, "sense-stuck", "current is commanded and voltage is there, but the sense reading stays at zero",
+     "Check the sense amplifier, then run: microcurrent selftest", SUPERVISED, 400000, "sense-dead"),
+    (COMPLIANCE_LOST, "compliance-lost", "no phase reached 90 % of its charge for 3 s: the skin needs more voltage",
+     "Moisten the electrodes or ask for less current" + _CLEAR, SUPERVISED, 3200000, "skin-dries"),
+    (OPEN_ELECTRODE, "open-electrode", "no stable contact was found for 10 s",
+     "Put both electrodes on the skin with gel" + _CLEAR, SUPERVISED, 10200000, "lift-off"),
+    (SHORT, "short", "the electrodes measure less than 100 ohm for a second",
+     "Part the electrodes" + _CLEAR, SUPERVISED, 1200000, "electrodes-touch"),
+    (DC_IMBALANCE, "dc-imbalance", "the mean current of whole cycles over a second is not zero",
+     "Run: microcurrent selftest; check the output stage's offset", TRIP, 2300000, "offset-drifts"),
+    (CHARGE_LIMIT, "charge-limit", "a phase or the session moved more charge than was permitted",
+     "Check the output stage, then run: microcurrent selftest", TRIP, 105, "phase-too-long"),
+    (OVER_TIME, "over-time", "the session did not end when its time was over",
+     _REPORT, SUPERVISED, 600000, "clock-slow"),
+    (OVER_TEMPERATURE, "over-temperature", "the chip is too warm",
+     "Let it cool down" + _CLEAR, SUPERVISED, 200000, "chip-warm"),
+    (SUPPLY, "supply", "the output stage's supply is out of its range",
+     "Charge or replace the battery" + _CLEAR, SUPERVISED, 200000, "supply-sags"),
+    (MAINS_USB, "mains-usb", "a USB cable supplies the board and no isolation is declared",
+     "Unplug it, or declare an isolated supply: microcurrent config set usb_isolated 1", SUPERVISED, 40000,
+     "usb-plugged"),
+    (COMPARATOR, "comparator", "the hardware comparator opened the gate: the current passed its threshold",
+     "Check the output stage, then run: microcurrent selftest", TRIP, 105, "limiter-and-pump"),
+    (SAMPLE_INTERRUPT_RAISED, "sample-interrupt-raised",
+     "the sample interrupt ended in its middle: it raised an exception", _REPORT, SUPERVISED, 20000,
+     "interrupt-raises"),
+    (JOURNAL_BROKEN, "journal-broken", "the journal's chain of records is broken: altered, or the flash is failing",
+     "Keep a copy with: microcurrent log --json" + _CLEAR, BOOT, 0, "journal-altered"),
+)  # fmt: skip
 
 
 def name_of(code):

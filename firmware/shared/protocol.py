@@ -4,16 +4,23 @@ A request is {"id": n, "cmd": name, "args": {...}}; its reply {"id": n, "ok": tr
 {"id": n, "ok": false, "err": code, "text": sentence}. An event is {"ev": name, "seq": n, ...} and has no id.
 """
 
-PROTOCOL_VERSION = 1  # raised whenever a name, a field or a meaning below changes
-FIRMWARE_VERSION = "0.1.0"
+PROTOCOL_VERSION = 2  # raised whenever a name, a field or a meaning below changes
+FIRMWARE_VERSION = "0.2.0"
 
-# Device states. OFF is a state of its own: gate open and DAC parked, not "0 uA".
-OFF = 0
-RAMP_UP = 1
+# Device states. OFF is a state of its own: gate open and DAC parked, not "0 uA". core/states.py says what may follow.
+OFF = 0  # after every reset: nothing is proven yet
+RAMP_UP = 1  # looks for contact at 8 uA, then ramps; a lift-off falls back to here
 ACTIVE = 2
 RAMP_DOWN = 3
 FAULT = 4
-STATE_NAMES = ("OFF", "RAMP_UP", "ACTIVE", "RAMP_DOWN", "FAULT")
+SELF_TEST = 5  # current flows into the internal dummy load only
+READY = 6  # the self-test passed and no fault is latched
+ARMED = 7  # a request was checked and permitted; it expires unless started
+PAUSED = 8  # gate open in mid-session; the lease goes on
+STATE_NAMES = ("OFF", "RAMP_UP", "ACTIVE", "RAMP_DOWN", "FAULT", "SELF_TEST", "READY", "ARMED", "PAUSED")
+ARM_MS = 10000  # ours: an armed request that nobody starts within this time is forgotten
+CONFIRM_MS = 30000  # ours: time to hold the device's button for a change that raises a cap
+HOLD_MS = 1000  # ours: how long the button must be held; a brush is no consent
 
 # Why the last session ended.
 END_NONE = 0
@@ -22,7 +29,9 @@ END_STOPPED = 2
 END_LEASE = 3
 END_FAULT = 4
 END_ESTOP = 5
-END_NAMES = ("none", "duration", "stopped", "lease", "fault", "estop")
+END_PAUSE = 6  # paused for longer than PAUSE_MS
+END_NAMES = ("none", "duration", "stopped", "lease", "fault", "estop", "pause")
+PAUSE_MS = 300000  # ours: five minutes; who left does not come back to a ramp
 
 # Contact, judged from impedance and delivered share; see core/contact.py.
 CONTACT_UNKNOWN = 0
@@ -36,19 +45,24 @@ CONTACT_NAMES = ("unknown", "good", "dry", "open", "short")
 COMMANDS = (
     "hello",  # -> identity: protocol, firmware, board, uid, commissioned, maintenance
     "status",  # -> one status dict
-    "start",  # args: the waveform fields of shared/waveform.py, "lease_ms" -> session id
-    "stop",  # ramp down; args: "now": true drops the gate at once
+    "arm",  # args: "wave": the fields of shared/waveform.py, "lease_ms", "utc_s" -> the session's terms; starts nothing
+    "disarm",  # forget an armed request
+    "start",  # args: "session" of the armed request; current begins, at contact-sensing level
+    "pause",  # ramp down, keep the session
+    "resume",  # contact sensing and ramp up again
+    "stop",  # ramp down and end; args: "now": true drops the gate at once
     "lease",  # renew the host lease; args: "session"
     "telemetry",  # args: "rate_hz" 0..50
     "replay",  # args: "from_seq", "count" -> telemetry tuples still in the device's ring
-    "config",  # args: none to read all, or {"set": {...}} -> the settings as they stand
+    "config",  # args: none to read all, or {"set": {...}} -> the settings as they stand; see ERR_CONFIRM
     "config_reset",  # settings back to their defaults
-    "selftest",  # -> list of [name, passed, reading]
+    "selftest",  # -> [name, passed, reading, sentence] per check; "watchdog": true lets the watchdog reset the board
     "commission",  # writes the zero-current code into the DAC's EEPROM and reads it back
     "dac",  # -> read-back of DAC register and EEPROM
-    "faults",  # -> the latched fault and its readings
+    "faults",  # -> the latched fault, its readings and its last 64 samples
     "clear",  # clears the latched fault; refused while the cause persists
-    "log",  # -> the events the device remembers
+    "log",  # -> the events the device remembers since boot
+    "journal",  # args: "from" record number -> lines of the journal in flash, and where they go on
     "counters",  # -> sample interrupt and link counters
     "maintenance",  # output off, then reset into a boot without output and without watchdog
     "reset",  # output off, then reset
@@ -63,6 +77,7 @@ ERR_UNKNOWN = "unknown"  # no such command
 ERR_VALUE = "value"  # an argument is missing, out of range or of the wrong type
 ERR_LIMIT = "limit"  # a limit refuses the request
 ERR_STATE = "state"  # not possible in the present state
+ERR_CONFIRM = "confirm"  # the change raises a cap: hold the device's button for HOLD_MS within CONFIRM_MS
 ERR_FAULT = "fault"  # a fault is latched
 ERR_HARDWARE = "hardware"  # a part does not answer
 ERR_INTERNAL = "internal"  # a defect: the output was switched off
@@ -79,7 +94,7 @@ TELEMETRY_FIELDS = (
     "peak_ua",  # largest |sense current| of the interval
     "electrode_mv",  # largest |electrode voltage| of the interval
     "headroom_mv",  # compliance voltage left at that peak
-    "impedance_ohm",  # mean |voltage| / mean |current| of the interval; -1 without current
+    "impedance_ohm",  # |voltage| / |current| at the end of the last phase; -1 without current
     "contact",  # index into CONTACT_NAMES
     "phase_charge_nc",  # delivered charge of the last whole phase
     "net_charge_nc",  # running delivered net charge of the session, signed
@@ -91,5 +106,10 @@ TELEMETRY_FIELDS = (
     "late",  # interrupts more than half a period late
     "worst_late_us",  # largest lateness of the session
     "fault",  # latched fault code, 0 when none
+    "series_ohm",  # |voltage| / |current| at the beginning of the last phase: what is not skin capacity; -1 without
+    "lift_offs",  # contact losses in this session
+    "sensing",  # 1 while the output looks for contact
+    "temperature_c",  # of the chip
+    "supply_mv",  # positive rail of the output stage
 )
 TELEMETRY_RATE_MAX_HZ = 50

@@ -4,24 +4,24 @@ A slot is 8 hex digits of CRC-32, a space, JSON. Two slots exist; each carries a
 holds. Storage itself is firmware/hw/storage.py; this file only turns settings into bytes and back.
 """
 
-from . import framing, waveform
+from . import framing, rules, waveform
 
-SCHEMA_VERSION = 1  # raised when a setting changes meaning; a slot from a newer version is not read
+SCHEMA_VERSION = 2  # raised when a setting changes meaning; a slot from a newer version is not read
 
-# name: (smallest, largest, default, meaning)
+# name: (smallest, largest, default, meaning). What permits more needs the device's button: limits.raises().
 FIELDS = (
-    (
-        "amplitude_max_ua",
-        1,
-        1000,
-        600,
-        "largest amplitude a session may ask for, uA (600: ours, top of practice)",
-    ),
+    ("profile", 0, len(rules.PROFILES) - 1, 0, "who uses the device; caps the current, see: microcurrent limits"),
+    # Chest and head cannot be set: current is refused there.
+    ("zone", 0, waveform.ZONES.index(waveform.EYES), waveform.ZONES.index(waveform.FACE), "where the electrodes are"),
+    ("area_mm2", 0, 20000, 0, "area of the smaller electrode, mm2 (0: not declared, a 3 mm tip counts)"),
+    ("threshold_ua", 0, 1000, 0, "measured sensory threshold, uA (0: none stored); 80 % of it is permitted"),
     ("session_max_ms", 1000, 3600000, 1200000, "longest session, ms (20 min: usual timer of the field)"),
     ("lease_ms", 500, 10000, 2000, "silence of the host that ends a session, ms"),
     ("telemetry_hz", 0, 50, 10, "telemetry rate, Hz (0: none)"),
-    ("area_mm2", 10, 20000, 1000, "electrode area when a request names none, mm2"),
+    ("usb_isolated", 0, 1, 0, "1: the USB supply is isolated from the mains"),
 )
+
+_OLD_CEILING_UA = 600  # default of schema 1's amplitude_max_ua
 
 
 class SlotError(ValueError):
@@ -62,13 +62,29 @@ def decode_slot(data):
     schema = slot.get("schema", -1)
     if not waveform.is_int(schema) or not 1 <= schema <= SCHEMA_VERSION:
         raise SlotError("settings schema %s is not the %d of this firmware" % (schema, SCHEMA_VERSION))
-    serial, stored = slot.get("serial", -1), slot.get("values", {})
+    serial, stored = slot.get("serial", -1), upgraded(schema, slot.get("values", {}))
     problem = check(stored)
     if problem or not waveform.is_int(serial) or serial < 0:
         raise SlotError("settings slot invalid: %s" % (problem or "serial %s" % serial))
     values = defaults()
     values.update(stored)
     return serial, values
+
+
+def upgraded(schema, stored):
+    """Settings read from a slot or file of an older schema, in the names of this one; still to be checked.
+
+    Nothing becomes more permissive by it: schema 1 wrote an area that nobody had confirmed on the device, so it is
+    dropped (a 3 mm tip counts then); an amplitude_max_ua that somebody had chosen goes on as threshold_ua, of which
+    80 % are permitted. At its default it is dropped: the default profile and zone permit less.
+    """
+    if schema != 1 or not isinstance(stored, dict):
+        return stored
+    values = {name: value for name, value in stored.items() if name not in ("amplitude_max_ua", "area_mm2")}
+    ceiling_ua = stored.get("amplitude_max_ua", _OLD_CEILING_UA)
+    if ceiling_ua != _OLD_CEILING_UA:
+        values["threshold_ua"] = ceiling_ua
+    return values
 
 
 def _field(name):

@@ -15,16 +15,28 @@ NEGATIVE = "negative"
 ALTERNATE = "alternate"  # unipolar, sign reversed every alternate_ms
 POLARITIES = (BIPHASIC, POSITIVE, NEGATIVE, ALTERNATE)
 
+# Where the electrodes are, from the least to the most strict: of two zones that are named, the later one counts.
+BODY = "body"
+FACE = "face"  # head and face, both electrodes on the same side of the skull
+EYES = "eyes"  # around the eyes, outside the orbital rim
+CHEST = "chest"  # across the chest
+HEAD = "head"  # through the head
+ZONES = (BODY, FACE, EYES, CHEST, HEAD)
+NO_ZONE = ""  # the request names none: the setting counts
+
+_CHOICES = (("shape", SHAPES, SQUARE), ("polarity", POLARITIES, BIPHASIC), ("zone", ZONES, NO_ZONE))
+
 # name: (smallest, largest, default). None: must be given.
 FIELDS = (
-    ("amplitude_ua", 1, 1000, None),  # upper end: the boards' hard cap (boards/*/board.py HARD_CAP_UA)
+    # Upper end: ours, beyond TENS, so that shared/limits.py can answer such a request with its reason.
+    ("amplitude_ua", 1, 100000, None),
     ("frequency_mhz", 100, 1000000, None),  # 0.1 Hz .. 1 kHz
     ("duration_ms", 100, 3600000, None),  # one hour: ours, longer than any practice in the field asks for
     ("ramp_ms", 100, 30000, 2000),  # ours: at least 100 ms so that nobody feels a step; 30 s is patience's limit
     ("duty_permille", 10, 1000, 1000),  # share of each half period that carries current (square only)
     ("gap_us", 0, 1000000, 0),  # interphase gap (square only)
     ("alternate_ms", 1000, 600000, 10000),  # time per polarity in "alternate"
-    ("area_mm2", 10, 20000, 1000),  # electrode area, for current density and impedance per area
+    ("area_mm2", 0, 20000, 0),  # area of one electrode; 0: the request names none, the setting counts
 )
 
 
@@ -36,13 +48,13 @@ def is_int(value):
 def check(request):
     """Return (waveform, None) with defaults filled in, or (None, sentence saying what is wrong).
 
-    `request`: dict with "shape", "polarity" and the fields above. Unknown keys are refused: a misspelt
+    `request`: dict with "shape", "polarity", "zone" and the fields above. Unknown keys are refused: a misspelt
     limit must not be ignored.
     """
     wave = {}
-    for name, choices in (("shape", SHAPES), ("polarity", POLARITIES)):
-        value = request.get(name, choices[0])
-        if value not in choices:
+    for name, choices, default in _CHOICES:
+        value = request.get(name, default)
+        if value != default and value not in choices:
             return None, "%s is %s; it must be one of: %s" % (name, shown(value), ", ".join(choices))
         wave[name] = value
     for name, low, high, default in FIELDS:

@@ -111,7 +111,7 @@ def test_transition_into_compliance_is_exact() -> None:
     ua = IDEAL.commanded_ua(code_for(100))
     stage.gate(0, True)
     expected_ns = (10000 - ua * 4.2) / ua * 10_000  # mV left for the capacity, over uA, times pF
-    segments = stage.segments_between(0, 2 * MS)
+    segments = list(stage.walk(0, 2 * MS))
     assert segments[-1].start_ns == pytest.approx(expected_ns, abs=0.5)
     assert len(segments) == 2  # pump, rail
     assert stage.current_ua(expected_ns - 1) == pytest.approx(ua)
@@ -122,7 +122,7 @@ def test_leaves_compliance_exactly_when_the_pump_can() -> None:
     stage = stage_with("dry", code=code_for(500))
     stage.gate(0, True)
     stage.dac(5 * MS, code_for(-500), 0)
-    segments = stage.segments_between(0, 20 * MS)
+    segments = list(stage.walk(0, 20 * MS))
     assert len(segments) >= 4  # pump, rail, pump, other rail
     for before, after in pairwise(segments):
         at = after.start_ns

@@ -11,13 +11,15 @@ from typing import Any
 
 import pytest
 
-from firmware.shared import protocol
+from firmware.shared import protocol, settings, waveform
 from microcurrent.bench.pico import VirtualPico
 from microcurrent.client import DeviceClient, telemetry_values
 from microcurrent.errors import MicrocurrentError
 from microcurrent.transport import BenchTransport, SerialTransport
 
 SQUARE = {"amplitude_ua": 200, "frequency_mhz": 10000, "duration_ms": 1000, "ramp_ms": 200}
+DECLARED = {"profile": 1, "zone": waveform.ZONES.index("body"), "area_mm2": 1000}  # the widest caps there are
+CONTACT_MS = 400  # contact sensing before the ramp: 5 ms of settling, 300 ms of stable contact, two passes
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -62,7 +64,9 @@ class Device:
         self.request = client.request
 
     def start(self, **changes: object) -> dict:
-        return self.request("start", {"wave": SQUARE | changes})
+        terms = self.request("arm", {"wave": SQUARE | changes})
+        self.request("start", {"session": terms["session"]})
+        return terms
 
     def run(
         self,
@@ -146,7 +150,7 @@ def boot(image: Path, firmware_files: dict[str, bytes]) -> Callable[..., Bench]:
         pico = VirtualPico(image, **options)
         installed = firmware_files if files is None else files
         if "flash" not in keywords:
-            pico.install_files(installed)
+            pico.install_files(installed | {"/settings_a": settings.encode_slot(1, settings.defaults() | DECLARED)})
         return Bench(pico, installed)
 
     return made

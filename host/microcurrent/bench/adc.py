@@ -28,7 +28,8 @@ STEPS = 4096
 WIDE_CODES = (512, 1536, 2560, 3584)  # RP2040-E11
 WIDE_LSB = 9.9  # a DNL of +8.9 LSB, measured by M. Omori, pico-adc.markomo.me
 TEMPERATURE_CHANNEL = 4
-_TEMPERATURE_STEPS = 876.0  # 0.706 V of 3.3 V: 27 degrees, RP2040 data sheet 4.9.5
+ROOM_C = 27.0
+_SENSOR_V, _SENSOR_V_PER_C, _REFERENCE_V = 0.706, 0.001721, 3.3  # T = 27 - (V - 0.706) / 0.001721, data sheet 4.9.5
 
 
 def _edges() -> list[float]:
@@ -47,6 +48,11 @@ _EDGES = _edges()
 def code_of(ideal_lsb: float) -> int:
     """ADC code of an input in units of 1/4096 of the reference."""
     return bisect_right(_EDGES, ideal_lsb)
+
+
+def sensor_lsb(temperature_c: float) -> float:
+    """What the chip's temperature sensor puts on its channel, in ideal LSB of the 3.3 V reference."""
+    return (_SENSOR_V - (temperature_c - ROOM_C) * _SENSOR_V_PER_C) / _REFERENCE_V * STEPS
 
 
 class LazyAdc(RPADC):
@@ -154,5 +160,5 @@ class LazyAdc(RPADC):
 
 
 def _ground(channel: int, t_ns: float) -> float:
-    """Inputs tied to ground; the temperature sensor at 27 degrees."""
-    return _TEMPERATURE_STEPS if channel == TEMPERATURE_CHANNEL else 0.0
+    """Inputs tied to ground; the temperature sensor in a room."""
+    return sensor_lsb(ROOM_C) if channel == TEMPERATURE_CHANNEL else 0.0

@@ -7,21 +7,29 @@ from pathlib import Path
 from boards.rp2040_pico import board as pico_board
 
 from . import files
+from .adc import ROOM_C
+from .button import Button
 from .chip import Chip
+from .faults import Value
 from .mcp4725 import Mcp4725
+from .parameters import StageParameters
 from .probes import Pins, probed_pins
 from .skin import Load, load_of
-from .stage import Stage, StageParameters
+from .stage import Stage
 from .trace import Trace
-from .wiring import connect_adc, connect_bus, connect_usb
+from .wiring import connect_adc, connect_bus, connect_latch, connect_usb
 
 NS_PER_MS = 1_000_000
 POLL_NS = 1_000_000  # run_while looks at its predicate at least this often
+SUPPLY_MV = 12_000  # ours: nominal
+STATE_SCRATCH = 1  # watchdog scratch register whose low byte the firmware keeps its state in
 
 
 class VirtualPico:
-    """A Pico wired as `board` says, powered on at 0 ns, with the emergency-stop contact closed.
+    """A Pico wired as `board` says, powered on at 0 ns, with the emergency-stop contact closed and the button released.
 
+    It runs from a battery: its data line is isolated, VBUS_PIN is low. supply_mv, of the output stage's positive rail,
+    and temperature_c, of the chip, may be set: they are what the ADC sees; compliance does not follow the supply.
     image: a UF2 file; flash: the whole flash of an earlier run instead, None for the image and an empty filesystem.
     load: a preset's name or a skin.Load under electrodes of area_mm2. dac_eeprom: (code, power-down bits) that the DAC
     powers on with; 0 V is the worst case of this stage. All times are emulated; the same calls give the same run.
@@ -55,9 +63,15 @@ class VirtualPico:
         self.dac.on_output = self._dac_output
         self.bus = connect_bus(self.mcu, board, self.dac, self.trace)
         self._dac_output(*dac_eeprom)
-        connect_adc(self.mcu, board, self.stage)
-        self._pins = Pins(self.mcu, self.trace.pin_names, {board.GATE_PIN}, self._pin_edge)
+        self.supply_mv: float = SUPPLY_MV
+        self.temperature_c = ROOM_C
+        connect_adc(self.mcu, board, self.stage, lambda: self.supply_mv, lambda: self.temperature_c)
+        pulled_down = {board.GATE_PIN, board.DUMMY_PIN, board.TRIP_TEST_PIN}
+        self._pins = Pins(self.mcu, self.trace.pin_names, pulled_down, self._pin_edge)
+        self.button = Button(self._pins, board.BUTTON_PIN, self._clock)
+        connect_latch(self._clock, self.stage, lambda tripped: self.drive_pin(board.TRIPPED_PIN, tripped))
         self.drive_pin(board.ESTOP_PIN, 0)  # the normally-closed contact to ground
+        self.drive_pin(board.VBUS_PIN, 0)
 
     # --- time
 
@@ -137,9 +151,17 @@ class VirtualPico:
         self.trace.pins.append((int(now), number, level))
         if number == self.board.GATE_PIN:
             self.stage.gate(now, bool(level))
+        elif number == self.board.DUMMY_PIN:
+            self.stage.select(now, bool(level))
+        elif number == self.board.TRIP_TEST_PIN:
+            self.stage.trip_test(now, bool(level))
         self._wake()
 
     # --- DAC, stage, load
+
+    def fail(self, **changes: Value) -> None:
+        """Break or mend parts of the output stage, now (faults.StageFaults). Raises BadValueError."""
+        self.stage.fail(self._clock.nanos, **changes)
 
     def _dac_output(self, code: int, power_down: int) -> None:
         now = self._clock.nanos
@@ -170,6 +192,11 @@ class VirtualPico:
         self.stage.connect(self._clock.nanos, self._load)
 
     # --- resets and flash
+
+    @property
+    def device_state(self) -> int:
+        """The firmware's state, index into protocol.STATE_NAMES, as it keeps it beside the watchdog."""
+        return self.mcu.watchdog.scratch_data[STATE_SCRATCH] & 0xFF
 
     def reset(self, cause: str = "run") -> None:
         """Reset the chip: "run", "watchdog" or "power". Only the last one reloads the DAC from its EEPROM."""

@@ -11,7 +11,15 @@ _HIGH, _LOW, _PULL_UP = GPIOPinState.HIGH, GPIOPinState.LOW, GPIOPinState.INPUT_
 
 def probed_pins(board: types.ModuleType) -> dict[int, str]:
     """{GPIO: name} of the pins whose edges are recorded."""
-    return {board.GATE_PIN: "gate", board.ESTOP_PIN: "estop", board.LED_PIN: "led"}
+    return {
+        board.GATE_PIN: "gate",
+        board.ESTOP_PIN: "estop",
+        board.LED_PIN: "led",
+        board.DUMMY_PIN: "dummy",
+        board.TRIP_TEST_PIN: "trip_test",
+        board.TRIPPED_PIN: "tripped",
+        board.BUTTON_PIN: "button",
+    }
 
 
 class Pins:
@@ -39,6 +47,10 @@ class Pins:
         if number in self._driven:
             return self._driven[number]
         return int(state is _PULL_UP and number not in self._pulled_down)
+
+    def is_driven(self, number: int) -> bool:
+        """Whether a GPIO is connected to a level from outside."""
+        return number in self._driven
 
     def drive(self, number: int, level: int) -> None:
         """Connect a GPIO to a level from outside."""

@@ -6,7 +6,6 @@ y = exp(-s / tau) for the load, s counted from the segment's start, everything i
 
 from dataclasses import dataclass
 from math import exp
-from typing import NamedTuple
 
 from .mcp4725 import SETTLING_TAU_NS
 from .skin import Load
@@ -14,13 +13,7 @@ from .skin import Load
 OPEN, PUMP, LIMIT_UP, LIMIT_DOWN, RAIL_UP, RAIL_DOWN = range(6)  # which part of the stage sets the current
 TAU_D = SETTLING_TAU_NS
 
-
-class Terms(NamedTuple):
-    """c0 + c1 * x + c2 * y."""
-
-    c0: float
-    c1: float
-    c2: float
+Terms = tuple[float, float, float]  # c0 + c1 * x + c2 * y
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +25,15 @@ class Circuit:
     cp: float  # load: capacity; 0 for a resistor
     r_drive: float  # stage series resistance plus rs
     v_max: float  # compliance across load and stage series resistance
-    i_max: float  # passive limiter
-    bleeder: float  # across the electrodes while the gate is open
+    i_min: float  # passive limiter: most negative current; -inf with its diode shorted
+    i_max: float  # most positive current
+    bleeder: float  # across the load while nothing drives it
 
 
-def circuit_of(load: Load, stage_ohm: float, compliance_mv: float, limiter_ua: float, bleeder_ohm: float) -> Circuit:
-    """Circuit of a load behind the stage."""
+def circuit_of(
+    load: Load, stage_ohm: float, compliance_mv: float, limits_ua: tuple[float, float], bleeder_ohm: float
+) -> Circuit:
+    """Circuit of a load behind the stage; limits_ua: (most negative, most positive) current."""
     rs = load.series_ohm / 1e3
     return Circuit(
         rs,
@@ -45,7 +41,7 @@ def circuit_of(load: Load, stage_ohm: float, compliance_mv: float, limiter_ua: f
         load.capacity_nf * 1e3,
         stage_ohm / 1e3 + rs,
         compliance_mv,
-        limiter_ua,
+        *limits_ua,
         bleeder_ohm / 1e3,
     )
 
@@ -53,7 +49,7 @@ def circuit_of(load: Load, stage_ohm: float, compliance_mv: float, limiter_ua: f
 class Segment:
     """One regime from `start_ns` on: capacitor voltage `v0` then, pump current `target` + `delta` * x."""
 
-    __slots__ = ("circuit", "current", "delta", "electrode", "mode", "start_ns", "target", "tau", "v0", "voltage")
+    __slots__ = ("circuit", "current", "delta", "mode", "start_ns", "target", "tau", "v0", "voltage")
 
     def __init__(self, start_ns: float, mode: int, circuit: Circuit, v0: float, target: float, delta: float) -> None:
         self.start_ns = start_ns
@@ -63,12 +59,14 @@ class Segment:
         self.target = target
         self.delta = delta
         self.tau, self.voltage, self.current = _solve(mode, circuit, v0, target, delta)
-        self.electrode = self._electrode()
 
     def at(self, terms: Terms, t_ns: float) -> float:
         """Value of `voltage`, `current` or `electrode` at an instant not before the start."""
-        s = t_ns - self.start_ns
-        return terms[0] + terms[1] * exp(-s / TAU_D) + terms[2] * exp(-s / self.tau)
+        c0, c1, c2 = terms
+        s = self.start_ns - t_ns
+        if c1:
+            c0 += c1 * exp(s / TAU_D)
+        return c0 + c2 * exp(s / self.tau) if c2 else c0
 
     def charge_until(self, t_ns: float) -> float:
         """Integral of the current from the start to `t_ns`, in nC."""
@@ -77,13 +75,15 @@ class Segment:
         total = c0 * s + c1 * TAU_D * (1 - exp(-s / TAU_D)) + c2 * self.tau * (1 - exp(-s / self.tau))
         return total * 1e-6  # uA * ns
 
-    def _electrode(self) -> Terms:
+    @property
+    def electrode(self) -> Terms:
+        """Voltage across the whole load."""
         circuit, v, i = self.circuit, self.voltage, self.current
         if self.mode == OPEN:
             share = circuit.bleeder / (circuit.bleeder + circuit.rs)
-            return Terms(v[0] * share, v[1] * share, v[2] * share)
+            return (v[0] * share, v[1] * share, v[2] * share)
         rs = circuit.rs
-        return Terms(v[0] + i[0] * rs, v[1] + i[1] * rs, v[2] + i[2] * rs)
+        return (v[0] + i[0] * rs, v[1] + i[1] * rs, v[2] + i[2] * rs)
 
 
 def _solve(mode: int, circuit: Circuit, v0: float, target: float, delta: float) -> tuple[float, Terms, Terms]:
@@ -91,20 +91,20 @@ def _solve(mode: int, circuit: Circuit, v0: float, target: float, delta: float) 
     rp, cp = circuit.rp, circuit.cp
     if mode == OPEN:
         r = rp * (circuit.bleeder + circuit.rs) / (rp + circuit.bleeder + circuit.rs)
-        return r * cp or 1.0, Terms(0.0, 0.0, v0), Terms(0.0, 0.0, 0.0)
+        return r * cp or 1.0, (0.0, 0.0, v0), (0.0, 0.0, 0.0)
     if mode >= RAIL_UP:
         rail = circuit.v_max if mode == RAIL_UP else -circuit.v_max
         drive = circuit.r_drive
         end = rail * rp / (rp + drive)
         tau = cp * rp * drive / (rp + drive) or 1.0
-        return tau, Terms(end, 0.0, v0 - end), Terms((rail - end) / drive, 0.0, (end - v0) / drive)
+        return tau, (end, 0.0, v0 - end), ((rail - end) / drive, 0.0, (end - v0) / drive)
     if mode != PUMP:
-        target, delta = (circuit.i_max if mode == LIMIT_UP else -circuit.i_max), 0.0
+        target, delta = (circuit.i_max if mode == LIMIT_UP else circuit.i_min), 0.0
     if not cp:
-        return 1.0, Terms(0.0, 0.0, 0.0), Terms(target, delta, 0.0)
+        return 1.0, (0.0, 0.0, 0.0), (target, delta, 0.0)
     tau = rp * cp
     if tau == TAU_D:
         tau *= 1 + 1e-9  # the closed form divides by the difference
     end = target * rp
     fast = delta * rp * TAU_D / (TAU_D - tau)
-    return tau, Terms(end, fast, v0 - end - fast), Terms(target, delta, 0.0)
+    return tau, (end, fast, v0 - end - fast), (target, delta, 0.0)

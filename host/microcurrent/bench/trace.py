@@ -71,6 +71,8 @@ class BusLog:
 class Trace:
     """The record of one virtual Pico. Times are emulated ns since power-on, currents uA, voltages mV.
 
+    Delivered current is what flows through the electrodes: while the dummy load is selected, nothing.
+
     pin_names: {GPIO: name} of the probed pins; wire_names the same for SDA and SCL. What was before `begin_ns` is not
     kept: questions about it are answered from `begin_ns` on. It is 0 unless somebody calls `bound`.
     """
@@ -101,11 +103,18 @@ class Trace:
         return [(t_ns, level) for t_ns, number, level in self.pins if number == pin]
 
     @property
+    def switch(self) -> list[tuple[int, bool]]:
+        """(t_ns, conducts) of the gate switch itself: its state when the record begins, then every change.
+
+        It is what the electrodes see: the comparators open the switch, a fault keeps it closed, whatever the pin says.
+        """
+        return [(int(t_ns), closed) for t_ns, closed in self.stage.switch.edges]
+
+    @property
     def size_bytes(self) -> int:
         """Memory that the record takes, about."""
         edges = (len(self.pins) + len(self.wires)) * EDGE_BYTES
-        segments = len(self.stage.segments) * self.stage.segments.itemsize
-        return len(self.dac_ns) * DAC_BYTES + len(self.bus) * EVENT_BYTES + segments + edges
+        return len(self.dac_ns) * DAC_BYTES + len(self.bus) * EVENT_BYTES + self.stage.size_bytes + edges
 
     def bound(self, limit_bytes: int) -> None:
         """Forget the oldest when the record is larger than this: an eighth of the time at once, as often as needed."""
@@ -142,7 +151,7 @@ class Trace:
         from_ns, to_ns = max(from_ns, self.begin_ns), min(to_ns, self.now_ns())
         if from_ns >= to_ns:
             return 0.0
-        segments = self.stage.walk_segments(from_ns, to_ns)
+        segments = self.stage.walk(from_ns, to_ns)
         segment = next(segments)
         total = -segment.charge_until(from_ns)
         for following in segments:
@@ -151,7 +160,7 @@ class Trace:
         return total + segment.charge_until(to_ns)
 
     def write_csv(self, path: Path, from_ns: int = 0, to_ns: int | None = None) -> int:
-        """Every DAC update and probed pin edge as a row, with the exact current and voltage then; returns the rows.
+        """Every DAC update, switch and probed pin edge as a row, with the exact current and voltage then; returns the rows.
 
         A first row "record,begins" stands where from_ns is before what is kept. Raises OSError.
         """
@@ -173,6 +182,7 @@ class Trace:
         updates = zip(self.dac_ns[first:last], self.dac_codes[first:last], strict=True)
         rows = [(t, f"dac,{code & 0xFFF}") for t, code in updates]
         rows += [(t, f"{self.pin_names[number]},{level}") for t, number, level in cut(self.pins, from_ns, to_ns)]
+        rows += [(t, f"switch,{int(closed)}") for t, closed in self.switch if from_ns <= t < to_ns]
         rows += [(t, f"reset,{cause}") for t, cause in self.resets if from_ns <= t < to_ns]
         return sorted(rows, key=itemgetter(0))
 
@@ -221,7 +231,7 @@ class Trace:
 
         from .segments import TAU_D
 
-        segments = self.stage.segments_between(t_ns[0], t_ns[-1])
+        segments = list(self.stage.walk(t_ns[0], t_ns[-1]))
         starts = np.array([segment.start_ns for segment in segments])
         index = np.searchsorted(starts, t_ns, side="right") - 1
         s = t_ns - starts[index]

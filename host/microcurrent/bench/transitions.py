@@ -11,16 +11,15 @@ _TIE_MV = 1e-6  # closer to a transition than this, the slope decides on which s
 
 def mode_at(circuit: Circuit, v: float, pump: float) -> int:
     """The regime at an instant: pump current clamped by rail and limiter, whichever is lower."""
-    i_max = circuit.i_max
     if pump > 0:
-        rail = (circuit.v_max - v) / circuit.r_drive
+        rail, i_max = (circuit.v_max - v) / circuit.r_drive, circuit.i_max
         if pump <= rail and pump <= i_max:
             return PUMP
         return RAIL_UP if rail < i_max else LIMIT_UP
-    rail = (-circuit.v_max - v) / circuit.r_drive
-    if pump >= rail and pump >= -i_max:
+    rail, i_min = (-circuit.v_max - v) / circuit.r_drive, circuit.i_min
+    if pump >= rail and pump >= i_min:
         return PUMP
-    return RAIL_DOWN if rail > -i_max else LIMIT_DOWN
+    return RAIL_DOWN if rail > i_min else LIMIT_DOWN
 
 
 def next_transition(segment: Segment) -> tuple[float, int]:
@@ -39,7 +38,7 @@ def _calm(segment: Segment) -> bool:
     """Far from rail and limiter for good, without looking at the margins one by one."""
     circuit = segment.circuit
     highest = max(abs(segment.target), abs(segment.target + segment.delta))
-    if segment.mode != PUMP or highest >= circuit.i_max:
+    if segment.mode != PUMP or highest >= circuit.i_max or -highest <= circuit.i_min:
         return False
     return highest * circuit.r_drive + max(abs(segment.v0), highest * circuit.rp) < circuit.v_max
 
@@ -47,33 +46,31 @@ def _calm(segment: Segment) -> bool:
 def _margins(segment: Segment) -> list[tuple[Terms, int]]:
     """(margin, regime once the margin is used up) of every way out of this regime."""
     circuit, v = segment.circuit, segment.voltage
-    pump = Terms(segment.target, segment.delta, 0.0)
+    pump = (segment.target, segment.delta, 0.0)
     rail, r = circuit.v_max, circuit.r_drive
-    drop = circuit.i_max * r
-    if segment.mode == PUMP:
-        needed = Terms(v[0] + pump[0] * r, v[1] + pump[1] * r, v[2])
-        return [
-            (_below(rail, needed), RAIL_UP),
-            (_above(-rail, needed), RAIL_DOWN),
-            (_below(circuit.i_max, pump), LIMIT_UP),
-            (_above(-circuit.i_max, pump), LIMIT_DOWN),
-        ]
     if segment.mode == LIMIT_UP:
-        return [(_above(circuit.i_max, pump), PUMP), (_below(rail - drop, v), RAIL_UP)]
+        return [(_above(circuit.i_max, pump), PUMP), (_below(rail - circuit.i_max * r, v), RAIL_UP)]
     if segment.mode == LIMIT_DOWN:
-        return [(_below(-circuit.i_max, pump), PUMP), (_above(drop - rail, v), RAIL_DOWN)]
-    needed = Terms(v[0] + pump[0] * r, v[1] + pump[1] * r, v[2])
+        return [(_below(circuit.i_min, pump), PUMP), (_above(-rail - circuit.i_min * r, v), RAIL_DOWN)]
+    needed = (v[0] + pump[0] * r, v[1] + pump[1] * r, v[2])
     if segment.mode == RAIL_UP:
-        return [(_above(rail, needed), PUMP), (_above(rail - drop, v), LIMIT_UP)]
-    return [(_below(-rail, needed), PUMP), (_below(drop - rail, v), LIMIT_DOWN)]
+        return [(_above(rail, needed), PUMP), (_above(rail - circuit.i_max * r, v), LIMIT_UP)]
+    if segment.mode == RAIL_DOWN:
+        return [(_below(-rail, needed), PUMP), (_below(-rail - circuit.i_min * r, v), LIMIT_DOWN)]
+    return [
+        (_below(rail, needed), RAIL_UP),
+        (_above(-rail, needed), RAIL_DOWN),
+        (_below(circuit.i_max, pump), LIMIT_UP),
+        (_above(circuit.i_min, pump), LIMIT_DOWN),
+    ]
 
 
 def _below(limit: float, terms: Terms) -> Terms:
-    return Terms(limit - terms[0], -terms[1], -terms[2])
+    return (limit - terms[0], -terms[1], -terms[2])
 
 
 def _above(limit: float, terms: Terms) -> Terms:
-    return Terms(terms[0] - limit, terms[1], terms[2])
+    return (terms[0] - limit, terms[1], terms[2])
 
 
 def _first_root(g: Terms, tau: float) -> float:

@@ -20,7 +20,8 @@ Change = tuple[int, str]  # (t_ns, line)
 
 _BUS_IDS = {SDA: "!", SCL: '"'}
 _DAC_ID, _COMMANDED_ID, _DELIVERED_ID, _ELECTRODE_ID = "&", "'", "(", ")"
-_FIRST_PIN_ID = "+"
+_SWITCH_ID = "*"
+_FIRST_PIN_ID = "A"
 
 
 def write_vcd(trace: Trace, path: Path, from_ns: int, to_ns: int | None, analog_step_ns: int, tick_ns: int) -> int:
@@ -58,6 +59,7 @@ class _Writer:
         write(f"$var wire 1 {_BUS_IDS[SDA]} SDA $end\n$var wire 1 {_BUS_IDS[SCL]} SCL $end\n")
         for number, name in self._trace.pin_names.items():
             write(f"$var wire 1 {self._pin_ids[number]} {name} $end\n")
+        write(f"$var wire 1 {_SWITCH_ID} switch $end\n")
         for identifier, name in (
             (_DAC_ID, "dac_code"),
             (_COMMANDED_ID, "commanded_ua"),
@@ -70,6 +72,7 @@ class _Writer:
         for number in self._trace.pin_names:
             before = [level for t_ns, level in self._trace.pin_edges(number) if t_ns <= from_ns]
             initial.append((from_ns, f"{before[-1] if before else 0}{self._pin_ids[number]}"))
+        initial.append((from_ns, f"{int(self._trace.stage.switch.at(from_ns))}{_SWITCH_ID}"))
         last = max(bisect_right(self._trace.dac_ns, from_ns) - 1, 0)
         initial += self._dac_changes(last, last + 1, from_ns)
         self._emit(initial)
@@ -122,12 +125,11 @@ class _Writer:
         return [(t_ns, f"{level}{self._wire_ids[number]}") for t_ns, number, level in cut(wires, from_ns, to_ns)]
 
     def _pin_changes(self, from_ns: int, to_ns: int) -> list[Change]:
-        ids = self._pin_ids
-        return [
-            (t_ns, f"{level}{ids[number]}")
-            for t_ns, number, level in cut(self._trace.pins, from_ns, to_ns)
-            if number in ids
+        ids, trace = self._pin_ids, self._trace
+        pins = [
+            (t_ns, f"{level}{ids[number]}") for t_ns, number, level in cut(trace.pins, from_ns, to_ns) if number in ids
         ]
+        return pins + [(t, f"{int(closed)}{_SWITCH_ID}") for t, closed in trace.switch if from_ns <= t < to_ns]
 
     def _dac_window(self, from_ns: int, to_ns: int) -> list[Change]:
         times = self._trace.dac_ns

@@ -1,11 +1,13 @@
-"""How the parts of the virtual Pico are wired to the chip: serial port, I2C bus with the DAC, ADC inputs."""
+"""How the parts of the virtual Pico are wired to the chip: serial port, I2C bus with the DAC, ADC inputs, latch."""
 
 import types
 from collections.abc import Callable
+from math import inf
 
+from rp2040py.clock.clock import IClock
 from rp2040py.rp2040 import RP2040
 
-from .adc import STEPS, LazyAdc
+from .adc import STEPS, TEMPERATURE_CHANNEL, LazyAdc, sensor_lsb
 from .i2c_bus import I2cBus
 from .i2c_controller import BusController
 from .i2c_wires import I2cWires
@@ -40,19 +42,41 @@ def connect_bus(mcu: RP2040, board: types.ModuleType, dac: Mcp4725, trace: Trace
     return bus
 
 
-def connect_adc(mcu: RP2040, board: types.ModuleType, stage: Stage) -> None:
-    """The sense amplifier and the voltage divider on their ADC inputs; the others are grounded."""
+def connect_adc(
+    mcu: RP2040,
+    board: types.ModuleType,
+    stage: Stage,
+    supply_mv: Callable[[], float],
+    temperature_c: Callable[[], float],
+) -> None:
+    """Sense amplifier, voltage divider, divided supply and temperature sensor on the ADC; its other input grounded."""
     adc = mcu.adc
     assert isinstance(adc, LazyAdc)
-    grounded = adc.analog
     per_mv = STEPS / stage.parameters.reference_mv
-    sense, voltage = board.SENSE_PIN - ADC_PIN, board.VOLTAGE_PIN - ADC_PIN
+    sense, voltage, supply = (pin - ADC_PIN for pin in (board.SENSE_PIN, board.VOLTAGE_PIN, board.SUPPLY_PIN))
 
     def analog(channel: int, t_ns: float) -> float:
         if channel == sense:
             return stage.sense_mv(t_ns) * per_mv
         if channel == voltage:
             return stage.divider_mv(t_ns) * per_mv
-        return grounded(channel, t_ns)
+        if channel == supply:
+            return supply_mv() / board.SUPPLY_DIVIDER * per_mv
+        return sensor_lsb(temperature_c()) if channel == TEMPERATURE_CHANNEL else 0.0
 
     adc.analog = analog
+
+
+def connect_latch(clock: IClock, stage: Stage, drive: Callable[[int], None]) -> None:
+    """The over-current latch: sets at its instant whatever the chip is doing, and drives TRIPPED_PIN by `drive`."""
+    alarm = clock.create_alarm(lambda: stage.advance(stage.latch.due_ns))
+
+    def expect(due_ns: float) -> None:
+        if due_ns < inf:
+            alarm.schedule(due_ns - clock.nanos)
+        else:
+            alarm.cancel()
+
+    stage.latch.on_due = expect
+    stage.on_tripped = lambda tripped: drive(int(tripped))
+    drive(0)

@@ -7,10 +7,17 @@ import click
 from . import complete
 from .options import data_dir_option, device, json_option, port_option, print_json
 
+press_option = click.option(
+    "--press", is_flag=True, help="Hold the button too; only a virtual Pico's, on a real board you must do it yourself."
+)
+
 
 @click.group("config")
 def command() -> None:
-    """Show and change the settings on the board. They survive resets; some values have units (400uA, 20min)."""
+    """Show and change the settings on the board. They survive resets; values have names or units (face, 20min).
+
+    A change that permits more current, or longer sessions, waits until the button on the board is held for 1 s.
+    """
 
 
 @command.command("show")
@@ -32,29 +39,29 @@ def get(name: str, port: str | None, data_dir: str | None, as_json: bool) -> Non
     """Show one setting."""
     from .. import preferences
 
-    preferences.kind_of(name)  # an unknown name is refused before a board is needed
+    preferences.require_known(name)  # an unknown name is refused before a board is needed
     with device(port, shared=True, data_dir=data_dir) as board:
         values = board.request("config")["set"]
     if as_json:
-        print_json({name: values[name]})
+        print_json(preferences.named({name: values[name]}))
         return
     click.echo(preferences.shown(name, values[name]))
 
 
 @command.command("set")
 @click.argument("pairs", nargs=-1, required=True, metavar="NAME VALUE...", shell_complete=complete.setting_pairs)
+@press_option
 @port_option
 @data_dir_option
 @json_option
-def set_values(pairs: tuple[str, ...], port: str | None, data_dir: str | None, as_json: bool) -> None:
+def set_values(pairs: tuple[str, ...], press: bool, port: str | None, data_dir: str | None, as_json: bool) -> None:
     """Change settings: NAME VALUE, as many pairs as wanted, all or none."""
     from .. import preferences
 
     if len(pairs) % 2:
-        raise click.UsageError("each NAME needs a VALUE, for example: config set amplitude_max_ua 400uA")
+        raise click.UsageError("each NAME needs a VALUE, for example: config set area_mm2 10cm2")
     changes = {name: preferences.parse(name, text) for name, text in zip(pairs[::2], pairs[1::2], strict=True)}
-    with device(port, data_dir=data_dir) as board:
-        _print(board.request("config", {"set": changes})["set"], as_json)
+    _change(changes, "config", press, port, data_dir, as_json)
 
 
 @command.command("export")
@@ -72,26 +79,41 @@ def export(file: Path, port: str | None, data_dir: str | None) -> None:
 
 @command.command("import")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@press_option
 @port_option
 @data_dir_option
 @json_option
-def import_file(file: Path, port: str | None, data_dir: str | None, as_json: bool) -> None:
+def import_file(file: Path, press: bool, port: str | None, data_dir: str | None, as_json: bool) -> None:
     """Set all settings that FILE holds, all or none."""
     from .. import preferences
 
-    changes = preferences.read_file(file)
-    with device(port, data_dir=data_dir) as board:
-        _print(board.request("config", {"set": changes})["set"], as_json)
+    _change(preferences.read_file(file), "config", press, port, data_dir, as_json)
 
 
 @command.command("reset")
+@press_option
 @port_option
 @data_dir_option
 @json_option
-def reset(port: str | None, data_dir: str | None, as_json: bool) -> None:
+def reset(press: bool, port: str | None, data_dir: str | None, as_json: bool) -> None:
     """Set everything back to its default."""
-    with device(port, data_dir=data_dir) as board:
-        _print(board.request("config_reset")["set"], as_json)
+    from firmware.shared import settings
+
+    _change(settings.defaults(), "config_reset", press, port, data_dir, as_json)
+
+
+def _change(
+    changes: dict[str, int], command_name: str, press: bool, port: str | None, data_dir: str | None, as_json: bool
+) -> None:
+    """Change settings, wait for the button where it is needed, and print them as they stand then."""
+    from .. import confirmation
+    from .confirming import Confirming
+
+    with device(port, data_dir=data_dir) as board, Confirming(board.port, press) as confirming:
+        values = confirmation.change(
+            board, changes, command=command_name, on_wait=confirming.wait, on_left=confirming.left
+        )
+    _print(values, as_json)
 
 
 def _print(values: dict, as_json: bool) -> None:
@@ -99,6 +121,6 @@ def _print(values: dict, as_json: bool) -> None:
     from .progress import print_table
 
     if as_json:
-        print_json(values)
+        print_json(preferences.named(values))
         return
     print_table("", ("setting", "value", "range", "meaning"), preferences.table(values))

@@ -11,6 +11,7 @@ from .. import quantities
 from ..errors import INTERRUPTED_EXIT_CODE
 from . import complete
 from .options import Quantity, data_dir_option, image_option, json_option, port_option, print_json, say
+from .wave_options import wave_options
 
 if TYPE_CHECKING:
     from ..connect import Wishes
@@ -18,85 +19,21 @@ if TYPE_CHECKING:
     from ..treatment import Treated
     from ..virtual import Sim
 
-_LOW = {name: low for name, low, _high, _default in waveform.FIELDS}
-_HIGH = {name: high for name, _low, high, _default in waveform.FIELDS}
-_DEFAULT = {name: default for name, _low, _high, default in waveform.FIELDS}
-
-
-def _ranged(name: str, kind: quantities.Kind) -> Quantity:
-    return Quantity(kind, _LOW[name], _HIGH[name])
-
 
 @click.command("run")
 @click.argument("shape", metavar="WAVEFORM", type=click.Choice(waveform.SHAPES))
+@wave_options(amplitude="100uA")
 @click.option(
-    "--amplitude",
-    "amplitude_ua",
-    type=_ranged("amplitude_ua", quantities.CURRENT),
-    default="100uA",
-    show_default=True,
-    help="Peak current.",
-)
-@click.option(
-    "--frequency",
-    "frequency_mhz",
-    type=_ranged("frequency_mhz", quantities.FREQUENCY),
-    default="10Hz",
-    show_default=True,
-    help="Cycles per second.",
-)
-@click.option(
-    "--duration",
-    "duration_ms",
-    type=_ranged("duration_ms", quantities.DURATION),
-    default="10s",
-    show_default=True,
-    help="Length of the session, ramps included.",
-)
-@click.option(
-    "--ramp",
-    "ramp_ms",
-    type=_ranged("ramp_ms", quantities.DURATION),
-    default="2s",
-    show_default=True,
-    help="Length of the ramp in, and of the ramp out.",
-)
-@click.option(
-    "--polarity",
-    type=click.Choice(waveform.POLARITIES),
-    default=waveform.BIPHASIC,
-    show_default=True,
-    help="All but biphasic carry net charge and have a cap of their own.",
-)
-@click.option(
-    "--alternate-every",
-    "alternate_ms",
-    type=_ranged("alternate_ms", quantities.DURATION),
-    default="10s",
-    show_default=True,
-    help="Time per polarity with --polarity alternate.",
-)
-@click.option(
-    "--duty",
-    "duty_permille",
-    type=_ranged("duty_permille", quantities.SHARE),
-    default="100%",
-    show_default="100%, or what --gap leaves",
-    help="Share of each half period that carries current (square).",
-)
-@click.option(
-    "--gap",
-    "gap_us",
-    type=_ranged("gap_us", quantities.SHORT_TIME),
-    default="0us",
-    show_default=True,
-    help="Pause between the phases (square).",
+    "--zone",
+    type=click.Choice(waveform.ZONES),
+    help="Where the electrodes are; may only be stricter than the board's setting [the board's setting zone].",
 )
 @click.option(
     "--area",
     "area_mm2",
-    type=_ranged("area_mm2", quantities.AREA),
-    help="Area of one electrode [the board's setting area_mm2].",
+    type=Quantity(quantities.AREA, 1, 20000),
+    help="Area of the smaller electrode; may only be smaller than what the board has declared [the board's setting "
+    "area_mm2].",
 )
 @click.option(
     "--lease",
@@ -119,6 +56,7 @@ def _ranged(name: str, kind: quantities.Kind) -> Quantity:
 def command(
     ctx: click.Context,
     shape: str,
+    zone: str | None,
     area_mm2: int | None,
     lease_ms: int | None,
     load: str | None,
@@ -141,8 +79,8 @@ def command(
     from .progress import SessionProgress
     from .wave import WaveOptions
 
-    area = {} if area_mm2 is None else {"area_mm2": area_mm2}
-    wave = treatment.checked_wave({**WaveOptions(ctx, shape, fields).checked(), **area})
+    place_of_use = {"zone": zone or waveform.NO_ZONE, "area_mm2": area_mm2 or 0}
+    wave = treatment.checked_wave(WaveOptions(ctx, shape, fields).checked() | place_of_use)
     wishes = Wishes(load, area_mm2, image, vcd, csv)
     with (
         Records(data_dir) as records,
@@ -155,7 +93,7 @@ def command(
         if area_mm2 is None:
             wave["area_mm2"] = client.request("config")["set"]["area_mm2"]
         if place.sim:
-            place.sim.put_load(None, wave["area_mm2"])
+            place.sim.put_load(None, wave["area_mm2"] or None)
         if interrupts.count:
             ctx.exit(INTERRUPTED_EXIT_CODE)
         begun_ns = place.sim.now_ns() if place.sim else 0

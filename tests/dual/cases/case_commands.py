@@ -16,8 +16,14 @@ class Engine:
     def disarm(self):
         pass
 
-    def arm(self, _plan, _window_ua):
+    def arm(self, _plan, _amplitude_ua, _left=0):
         return faults.NONE
+
+    def history(self):
+        return "800800" * 64
+
+    def note_state(self, state):
+        pass
 
     def snapshot(self):
         return (0,) * len(meter.SNAPSHOT_FIELDS)
@@ -34,14 +40,23 @@ class Part:
         return 1, 2048, 0, 2048, 0
 
 
+class Journal:
+    """Stands where core/journal.py stands."""
+
+    def page(self, first):
+        return {"lines": [], "next": -1, "problem": None, "from": first}
+
+
 class Device:
     """What firmware/app.py gives the handlers, without a board behind it."""
 
     def __init__(self):
         self.engine = Engine()
         self.dac = Part()
-        self.session = session.Session(board, self.engine, lambda _event: None)
-        self.session.checks_passed = 1
+        self.session = session.Session(board, self.engine, lambda _event: None, lambda _kind, _detail: None)
+        self.session.begin_test()
+        self.session.end_test(True)
+        self.journal = Journal()
         self.settings = settings.defaults()
         self.ring = ring.TelemetryRing(4)
         self.events = []
@@ -49,6 +64,7 @@ class Device:
         self.last_telemetry = None
         self.telemetry_hz = 10
         self.asked = []
+        self.sound = False
 
     def now_ms(self):
         return 1000
@@ -63,11 +79,23 @@ class Device:
         self.settings = dict(self.settings)
         self.settings.update(changes)
 
-    def boot_checks(self):
-        self.asked.append("boot_checks")
+    def arm(self, request, lease_ms):
+        return self.session.arm(request, lease_ms, self.settings, 0, 1000)
+
+    def await_confirmation(self, changes, raised):
+        self.asked.append((changes, raised))
+
+    def clear(self):
+        self.asked.append("clear")
+        self.session.begin_test()
+        self.session.clear()
+        self.session.end_test(True)
 
     def selftest(self):
-        return [("a", True, 1, ""), ("b", False, 2, "")]
+        return [("a", True, 1, ""), ("b", self.sound, 2, "")]
+
+    def test_watchdog(self):
+        self.asked.append("watchdog")
 
     def commission(self):
         return True
@@ -86,21 +114,43 @@ def ask(device, command, **arguments):
     return commands.handle(device, {"id": 7, "cmd": command, "args": arguments})
 
 
+def armed(device):
+    assert ask(device, "arm", wave=WAVE)["ok"]
+
+
+def started(device):
+    """Arm and start a session."""
+    session_number = ask(device, "arm", wave=WAVE)["data"]["session"]
+    assert ask(device, "start", session=session_number)["ok"]
+    return session_number
+
+
+def paused(device):
+    started(device)
+    assert ask(device, "pause")["data"]["state"] == "PAUSED"
+
+
 def test_every_command_has_a_handler_and_answers():
     assert set(commands.HANDLERS) == set(protocol.COMMANDS)
-    needs = {"start": {"wave": WAVE}, "lease": {"session": 1}}
+    prepare = {
+        "lease": started,
+        "pause": started,
+        "resume": paused,
+        "start": lambda device: ask(device, "arm", wave=WAVE),
+    }
+    arguments = {"arm": {"wave": WAVE}, "lease": {"session": 1}, "start": {"session": 1}}
     for command in protocol.COMMANDS:
         device = Device()
-        if command == "lease":
-            ask(device, "start", wave=WAVE)
-        reply = ask(device, command, **needs.get(command, {}))
+        prepare.get(command, lambda _device: None)(device)
+        reply = ask(device, command, **arguments.get(command, {}))
         assert reply["id"] == 7 and reply["ok"] is True, (command, reply)
 
 
 def test_nothing_in_a_request_can_raise():
     for message in (
         {}, {"id": 1}, {"cmd": "status"}, {"id": True, "cmd": "status"}, {"id": 1, "cmd": []},
-        {"id": 1, "cmd": "start", "args": 3}, {"id": 1, "cmd": "start", "args": {"wave": []}},
+        {"id": 1, "cmd": "start", "args": 3}, {"id": 1, "cmd": "arm", "args": {"wave": []}},
+        {"id": 1, "cmd": "start", "args": {"session": []}}, {"id": 1, "cmd": "start", "args": {"utc_s": -1}},
     ):  # fmt: skip
         reply = commands.handle(Device(), message)
         assert reply["ok"] is False and reply["text"], message
@@ -118,8 +168,8 @@ def test_deeply_nested_values_are_refused_wherever_they_stand():
     deep = nested(framing.MAX_BRACKETS - 4)
     for message in (
         {"id": deep, "cmd": "status"}, {"id": 1, "cmd": deep}, {"id": 1, "cmd": "status", "args": deep},
-        {"id": 1, "cmd": "start", "args": {"wave": dict(WAVE, shape=deep)}},
-        {"id": 1, "cmd": "start", "args": {"wave": dict(WAVE, amplitude_ua=deep)}},
+        {"id": 1, "cmd": "arm", "args": {"wave": dict(WAVE, shape=deep)}},
+        {"id": 1, "cmd": "arm", "args": {"wave": dict(WAVE, amplitude_ua=deep)}},
         {"id": 1, "cmd": "config", "args": {"set": {"lease_ms": deep}}},
         {"id": 1, "cmd": "config", "args": {"set": deep}},
         {"id": 1, "cmd": "lease", "args": {"session": deep}},
@@ -136,19 +186,44 @@ def test_deeply_nested_values_are_refused_wherever_they_stand():
 def test_bad_arguments_are_refused_with_the_range():
     device = Device()
     for command, arguments in (
-        ("telemetry", {"rate_hz": 51}), ("telemetry", {"rate_hz": True}), ("start", {"wave": WAVE, "lease_ms": 499}),
+        ("telemetry", {"rate_hz": 51}), ("telemetry", {"rate_hz": True}), ("arm", {"wave": WAVE, "lease_ms": 499}),
+        ("journal", {"from": -1}),
         ("replay", {"count": 0}), ("config", {"set": {"lease_ms": 1}}),
     ):  # fmt: skip
         assert ask(device, command, **arguments)["err"] == protocol.ERR_VALUE, command
 
 
-def test_what_is_not_possible_while_a_session_runs():
+def test_what_is_not_possible_while_a_session_is_on_its_way():
+    for prepare, state in (
+        (started, "RAMP_UP"), (paused, "PAUSED"), (armed, "ARMED")
+    ):  # fmt: skip
+        device = Device()
+        prepare(device)
+        for command in ("selftest", "commission", "dac", "config_reset", "arm"):
+            assert ask(device, command, wave=WAVE)["err"] == protocol.ERR_STATE, (command, state)
+        assert ask(device, "config", set={"lease_ms": 900})["err"] == protocol.ERR_STATE
+        assert ask(device, "config")["ok"] and ask(device, "status")["data"]["state"] == state
+
+
+def test_raising_a_cap_waits_for_the_button():
     device = Device()
-    assert ask(device, "start", wave=WAVE)["ok"]
-    for command in ("selftest", "commission", "dac", "config_reset"):
-        assert ask(device, command)["err"] == protocol.ERR_STATE, command
-    assert ask(device, "config", set={"lease_ms": 900})["err"] == protocol.ERR_STATE
-    assert ask(device, "config")["ok"] and ask(device, "status")["data"]["state"] == "RAMP_UP"
+    reply = ask(device, "config", set={"profile": 1, "lease_ms": 900})
+    assert reply["err"] == protocol.ERR_CONFIRM and "profile would raise a cap; nothing was changed" in reply["text"]
+    assert device.asked == [({"profile": 1, "lease_ms": 900}, ["profile"])]
+    assert device.settings == settings.defaults()
+    device.save_settings({"profile": 1, "session_max_ms": 1000})
+    reply = ask(device, "config_reset")
+    assert reply["err"] == protocol.ERR_CONFIRM and device.asked[-1][1] == ["session_max_ms"]
+    device.save_settings({"session_max_ms": 1200000})
+    assert ask(device, "config_reset")["ok"] and device.settings == settings.defaults()
+
+
+def test_the_watchdog_is_tested_only_after_everything_else_passed():
+    device = Device()
+    assert ask(device, "selftest", watchdog=True)["data"]["passed"] is False and device.asked == []
+    device.sound = True
+    assert ask(device, "selftest")["data"]["passed"] is True and device.asked == []
+    assert ask(device, "selftest", watchdog=True)["data"]["passed"] is True and device.asked == ["watchdog"]
 
 
 def test_settings_and_replies_that_reproduce_them():
@@ -169,23 +244,35 @@ def test_clear_looks_for_the_cause_first():
     device = Device()
     device.session.raise_fault(faults.OVER_CURRENT, 400, 350, 5)
     assert ask(device, "faults")["data"]["reading"] == 400
-    assert ask(device, "start", wave=WAVE)["err"] == protocol.ERR_FAULT
-    assert ask(device, "clear")["data"] == {"code": 0} and device.asked == ["boot_checks"]
+    assert ask(device, "arm", wave=WAVE)["err"] == protocol.ERR_FAULT
+    assert ask(device, "clear")["data"] == {"code": 0} and device.asked == ["clear"]
+    assert ask(device, "clear")["data"] == {"code": 0} and device.asked == ["clear"]
+
+
+def test_the_longest_reply_fits_into_a_line():
+    device = Device()
+    started(device)
+    device.session.raise_fault(faults.SAMPLE_INTERRUPT_STOPPED, -(2**31), 2**31, 5)
+    reply = ask(device, "faults")
+    assert len(reply["data"]["samples"]) == 384 and len(framing.encode(reply)) < framing.MAX_LINE_BYTES
 
 
 def test_resets_switch_off_first():
     device = Device()
-    ask(device, "start", wave=WAVE)
+    started(device)
     ask(device, "maintenance")
     ask(device, "reset")
-    assert device.session.state == protocol.OFF and device.asked == [True, False]
+    assert device.session.state == protocol.READY and device.asked == [True, False]
 
 
 def test_the_fault_table_is_complete():
     codes = [row[0] for row in faults.TABLE]
     assert codes == list(range(1, len(codes) + 1))
     assert len(set(row[1] for row in faults.TABLE)) == len(codes)
-    for code in codes:
-        assert faults.name_of(code) and faults.meaning_of(code) and faults.hint_of(code)
+    assert len(set(row[6] for row in faults.TABLE)) == len(codes)
+    for code, _name, _meaning, _hint, kind, off_us, scenario in faults.TABLE:
+        assert faults.name_of(code) and faults.meaning_of(code) and faults.hint_of(code) and scenario
+        assert kind in (faults.TRIP, faults.SUPERVISED, faults.BOOT)
+        assert off_us > 0 or kind == faults.BOOT
     assert faults.name_of(0) == "none" and faults.name_of(99) == "fault-99"
     assert faults.meaning_of(99) == "" and faults.hint_of(99) == ""

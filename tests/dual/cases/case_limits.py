@@ -1,8 +1,12 @@
-"""Limits: the lowest rule binds, is named, and the printed maximum passes its own check."""
+"""Limits: every rule around its boundary, the lowest binds and is named, the printed maximum passes its own check."""
 
 from boards.rp2040_pico import board
-from firmware.core import gate
-from firmware.shared import limits, waveform
+from firmware.core import gate, waveplan
+from firmware.shared import limits, rules, settings, waveform
+
+CAP_UA = board.HARD_CAP_UA
+BODY, FACE, EYES = 0, 1, 2
+OPEN = {"profile": 1, "zone": BODY, "area_mm2": 20000, "session_max_ms": 3600000}  # all that settings can permit
 
 
 def wave(**changes):
@@ -13,35 +17,315 @@ def wave(**changes):
     return checked
 
 
-def permit(amplitude_ua, limit_ua, fault=0, estop=0, checks_passed=1, is_off=1):
-    return gate.permit(amplitude_ua, limit_ua, board.HARD_CAP_UA, fault, estop, checks_passed, is_off)
+def setup(base, **changes):
+    values = settings.defaults()
+    values.update(base)
+    values.update(changes)
+    assert settings.check(values) is None
+    return values
+
+
+def refusal(kept, **changes):
+    return limits.refusal(wave(**changes), kept, CAP_UA)
+
+
+def allowed(amplitude_ua, request, kept):
+    """The rules once more, as inequalities without any rounding."""
+    unipolar = request["polarity"] != "biphasic"
+    area_mm2 = min(request["area_mm2"] or 20000, kept["area_mm2"] or 7)
+    zone_ua = (1000, 300, 100, 0, 0)[max(kept["zone"], ("", "body", "face", "eyes").index(request["zone"]) - 1)]
+    share = {"sine": 640, "sawtooth": 500, "ramped": 875}.get(request["shape"]) or min(
+        1000, request["duty_permille"] + 100
+    )
+    return (
+        amplitude_ua <= CAP_UA
+        and amplitude_ua <= (400, 600)[kept["profile"]]
+        and amplitude_ua <= zone_ua
+        and amplitude_ua * 100 <= (500 if unipolar else 2000) * area_mm2
+        and (not unipolar or amplitude_ua <= 100)
+        and amplitude_ua * request["duration_ms"] * share <= 720000000000 * (2 if unipolar else 1)
+        and (not kept["threshold_ua"] or amplitude_ua * 100 <= kept["threshold_ua"] * 80)
+    )
+
+
+def around(kept, **changes):
+    """The permitted peak of a request, after one below, itself and one more were tried."""
+    request = wave(**changes)
+    limit_ua = limits.permitted(request, kept, CAP_UA)[0]
+    capped = [row[1] for row in limits.table(request, kept, CAP_UA) if row[1] != limits.NO_CAP]
+    assert limit_ua == min(capped)
+    assert allowed(limit_ua, request, kept) and not allowed(limit_ua + 1, request, kept), (limit_ua, request, kept)
+    for amplitude_ua in (limit_ua - 1, limit_ua, limit_ua + 1):
+        if amplitude_ua > 0:
+            request["amplitude_ua"] = amplitude_ua
+            refused = limits.refusal(request, kept, CAP_UA)
+            assert (refused is None) == (amplitude_ua <= limit_ua), refused
+    return limit_ua
 
 
 def test_each_rule_binds_when_it_is_lowest():
-    cases = (
-        (wave(), 1000, 1000, "hard-cap"),
-        (wave(), 600, 600, "user-max"),
-        (wave(area_mm2=20), 1000, 400, "density"),
-        (wave(polarity="positive"), 600, 100, "unipolar"),
-        (wave(polarity="alternate", area_mm2=15), 600, 75, "density"),
+    for expected, cap_ua, kept, request in (
+        ((140, "density"), 1000, {}, {}),
+        ((35, "density"), 1000, {}, {"polarity": "positive"}),
+        ((250, "hard-cap"), 250, OPEN, {}),
+        ((600, "profile"), 1000, OPEN, {}),
+        ((400, "profile"), 1000, {"zone": BODY, "area_mm2": 1000}, {}),
+        ((300, "zone"), 1000, {"area_mm2": 1000}, {}),
+        ((100, "zone"), 1000, {"area_mm2": 1000, "zone": EYES}, {}),
+        ((100, "zone"), 1000, {"area_mm2": 1000}, {"zone": "eyes"}),
+        ((0, "zone"), 1000, OPEN, {"zone": "chest"}),
+        ((0, "zone"), 1000, OPEN, {"zone": "head"}),
+        ((100, "polarity"), 1000, OPEN, {"polarity": "negative"}),
+        ((200, "session-charge"), 1000, OPEN, {"duration_ms": 3600000}),
+        ((80, "personal"), 1000, {"threshold_ua": 100}, {}),
+        ((300, "hard-cap"), 300, {"area_mm2": 1000}, {}),  # of two that are equal, the first one
+        ((100, "zone"), 1000, {"area_mm2": 1000, "zone": EYES}, {"polarity": "alternate"}),
+    ):
+        found = limits.permitted(wave(**request), setup(kept), cap_ua)
+        assert found[:2] == expected, (found, kept, request)
+
+
+def test_boundaries_over_zones_profiles_and_thresholds():
+    for profile in (0, 1):
+        for zone in (BODY, FACE, EYES):
+            for threshold_ua in (0, 1, 2, 3, 126, 375, 501, 750, 1000):
+                kept = setup(OPEN, profile=profile, zone=zone, threshold_ua=threshold_ua)
+                for asked in ("", "eyes"):
+                    around(kept, zone=asked)
+
+
+def test_boundaries_of_the_current_density():
+    for polarity in waveform.POLARITIES:
+        before_ua = 0
+        for area_mm2 in (1, 2, 5, 6, 7, 8, 13, 19, 20, 21, 29, 30, 31, 99, 20000):
+            limit_ua = around(setup(OPEN, area_mm2=area_mm2), polarity=polarity)
+            assert limit_ua >= before_ua  # more area never lowers
+            before_ua = limit_ua
+
+
+def test_a_request_alone_cannot_raise():
+    for polarity, fallback_ua in (("biphasic", 140), ("alternate", 35)):
+        for area_mm2 in (1, 6, 7, 8, 1000, 20000):
+            limit_ua = around(setup(OPEN, area_mm2=0), polarity=polarity, area_mm2=area_mm2)
+            assert limit_ua == min(fallback_ua, fallback_ua * area_mm2 // 7)
+            declared_ua = around(setup(OPEN, area_mm2=20), polarity=polarity, area_mm2=area_mm2)
+            assert declared_ua == min(fallback_ua * 20 // 7, fallback_ua * area_mm2 // 7)
+    for kept, asked, counts in (
+        (FACE, "body", "face"), (FACE, "", "face"), (FACE, "face", "face"), (FACE, "eyes", "eyes"),
+        (BODY, "face", "face"), (BODY, "", "body"), (EYES, "body", "eyes"), (BODY, "head", "head"),
+        (EYES, "chest", "chest"),
+    ):  # fmt: skip
+        assert rules.zone(wave(zone=asked), setup(OPEN, zone=kept)) == counts
+
+
+def test_boundaries_of_the_session_charge():
+    for shape in waveform.SHAPES:
+        for duration_ms in (1199999, 1200000, 1200001, 1234567, 2400000, 3599999, 3600000):
+            around(setup(OPEN), shape=shape, duration_ms=duration_ms)
+        for duration_ms in (1199999, 1200000):
+            around(setup(OPEN), shape=shape, polarity="negative", duration_ms=duration_ms)
+    for duty_permille in (10, 233, 500, 899, 900, 901, 1000):
+        around(setup(OPEN), duration_ms=3600000, duty_permille=duty_permille)
+    assert rules.share_permille(wave(duty_permille=10, polarity="positive")) == 55
+    assert rules.share_permille(wave(duty_permille=11, polarity="positive")) == 56
+    assert rules.share_permille(wave(duty_permille=899)) == 999
+    assert rules.share_permille(wave(duty_permille=901)) == 1000
+
+
+def test_no_shape_moves_more_than_its_share():
+    for shape in (waveform.SINE, waveform.SAWTOOTH, waveform.RAMPED):
+        for polarity in (waveform.BIPHASIC, waveform.POSITIVE):
+            values = waveplan.table(shape, polarity != waveform.BIPHASIC)
+            moved = sum(abs(value) for value in values) * 1000
+            full = waveplan.UNIT * len(values)
+            share = rules.share_permille(wave(shape=shape, polarity=polarity))
+            assert moved <= share * full and moved >= (share - 5) * full, shape
+
+
+def test_no_square_moves_more_than_its_share():
+    """A phase is played in whole samples, so it may be longer than it was asked for."""
+    for sample_hz in (500, 10000):
+        for frequency_mhz in (100, 8300, 33333, 49999, 50000):
+            scaled_mhz = frequency_mhz * (sample_hz // 500)
+            for duty_permille in (10, 100, 299, 300, 301, 500, 700, 999, 1000):
+                request = wave(frequency_mhz=scaled_mhz, duty_permille=duty_permille)
+                played_us = waveplan.played(request, sample_hz)[0]
+                assert played_us * 2 * scaled_mhz <= rules.share_permille(request) * 1000000, request
+
+
+def test_session_time():
+    for polarity, max_ms, longest_ms in (
+        ("biphasic", 3600000, 3600000), ("biphasic", 1000, 1000), ("alternate", 3600000, 1200000),
+        ("positive", 1200000, 1200000), ("negative", 1200001, 1200000), ("negative", 1199999, 1199999),
+    ):  # fmt: skip
+        kept = setup(OPEN, session_max_ms=max_ms)
+        assert limits.permitted_ms(wave(polarity=polarity), kept) == (longest_ms, "session-time")
+        for duration_ms in (longest_ms - 1, longest_ms, longest_ms + 1):
+            if duration_ms <= 3600000:
+                request = wave(polarity=polarity, duration_ms=duration_ms, ramp_ms=100)
+                verdict = limits.table(request, kept, CAP_UA)[7][2]
+                refused = limits.refusal(request, kept, CAP_UA)
+                assert (refused is None) == (verdict == limits.OK) == (duration_ms <= longest_ms)
+                assert refused is None or verdict == limits.REFUSED
+    kept = setup({}, session_max_ms=1500000)
+    assert refusal(kept, duration_ms=1500001) == (
+        "duration_ms is 1500001; rule session-time (setting session_max_ms) permits 1500000"
     )
-    for request, user_max_ua, expected_ua, name in cases:
-        assert limits.permitted(request, board.HARD_CAP_UA, user_max_ua)[:2] == (expected_ua, name)
+    assert refusal(kept, duration_ms=1200001, polarity="positive") == (
+        "duration_ms is 1200001; rule session-time (positive: ours, net charge grows with time) permits 1200000"
+    )
 
 
-def test_printed_maximum_passes_and_one_more_does_not():
-    for area_mm2 in (10, 15, 23, 51, 99, 1000):
-        for polarity in waveform.POLARITIES:
-            limit_ua = limits.permitted(wave(area_mm2=area_mm2, polarity=polarity), board.HARD_CAP_UA, 600)[0]
-            assert permit(limit_ua, limit_ua) == gate.PERMITTED
-            assert permit(limit_ua + 1, limit_ua) != gate.PERMITTED
+def test_phase_charge():
+    """1 uC in up to 1 ms; the length is rounded up."""
+    for frequency_mhz, duty_permille, length_us, limit_ua in (
+        (500000, 1000, 1000, 999), (499999, 1000, 1001, -1), (500001, 1000, 1000, 999), (500501, 1000, 999, 1001),
+        (501002, 1000, 999, 1001), (501003, 1000, 998, 1002), (1000000, 1000, 500, 1999), (250000, 500, 1000, 999),
+        (249999, 500, 1001, -1), (1000000, 10, 5, 199999), (100, 1000, 5000000, -1),
+    ):  # fmt: skip
+        request = wave(frequency_mhz=frequency_mhz, duty_permille=duty_permille)
+        assert rules.phase_us(request) == length_us, request
+        assert rules.phase_charge_ua(request) == limit_ua, request
+        assert limits.table(request, setup(OPEN), CAP_UA)[10][1] == limit_ua
+        if limit_ua > 0:
+            assert limit_ua * length_us < 1000000 <= (limit_ua + 1) * length_us
+    sentence = "rule phase-charge (TENS level, from 1 uC in up to 1 ms: ours, what skin first feels) permits 999, rule"
+    assert refusal(setup(OPEN), amplitude_ua=1000, frequency_mhz=500000) == (
+        "amplitude_ua is 1000; %s profile 600" % sentence
+    )
+    assert refusal(setup(OPEN), amplitude_ua=999, frequency_mhz=500000) == (
+        "amplitude_ua is 999; rule profile (professional: ours, top of practice, excerpts) permits 600"
+    )
 
 
-def test_unipolar_sessions_are_shorter():
-    assert limits.permitted_ms(wave(), 3600000) == (3600000, "session_max_ms")
-    assert limits.permitted_ms(wave(polarity="alternate"), 3600000) == (1200000, "unipolar")
-    assert limits.permitted_ms(wave(polarity="positive"), 1200000) == (1200000, "session_max_ms")
-    assert limits.permitted_ms(wave(polarity="negative"), 1200001) == (1200000, "unipolar")
+def test_levels_of_stimulation():
+    for amplitude_ua, level in (
+        (1000, None),
+        (1001, "TENS level, 1 to 80 mA: a practitioner's page, excerpt"),
+        (9999, "TENS level, 1 to 80 mA: a practitioner's page, excerpt"),
+        (10000, "EMS level, from 10 mA: ours, IEC 60601-2-10 201.7.9.2.101 f, excerpt"),
+        (100000, "EMS level, from 10 mA: ours, IEC 60601-2-10 201.7.9.2.101 f, excerpt"),
+    ):
+        expected = "rule level (%s) permits 1000, rule zone 300" % level
+        if level is None:
+            expected = "rule zone (face: ours, practice has 200 and home devices 400, excerpts) permits 300"
+        found = refusal(setup({}, area_mm2=1000), amplitude_ua=amplitude_ua)
+        assert found == "amplitude_ua is %d; %s" % (amplitude_ua, expected)
+
+
+def test_refused_zones():
+    for kept in (setup({}), setup(OPEN)):
+        for zone, reason in (
+            ("chest", "current across the chest can reach the heart"),
+            ("head", "current through the head reaches the brain"),
+        ):
+            source = "%s: IEC 60601-2-10, 201.7.9.2.101 d-h, excerpt" % zone
+            assert refusal(kept, zone=zone) == "zone is %s; rule zone (%s) permits 0: %s" % (zone, source, reason)
+            row = limits.table(wave(zone=zone), kept, CAP_UA)[2]
+            assert row == ("zone", 0, limits.REFUSED, source)
+            assert limits.permitted(wave(zone=zone), kept, CAP_UA) == (0, "zone", source)
+
+
+# Every source that a request by default, or one of the opposite kind, meets.
+TABLE_BY_DEFAULT = [
+    ("hard-cap", 1000, "holds", "constant of the board: ours, TENS begins there"),
+    ("profile", 400, "holds", "home: ours, top of cleared home devices, excerpt"),
+    ("zone", 300, "holds", "face: ours, practice has 200 and home devices 400, excerpts"),
+    (
+        "density",
+        140,
+        "not evaluated",
+        "2 mA/cm2 on 7 mm2, at most a 3 mm tip as none is declared: IEC 60601-2-10, 201.7.9.2.101 g, excerpt",
+    ),
+    ("polarity", -1, "holds", "biphasic: no net charge by construction"),
+    ("net-dc", -1, "supervised", "mean of 10 uA over 1 s: ours, scale of IEC 60601-1 (unverified)"),
+    ("session-charge", 72000, "holds", "720 mC: ours, 600 uA for 20 min"),
+    ("session-time", -1, "holds", "setting session_max_ms"),
+    ("personal", -1, "not evaluated", "no threshold is stored: the other rules decide"),
+    ("level", 1000, "holds", "TENS level, 1 to 80 mA: a practitioner's page, excerpt"),
+    ("phase-charge", -1, "not evaluated", "phase above 1 ms: current, density and session rules decide"),
+]
+TABLE_OF_ANOTHER = [
+    ("hard-cap", 1000, "holds", "constant of the board: ours, TENS begins there"),
+    ("profile", 600, "holds", "professional: ours, top of practice, excerpts"),
+    ("zone", -1, "holds", "body: ours, the profile decides"),
+    ("density", 50, "refused", "0.5 mA/cm2 on 10 mm2: customary in iontophoresis, excerpt"),
+    ("polarity", 100, "holds", "negative: ours, net charge moves ions"),
+    ("net-dc", -1, "holds", "negative is no balanced mode: rule polarity decides"),
+    ("session-charge", 1199, "holds", "720 mC: ours, 600 uA for 20 min"),
+    ("session-time", -1, "refused", "negative: ours, net charge grows with time"),
+    ("personal", 57, "refused", "80 % of the threshold 72 uA: ours"),
+    ("level", 1000, "holds", "TENS level, 1 to 80 mA: a practitioner's page, excerpt"),
+    ("phase-charge", 1999, "holds", "TENS level, from 1 uC in up to 1 ms: ours, what skin first feels"),
+]
+
+
+def test_the_table():
+    assert limits.table(wave(), setup({}), CAP_UA) == TABLE_BY_DEFAULT
+    kept = setup(OPEN, area_mm2=10, threshold_ua=72)
+    request = wave(amplitude_ua=58, polarity="negative", frequency_mhz=1000000, duration_ms=1200001)
+    assert limits.table(request, kept, CAP_UA) == TABLE_OF_ANOTHER
+    request["amplitude_ua"] = 57
+    assert [row[2] for row in limits.table(request, kept, CAP_UA)][3:9:5] == ["refused", "holds"]
+    request["amplitude_ua"] = 50
+    assert [row[2] for row in limits.table(request, kept, CAP_UA)][3:9:5] == ["binds", "holds"]
+    request["amplitude_ua"] = 601
+    assert [row[:3] for row in limits.table(request, kept, CAP_UA)][:2] == [
+        ("hard-cap", 1000, "holds"),
+        ("profile", 600, "refused"),
+    ]
+    found = limits.table(wave(zone="eyes"), setup(OPEN), CAP_UA)[2:4]
+    assert found == [
+        ("zone", 100, "binds", "eyes: ours, a third of the face, outside the orbital rim"),
+        ("density", 400000, "holds", "2 mA/cm2 on 20000 mm2: IEC 60601-2-10, 201.7.9.2.101 g, excerpt"),
+    ]
+    found = limits.table(wave(polarity="alternate", area_mm2=3), setup({}), CAP_UA)[3]
+    assert found[1:] == (
+        15, "not evaluated", "0.5 mA/cm2 on 3 mm2, at most a 3 mm tip as none is declared: customary in iontophoresis,"
+        " excerpt",
+    )  # fmt: skip
+
+
+def test_names_for_others():
+    assert (limits.OK, limits.BINDS, limits.NOT_EVALUATED) == ("holds", "binds", "not evaluated")
+    assert (limits.REFUSED, limits.SUPERVISED, limits.NO_CAP) == ("refused", "supervised", -1)
+    assert (limits.NET_DC_UA, limits.SESSION_CHARGE_UC) == (10, 720000)
+    assert rules.PROFILES == ("home", "professional")
+    assert not any(";" in row[3] for row in TABLE_BY_DEFAULT + TABLE_OF_ANOTHER)
+
+
+def test_what_raises_needs_the_button():
+    for name, value, other, raised in (
+        ("profile", 0, 1, True),
+        ("zone", FACE, BODY, True),
+        ("zone", EYES, FACE, True),
+        ("zone", EYES, BODY, True),
+        ("area_mm2", 0, 8, True),
+        ("area_mm2", 6, 0, True),  # the tip that counts then is larger
+        ("area_mm2", 100, 101, True),
+        ("threshold_ua", 100, 101, True),
+        ("threshold_ua", 1000, 0, True),
+        ("session_max_ms", 1200000, 1200001, True),
+        ("usb_isolated", 0, 1, True),
+        ("area_mm2", 0, 7, False),
+        ("area_mm2", 7, 0, False),
+        ("lease_ms", 2000, 2001, False),
+        ("telemetry_hz", 10, 11, False),
+    ):
+        before = setup({}, **{name: value})
+        assert limits.raises(before, {name: other}) == ([name] if raised else []), (name, value, other)
+        after = setup({}, **{name: other})
+        assert limits.raises(after, {name: value}) == [], (name, other, value)
+        assert limits.raises(before, before) == []
+    before = setup({}, zone=EYES, threshold_ua=50, session_max_ms=1000)
+    assert limits.raises(before, settings.defaults()) == ["zone", "threshold_ua", "session_max_ms"]
+    assert limits.raises(settings.defaults(), setup(OPEN, usb_isolated=1)) == [
+        "profile", "zone", "area_mm2", "session_max_ms", "usb_isolated"]  # fmt: skip
+    assert limits.raises(settings.defaults(), {}) == []
+
+
+def permit(amplitude_ua, limit_ua, fault=0, estop=0, checks_passed=1, state=6, needed=6):
+    return gate.permit(amplitude_ua, limit_ua, CAP_UA, fault, estop, checks_passed, state, needed)
 
 
 def test_gate_refuses_around_every_boundary():
@@ -59,4 +343,4 @@ def test_gate_denies_by_default():
     assert permit(10, 600, estop=1) == gate.REFUSED_ESTOP
     for unsure in (0, 2, None, -1):
         assert permit(10, 600, checks_passed=unsure) == gate.REFUSED_CHECKS
-        assert permit(10, 600, is_off=unsure) == gate.REFUSED_STATE
+        assert permit(10, 600, state=unsure) == gate.REFUSED_STATE

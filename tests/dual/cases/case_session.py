@@ -1,13 +1,14 @@
-"""Session: states, lease, faults, against an engine whose readings the test dictates and a clock that the test moves.
+"""Session: states, arming, lease, pauses, faults, against an engine whose readings the test dictates and its own clock.
 
 What a real engine does is proven on the virtual Pico (tests/hil); here the timing corners are.
 """
 
 from boards.rp2040_pico import board
-from firmware.core import meter, session, waveplan
-from firmware.shared import faults, protocol, settings
+from firmware.core import meter, session, supervisor, waveplan
+from firmware.shared import faults, protocol, settings, waveform
 
 WAVE = {"amplitude_ua": 200, "frequency_mhz": 10000, "duration_ms": 10000}
+STABLE = supervisor.STABLE_MS * board.SAMPLE_HZ // 1000
 
 
 class Engine:
@@ -19,17 +20,27 @@ class Engine:
         self.asked = []
         self.broken = False
         self.unfit = 0
+        self.no_zero = 0
+        self.state = -1
 
     def open_gate(self):
         self.gate_closed = 0
 
-    def arm(self, _plan, window_ua):
-        self.asked.append(("arm", window_ua))
-        self.values = {}
+    def arm(self, _plan, amplitude_ua, left=0):
+        self.asked.append(("arm", amplitude_ua, left))
+        self.values = {"left": left or 99000}
         return self.unfit
 
     def run(self):
+        if self.no_zero:
+            return self.no_zero
         self.gate_closed = 1
+        self.values["sensing"] = 1
+        return 0
+
+    def ramp_up(self):
+        self.asked.append("ramp_up")
+        self.values["sensing"] = 0
 
     def ramp_down(self):
         self.asked.append("ramp_down")
@@ -45,29 +56,82 @@ class Engine:
     def snapshot(self):
         return tuple(self.values.get(name, 0) for name in meter.SNAPSHOT_FIELDS)
 
+    def history(self):
+        return "800800" * 64
 
-def fresh():
-    events = []
-    engine = Engine()
-    made = session.Session(board, engine, events.append)
-    made.checks_passed = 1
-    return made, engine, events
+    def note_state(self, state):
+        self.state = state
 
 
-def begin(made, now_ms=0, lease_ms=2000, **changes):
-    request = dict(WAVE)
-    request.update(changes)
-    return made.start(request, lease_ms, settings.defaults(), 0, now_ms)
+class Bench:
+    """A session that passed its self-test, with everything it told and wrote down."""
 
+    def __init__(self):
+        self.events = []
+        self.records = []
+        self.full_flash = False
+        self.engine = Engine()
+        self.made = session.Session(board, self.engine, self.events.append, self.record)
+        self.now_ms = 0
+        self.estop = 0
+        self.supply_mv = 12000
+        self.bare_usb = 0
+        self.made.begin_test()
+        self.made.end_test(True)
+        self.events.clear()
 
-def run_to_active(made, engine, now_ms=0):
-    begin(made, now_ms)
-    for step in range(3):
-        made.tick(0, now_ms + 5 * step + 5)
-    assert engine.gate_closed
-    engine.values["envelope"] = waveplan.ENVELOPE_ONE
-    made.tick(0, now_ms + 20)
-    assert made.state == protocol.ACTIVE
+    def record(self, kind, detail):
+        assert not self.engine.gate_closed, "no flash write while the gate is on"
+        if self.full_flash:
+            raise OSError(28)
+        self.records.append((kind, detail))
+
+    def arm(self, lease_ms=2000, **changes):
+        request = dict(WAVE)
+        request.update(changes)
+        allowed = settings.defaults()
+        allowed.update({"profile": 1, "zone": waveform.ZONES.index("body"), "area_mm2": 1000})
+        return self.made.arm(request, lease_ms, allowed, self.estop, self.now_ms)
+
+    def begin(self, **changes):
+        terms = self.arm(**changes)
+        self.made.start(terms["session"], 0, self.estop, self.now_ms)
+        return terms
+
+    def tick(self, ms=10):
+        self.now_ms += ms
+        self.made.tick(self.estop, self.now_ms, self.supply_mv, 27, self.bare_usb)
+
+    def to_sensing(self, **changes):
+        self.begin(**changes)
+        self.tick(0)
+        self.tick(5)
+        assert self.engine.gate_closed and self.made.state == protocol.RAMP_UP
+
+    def to_ramp(self, **changes):
+        self.to_sensing(**changes)
+        self.engine.values["good"] = STABLE
+        self.tick()
+        assert self.engine.asked[-1] == "ramp_up"
+
+    def to_active(self, **changes):
+        self.to_ramp(**changes)
+        self.engine.values["envelope"] = waveplan.ENVELOPE_ONE
+        self.tick()
+        assert self.made.state == protocol.ACTIVE
+
+    def to_paused(self):
+        self.to_active()
+        self.made.pause(self.now_ms)
+        self.engine.values.update(done=1, left=50000)
+        self.tick()
+        assert self.made.state == protocol.PAUSED
+
+    def told(self, kind):
+        return [event for event in self.events if event["ev"] == kind]
+
+    def written(self, kind):
+        return [detail for name, detail in self.records if name == kind]
 
 
 def refusal(call, *arguments, **keywords):
@@ -78,216 +142,600 @@ def refusal(call, *arguments, **keywords):
     return None
 
 
+# Arming ---------------------------------------------------------------------------------------------------------------
+
+
+def test_arming_checks_and_starts_nothing():
+    bench = Bench()
+    terms = bench.arm()
+    assert terms == {"session": 1, "amplitude_ua": 200, "limit_ua": 600, "binding": "profile", "lease_ms": 2000,
+                     "duration_ms": 10000, "phase_us": 50000, "gap_us": 0, "alternate_ms": 0,
+                     "arm_ms": protocol.ARM_MS}  # fmt: skip
+    assert bench.made.state == protocol.ARMED and bench.engine.asked == [] and bench.records == []
+    assert bench.engine.state == protocol.ARMED
+
+
+def test_arming_expires():
+    bench = Bench()
+    bench.arm()
+    bench.tick(protocol.ARM_MS)
+    assert bench.made.state == protocol.ARMED
+    bench.tick(1)
+    assert bench.made.state == protocol.READY and bench.told("expired")
+    assert refusal(bench.made.start, 1, 0, 0, bench.now_ms) == (
+        "state", "nothing is armed; arm a request first; the state is READY"
+    )  # fmt: skip
+
+
+def test_disarm_forgets_and_is_harmless_otherwise():
+    bench = Bench()
+    bench.made.disarm()
+    assert bench.made.state == protocol.READY and not bench.events
+    bench.arm()
+    bench.made.disarm()
+    assert bench.made.state == protocol.READY
+    bench.to_active()
+    bench.made.disarm()
+    assert bench.made.state == protocol.ACTIVE
+
+
+def test_start_needs_the_number_of_the_armed_session():
+    bench = Bench()
+    terms = bench.arm()
+    for wrong in (None, 0, terms["session"] + 1, "1"):
+        assert refusal(bench.made.start, wrong, 0, 0, 0)[0] == "state"
+    assert bench.made.state == protocol.ARMED and bench.engine.asked == []
+
+
+def test_what_changed_since_arming_is_asked_again():
+    bench = Bench()
+    bench.arm()
+    assert refusal(bench.made.start, 1, 0, 1, 0)[0] == "state"  # the emergency stop opened
+    bench.made.checks_passed = 0
+    assert refusal(bench.made.start, 1, 0, 0, 0)[0] == "state"
+    assert not bench.engine.asked
+
+
+def test_refusals_carry_number_limit_and_rule():
+    bench = Bench()
+    code, text = refusal(bench.arm, amplitude_ua=601)
+    assert code == "limit" and "amplitude_ua is 601; rule profile" in text and "permits 600" in text
+    code, text = refusal(bench.arm, amplitude_ua=101, polarity="positive")
+    assert code == "limit" and "amplitude_ua is 101" in text and "permits 100" in text
+    code, text = refusal(bench.arm, duration_ms=1200001)
+    assert code == "limit" and "duration_ms is 1200001" in text and "permits 1200000" in text
+    assert refusal(bench.arm, amplitude_ua=0)[0] == "value"
+    assert refusal(bench.arm, duty_permille=500, gap_us=49) == (
+        "value", "gap_us is 49; this board's shortest is 100"
+    )  # fmt: skip
+    assert bench.made.state == protocol.READY and bench.made.number == 0
+
+
+def test_a_state_or_fault_is_named_before_a_limit():
+    bench = Bench()
+    bench.made.raise_fault(faults.DAC_NO_ACK, 0, 0, 0)
+    assert refusal(bench.arm, amplitude_ua=5000)[0] == "fault"
+
+
+def test_a_hard_cap_beyond_the_limits_engine_is_refused_by_the_gate():
+    bench = Bench()
+    real, session.limits.refusal = session.limits.refusal, lambda *_: None
+    permitted, session.limits.permitted = session.limits.permitted, lambda *_: (99999, "broken", "")
+    try:
+        assert refusal(bench.arm, amplitude_ua=1001) == ("limit", "the amplitude is outside the board's hard cap")
+    finally:
+        session.limits.refusal, session.limits.permitted = real, permitted
+
+
+def test_second_arm_is_refused_while_one_is_on_its_way():
+    bench = Bench()
+    bench.arm()
+    assert refusal(bench.arm)[0] == "state"
+    bench = Bench()
+    bench.to_active()
+    assert refusal(bench.arm)[0] == "state"
+
+
+# The course of a session ----------------------------------------------------------------------------------------------
+
+
 def test_gate_closes_only_after_the_interrupt_has_run():
-    made, engine, _events = fresh()
-    begin(made)
-    assert not engine.gate_closed and made.state == protocol.RAMP_UP
-    made.tick(0, 1)
-    assert not engine.gate_closed
-    made.tick(0, 5)
-    assert engine.gate_closed
+    bench = Bench()
+    bench.begin()
+    assert bench.engine.asked == [("arm", 200, 0)]
+    bench.tick(300)  # a flash write lies between the request and the first look
+    bench.tick(4)
+    assert not bench.engine.gate_closed and bench.made.state == protocol.RAMP_UP
+    bench.tick(1)
+    assert bench.engine.gate_closed and bench.engine.values["sensing"] == 1
 
 
-def test_terms_name_the_binding_rule():
-    made, engine, _events = fresh()
-    terms = begin(made)
-    assert terms == {"session": 1, "amplitude_ua": 200, "limit_ua": 600, "binding": "user-max", "lease_ms": 2000,
-                     "duration_ms": 10000, "phase_us": 50000, "gap_us": 0, "alternate_ms": 0}  # fmt: skip
-    assert engine.asked[0] == ("arm", 200 + board.TRIP_UA)
+def test_the_session_is_written_down_before_the_gate_closes():
+    bench = Bench()
+    terms = bench.arm()
+    bench.made.start(terms["session"], 1763720000, 0, 0)
+    assert bench.records == [("session", {"session": 1, "amplitude_ua": 200, "frequency_mhz": 10000,
+                                          "duration_ms": 10000, "utc_s": 1763720000})]  # fmt: skip
 
 
-def test_refusals_carry_number_and_limit():
-    made, _engine, _events = fresh()
-    code, text = refusal(begin, made, amplitude_ua=601)
-    assert (code, text) == ("limit", "amplitude_ua is 601; rule user-max (setting amplitude_max_ua) permits 600")
-    code, text = refusal(begin, made, amplitude_ua=101, polarity="positive")
-    assert (code, text) == ("limit", "amplitude_ua is 101; rule unipolar (polarity positive) permits 100")
-    code, text = refusal(begin, made, duration_ms=1200001)
-    assert (code, text) == ("limit", "duration_ms is 1200001; rule session_max_ms permits 1200000")
-    assert refusal(begin, made, amplitude_ua=0)[0] == "value"
-    made.checks_passed = 0
-    assert refusal(begin, made)[0] == "state"
+def test_a_full_flash_forbids_the_start():
+    bench = Bench()
+    terms = bench.arm()
+    bench.full_flash = True
+    try:
+        bench.made.start(terms["session"], 0, 0, 0)
+        raise AssertionError("it started")
+    except OSError:
+        pass
+    assert bench.made.state == protocol.READY and bench.engine.asked == [] and bench.told("journal")
+    assert refusal(bench.arm)[0] == "state"  # until a self-test
 
 
-def test_second_start_is_refused_while_one_runs():
-    made, engine, _events = fresh()
-    run_to_active(made, engine)
-    assert refusal(begin, made)[0] == "state"
+def test_a_flash_that_fills_up_at_the_end_is_told_and_forbids_the_next():
+    bench = Bench()
+    bench.to_active()
+    bench.full_flash = True
+    bench.made.stop(True, bench.now_ms)
+    assert bench.made.state == protocol.READY and bench.told("journal") and bench.made.checks_passed == 0
+
+
+def test_no_treatment_current_before_stable_contact():
+    bench = Bench()
+    bench.to_sensing()
+    for good in (0, 1, STABLE - 1):
+        bench.engine.values["good"] = good
+        bench.tick()
+        assert "ramp_up" not in bench.engine.asked
+    bench.engine.values["good"] = STABLE
+    bench.tick()
+    assert bench.engine.asked[-1] == "ramp_up" and bench.made.state == protocol.RAMP_UP
+    bench.engine.values["envelope"] = waveplan.ENVELOPE_ONE - 1
+    bench.tick()
+    assert bench.made.state == protocol.RAMP_UP
+
+
+def test_no_contact_in_time_is_a_fault():
+    bench = Bench()
+    bench.to_sensing(lease_ms=10000)
+    bench.engine.values.update(late_voltage=1551, halves=1)
+    for _ in range(supervisor.CONTACT_MS // 100 + 1):
+        bench.made.renew(1, bench.now_ms)
+        bench.tick(100)
+    assert bench.made.fault[0] == faults.OPEN_ELECTRODE and not bench.engine.gate_closed
+
+
+def test_lift_off_goes_back_to_the_ramp_and_is_counted():
+    bench = Bench()
+    bench.to_active()
+    for count in (1, 2):
+        bench.engine.values.update(lift_offs=count, sensing=1, envelope=0, good=0)
+        bench.tick()
+        assert bench.made.state == protocol.RAMP_UP and bench.told("lift-off")[-1]["count"] == count
+        bench.engine.values["good"] = STABLE
+        bench.tick()
+        assert bench.engine.asked[-1] == "ramp_up"
+        bench.engine.values["envelope"] = waveplan.ENVELOPE_ONE
+        bench.tick()
+        assert bench.made.state == protocol.ACTIVE
+    row = dict(zip(protocol.TELEMETRY_FIELDS, bench.made.telemetry(bench.now_ms)))
+    assert row["lift_offs"] == 2
+    bench.made.stop(True, bench.now_ms)
+    assert bench.written("end")[0]["lift_offs"] == 2
+
+
+def test_lift_off_in_the_ramp_up_stays_there():
+    bench = Bench()
+    bench.to_ramp()
+    bench.engine.values.update(lift_offs=1, sensing=1)
+    bench.tick()
+    assert bench.made.state == protocol.RAMP_UP and len(bench.told("lift-off")) == 1
+    bench.tick()
+    assert len(bench.told("lift-off")) == 1
+
+
+def test_lift_off_in_the_ramp_down_ends_it():
+    bench = Bench()
+    bench.to_active()
+    bench.made.stop(False, bench.now_ms)
+    bench.engine.values.update(lift_offs=1, sensing=1)
+    bench.tick()
+    assert bench.made.state == protocol.READY and not bench.engine.gate_closed
+    assert bench.told("end")[0]["reason"] == "stopped"
+
+
+def test_end_by_time():
+    bench = Bench()
+    bench.to_active()
+    bench.engine.values["envelope"] = waveplan.ENVELOPE_ONE - 5
+    bench.made.renew(1, bench.now_ms)
+    bench.tick()
+    assert bench.made.state == protocol.RAMP_DOWN
+    bench.engine.values["done"] = 1
+    bench.tick()
+    assert bench.made.state == protocol.READY and bench.told("end")[0]["reason"] == "duration"
+    assert refusal(bench.made.renew, 1, bench.now_ms)[0] == "state"
+    assert bench.written("end")[0]["reason"] == "duration"
+
+
+def test_a_session_that_ends_before_it_was_at_full_amplitude():
+    bench = Bench()
+    bench.to_ramp()
+    bench.engine.values["done"] = 1
+    bench.tick()
+    assert bench.made.state == protocol.READY and bench.told("end")[0]["reason"] == "duration"
+
+
+def test_stop_ramps_down_and_stop_now_does_not():
+    bench = Bench()
+    bench.to_active()
+    bench.made.stop(False, bench.now_ms)
+    assert bench.made.state == protocol.RAMP_DOWN and bench.engine.gate_closed
+    asked, heard = len(bench.engine.asked), len(bench.events)
+    bench.made.stop(False, bench.now_ms)
+    assert (len(bench.engine.asked), len(bench.events)) == (asked, heard)
+    bench.made.stop(True, bench.now_ms)
+    assert bench.made.state == protocol.READY and not bench.engine.gate_closed
+    assert bench.events[-1]["reason"] == "stopped"
+    bench.made.stop(False, bench.now_ms)
+    assert bench.made.state == protocol.READY
+
+
+def test_stop_while_sensing_ends_at_once():
+    for at_once in (False, True):
+        bench = Bench()
+        bench.to_sensing()
+        bench.made.stop(at_once, bench.now_ms)
+        assert bench.made.state == protocol.READY and not bench.engine.gate_closed
+        assert "ramp_down" not in bench.engine.asked and bench.told("end")[0]["reason"] == "stopped"
+
+
+def test_stop_before_the_gate_closed_ends_at_once():
+    bench = Bench()
+    bench.begin()
+    bench.made.stop(False, 1)
+    assert bench.made.state == protocol.READY and "ramp_down" not in bench.engine.asked
+
+
+def test_stop_disarms():
+    bench = Bench()
+    bench.arm()
+    bench.made.stop(False, 0)
+    assert bench.made.state == protocol.READY and not bench.told("end")
+
+
+# Pauses ---------------------------------------------------------------------------------------------------------------
+
+
+def test_pause_ramps_down_and_resume_goes_on_with_what_is_left():
+    bench = Bench()
+    bench.to_active()
+    bench.tick(1000)
+    bench.made.renew(1, bench.now_ms)
+    bench.made.pause(bench.now_ms)
+    assert bench.made.state == protocol.RAMP_DOWN and bench.engine.asked[-1] == "ramp_down"
+    bench.engine.values.update(done=1, left=50000)
+    bench.tick()
+    assert bench.made.state == protocol.PAUSED and not bench.engine.gate_closed and not bench.told("end")
+    row = dict(zip(protocol.TELEMETRY_FIELDS, bench.made.telemetry(bench.now_ms)))
+    flowed_ms = row["elapsed_ms"]
+    assert 1000 <= flowed_ms <= 1040 and row["remaining_ms"] == 10000 - flowed_ms
+    bench.made.renew(1, bench.now_ms)
+    bench.tick(1500)
+    bench.made.resume(0, bench.now_ms)
+    assert bench.made.state == protocol.RAMP_UP and bench.engine.asked[-1] == ("arm", 200, 50000)
+    assert dict(zip(protocol.TELEMETRY_FIELDS, bench.made.telemetry(bench.now_ms)))["elapsed_ms"] == flowed_ms
+    assert bench.made.number == 1
+
+
+def test_pause_needs_a_running_session_and_resume_a_paused_one():
+    bench = Bench()
+    assert refusal(bench.made.pause, 0) == ("state", "there is nothing to pause; the state is READY")
+    assert refusal(bench.made.resume, 0, 0) == ("state", "nothing is paused; the state is READY")
+    bench.to_paused()
+    assert refusal(bench.made.resume, 1, 0)[0] == "state"  # emergency stop open
+    bench.made.checks_passed = 0
+    assert refusal(bench.made.resume, 0, 0)[0] == "state"
+
+
+def test_pause_while_sensing_pauses_at_once():
+    bench = Bench()
+    bench.to_sensing()
+    bench.made.pause(bench.now_ms)
+    assert bench.made.state == protocol.PAUSED and "ramp_down" not in bench.engine.asked
+
+
+def test_a_pause_at_the_very_end_does_not_begin_the_session_again():
+    bench = Bench()
+    bench.to_active()
+    bench.made.pause(bench.now_ms)
+    bench.engine.values.update(done=1, left=-40)
+    bench.tick()
+    bench.made.resume(0, bench.now_ms)
+    assert bench.engine.asked[-1] == ("arm", 200, 1)
+
+
+def test_lift_offs_add_up_over_a_pause():
+    bench = Bench()
+    bench.to_active()
+    bench.engine.values.update(lift_offs=2, sensing=1)
+    bench.tick()
+    bench.made.pause(bench.now_ms)
+    bench.made.resume(0, bench.now_ms)
+    bench.tick(0)
+    bench.tick(5)
+    assert len(bench.told("lift-off")) == 1
+    bench.engine.values.update(lift_offs=1, sensing=1)
+    bench.tick()
+    assert bench.told("lift-off")[-1]["count"] == 3
+
+
+def test_stop_ends_a_pause():
+    bench = Bench()
+    bench.to_paused()
+    bench.made.stop(False, bench.now_ms)
+    assert bench.made.state == protocol.READY and bench.told("end")[0]["reason"] == "stopped"
+
+
+def test_a_pause_without_host_or_without_end_ends():
+    bench = Bench()
+    bench.to_paused()
+    bench.tick(2100)
+    assert bench.made.state == protocol.FAULT and bench.made.fault[0] == faults.LEASE_LOST
+    bench = Bench()
+    bench.to_paused()
+    began = bench.now_ms
+    while bench.made.state == protocol.PAUSED:
+        bench.made.renew(1, bench.now_ms)
+        bench.tick(1000)
+    assert bench.made.state == protocol.READY and bench.told("end")[0]["reason"] == "pause"
+    assert 0 <= bench.now_ms - began - protocol.PAUSE_MS <= 1000
+
+
+def test_a_fault_in_a_pause_ends_the_session():
+    bench = Bench()
+    bench.to_paused()
+    bench.estop = 1
+    bench.tick()
+    assert bench.made.state == protocol.FAULT and bench.told("end")[0]["reason"] == "estop"
+
+
+def test_a_dac_that_vanishes_when_it_pauses_is_a_fault():
+    bench = Bench()
+    bench.to_active()
+    bench.made.pause(bench.now_ms)
+    bench.engine.broken = True
+    bench.engine.values["done"] = 1
+    bench.tick()
+    assert bench.made.state == protocol.FAULT and bench.made.fault[0] == faults.DAC_NO_ACK
+    assert bench.told("end")[0]["reason"] == "fault"
+
+
+# Lease ----------------------------------------------------------------------------------------------------------------
 
 
 def test_lease_ramps_down_then_latches():
-    made, engine, events = fresh()
-    run_to_active(made, engine)
-    made.renew(1, 1500)
-    made.tick(0, 3500)
-    assert made.state == protocol.ACTIVE
-    made.tick(0, 3501)
-    assert made.state == protocol.RAMP_DOWN and engine.asked[-1] == "ramp_down"
-    engine.values["done"] = 1
-    made.tick(0, 5500)
-    assert made.state == protocol.FAULT and made.fault[0] == faults.LEASE_LOST and not engine.gate_closed
-    assert made.fault[4] == 1  # the session that lost it
-    assert [event["reason"] for event in events if event["ev"] == "end"] == ["lease"]
+    bench = Bench()
+    bench.to_active()
+    bench.now_ms = 1500
+    bench.made.renew(1, 1500)
+    bench.tick(2000)
+    assert bench.made.state == protocol.ACTIVE
+    bench.tick(1)
+    assert bench.made.state == protocol.RAMP_DOWN and bench.engine.asked[-1] == "ramp_down"
+    bench.tick(1)
+    assert bench.engine.asked.count("ramp_down") == 1
+    bench.engine.values["done"] = 1
+    bench.tick(2000)
+    assert bench.made.state == protocol.FAULT and bench.made.fault[0] == faults.LEASE_LOST
+    assert bench.made.fault[4] == 1 and not bench.engine.gate_closed
+    assert bench.told("end")[0]["reason"] == "lease"
+    assert [kind for kind, _detail in bench.records] == ["session", "end", "fault"]
 
 
 def test_lease_works_across_the_tick_wrap_and_after_days():
     for start_ms in (2**30 - 1000, 2**31 - 1000, 2**32 - 1000):
-        made, engine, _events = fresh()
-        run_to_active(made, engine, start_ms)
-        made.tick(0, start_ms + 1999)
-        assert made.state == protocol.ACTIVE
-        made.tick(0, start_ms + 2001)
-        assert made.state == protocol.RAMP_DOWN
+        bench = Bench()
+        bench.now_ms = start_ms
+        bench.to_active()
+        renewed = bench.now_ms
+        bench.made.renew(1, renewed)
+        bench.tick(2000)
+        assert bench.made.state == protocol.ACTIVE
+        bench.tick(1)
+        assert bench.made.state == protocol.RAMP_DOWN
+
+
+def test_a_lost_lease_ends_a_pause_that_is_on_its_way():
+    bench = Bench()
+    bench.to_active()
+    bench.made.pause(bench.now_ms)
+    bench.tick(2100)
+    bench.engine.values["done"] = 1
+    bench.tick()
+    assert bench.made.state == protocol.FAULT and bench.made.fault[0] == faults.LEASE_LOST
+
+
+# Faults ---------------------------------------------------------------------------------------------------------------
 
 
 def test_first_fault_wins_and_stays():
-    made, engine, events = fresh()
-    run_to_active(made, engine)
-    engine.values["trip"] = faults.OVER_CURRENT
-    engine.values["trip_reading"] = 745
-    made.tick(0, 40)
-    assert not engine.gate_closed and made.state == protocol.FAULT
-    assert made.fault[:3] == (faults.OVER_CURRENT, 400, 350)
-    made.raise_fault(faults.DAC_NO_ACK, 1, 2, 50)
-    assert made.fault[0] == faults.OVER_CURRENT
-    assert refusal(begin, made)[0] == "fault"
-    assert len([event for event in events if event["ev"] == "fault"]) == 1
-    made.clear(0)
-    assert made.state == protocol.OFF and begin(made)["session"] == 2
+    bench = Bench()
+    bench.to_active()
+    bench.engine.values.update(trip=faults.OVER_CURRENT, trip_reading=745)
+    bench.tick()
+    assert not bench.engine.gate_closed and bench.made.state == protocol.FAULT
+    assert bench.made.fault[:3] == (faults.OVER_CURRENT, 400, 300)
+    assert bench.made.samples == "800800" * 64
+    bench.made.raise_fault(faults.DAC_NO_ACK, 1, 2, 50)
+    assert bench.made.fault[0] == faults.OVER_CURRENT
+    assert refusal(bench.arm)[0] == "fault"
+    assert len(bench.told("fault")) == 1
+    assert bench.written("fault") == [{"code": 1, "reading": 400, "limit": 300, "session": 1, "state": "ACTIVE",
+                                       "samples": "800800" * 64}]  # fmt: skip
 
 
-def test_estop_fault_is_not_cleared_while_open():
-    made, engine, _events = fresh()
-    run_to_active(made, engine)
-    made.raise_fault(faults.ESTOP, 1, 0, 40)
-    assert made.end == protocol.END_ESTOP
-    assert refusal(made.clear, 1)[0] == "fault"
-    made.clear(0)
-    assert made.state == protocol.OFF
+def test_clearing_within_a_self_test_makes_ready():
+    bench = Bench()
+    bench.made.raise_fault(faults.ESTOP, 1, 0, 40)
+    assert bench.made.state == protocol.FAULT
+    bench.made.begin_test()
+    bench.made.clear()
+    bench.made.end_test(True)
+    assert bench.made.state == protocol.READY and bench.made.fault[0] == 0 and bench.made.samples == ""
+    assert bench.written("clear") == [{"code": faults.ESTOP}]
+    bench.made.clear()
+    assert len(bench.written("clear")) == 1
+    assert bench.begin()["session"] == 1
 
 
-def test_silent_interrupt_is_noticed():
-    made, engine, _events = fresh()
-    run_to_active(made, engine)
-    engine.feed = lambda: None  # the tick counter stands still from here on
-    made.tick(0, 40)
-    assert made.state == protocol.ACTIVE
-    made.tick(0, 41)
-    assert made.fault[0] == faults.SAMPLE_INTERRUPT_STOPPED and made.fault[1] == 21
+def test_a_passed_self_test_alone_clears_nothing():
+    bench = Bench()
+    bench.made.raise_fault(faults.LEASE_LOST, 1, 0, 40)
+    bench.made.begin_test()
+    bench.made.end_test(True)
+    assert bench.made.state == protocol.FAULT and bench.made.fault[0] == faults.LEASE_LOST
 
 
-def test_late_interrupt_is_noticed():
-    made, engine, _events = fresh()
-    run_to_active(made, engine)
-    engine.values["worst_late_us"] = 100
-    made.tick(0, 25)
-    assert made.state == protocol.ACTIVE
-    engine.values["worst_late_us"] = 101
-    made.tick(0, 30)
-    assert made.fault[:3] == (faults.SAMPLE_INTERRUPT_LATE, 101, 100)
+def test_a_failed_self_test_forbids_output():
+    bench = Bench()
+    bench.made.begin_test()
+    bench.made.raise_fault(faults.SELFTEST_FAILED, 1, 0, 40)
+    bench.made.end_test(False)
+    assert bench.made.state == protocol.FAULT and bench.made.checks_passed == 0
+    bench = Bench()
+    bench.made.begin_test()
+    bench.made.end_test(False)
+    assert bench.made.state == protocol.FAULT
 
 
-def test_stop_ramps_down_and_stop_now_does_not():
-    made, engine, events = fresh()
-    run_to_active(made, engine)
-    made.stop(False, 30)
-    assert made.state == protocol.RAMP_DOWN and engine.gate_closed
-    made.stop(True, 40)
-    assert made.state == protocol.OFF and not engine.gate_closed
-    assert events[-1]["reason"] == "stopped"
-    made.stop(False, 50)
-    assert made.state == protocol.OFF
+def test_no_self_test_while_a_session_is_on_its_way():
+    for prepare in ("arm", "to_active", "to_paused"):
+        bench = Bench()
+        getattr(bench, prepare)()
+        assert refusal(bench.made.begin_test)[0] == "state"
+        assert bench.made.checks_passed == 1
+        assert bench.told("refused")[0]["to"] == "SELF_TEST"
 
 
-def test_stop_before_the_gate_closed_ends_at_once():
-    made, engine, events = fresh()
-    begin(made)
-    made.stop(False, 1)
-    assert made.state == protocol.OFF and "ramp_down" not in engine.asked and events[-1]["reason"] == "stopped"
+def test_a_latched_fault_is_restored_after_a_loss_of_power():
+    bench = Bench()
+    made = session.Session(board, bench.engine, bench.events.append, bench.record)
+    made.restore(faults.COMPARATOR, 960, 950, 7, "abc")
+    assert made.state == protocol.FAULT and made.fault == (faults.COMPARATOR, 960, 950, 0, 7)
+    assert made.samples == "abc" and bench.records == []
+    made.begin_test()
+    made.end_test(True)
+    assert made.state == protocol.FAULT
 
 
-def test_end_by_time():
-    made, engine, events = fresh()
-    run_to_active(made, engine)
-    engine.values["envelope"] = waveplan.ENVELOPE_ONE - 5
-    made.renew(1, 1000)
-    made.tick(0, 1000)
-    assert made.state == protocol.RAMP_DOWN
-    engine.values["done"] = 1
-    made.tick(0, 1500)
-    assert made.state == protocol.OFF and events[-1]["reason"] == "duration"
-    assert refusal(made.renew, 1, 1600)[0] == "state"
+def test_estop_while_ready_or_armed_latches_once():
+    for prepare in (None, "arm"):
+        bench = Bench()
+        if prepare:
+            getattr(bench, prepare)()
+        bench.estop = 1
+        bench.tick()
+        bench.tick()
+        assert bench.made.state == protocol.FAULT and bench.made.fault[0] == faults.ESTOP
+        assert len(bench.told("fault")) == 1
+
+
+def test_supply_is_watched_while_ready_and_usb_is_not():
+    bench = Bench()
+    bench.bare_usb = 1
+    for _ in range(5):
+        bench.tick()
+    assert bench.made.state == protocol.READY
+    bench.supply_mv = 5000
+    for _ in range(supervisor.TEMPERATURE_LOOKS):
+        bench.tick()
+    assert bench.made.fault[:3] == (faults.SUPPLY, 5000, board.SUPPLY_MIN_MV)
+    for _ in range(5):
+        bench.tick()
+    assert len(bench.told("fault")) == 1
+
+
+def test_supervisor_faults_end_the_session():
+    bench = Bench()
+    bench.to_active()
+    bench.bare_usb = 1
+    bench.tick()
+    assert bench.made.fault[0] == faults.MAINS_USB and not bench.engine.gate_closed
+    assert bench.told("end")[0]["reason"] == "fault"
 
 
 def test_a_dac_that_does_not_follow_forbids_the_start():
-    for code in (faults.DAC_STUCK, faults.DAC_NO_ACK):
-        made, engine, _events = fresh()
-        engine.unfit = code
-        err, text = refusal(begin, made)
+    for code in (faults.DAC_READBACK, faults.DAC_NO_ACK):
+        bench = Bench()
+        bench.engine.unfit = code
+        err, text = refusal(bench.begin)
         assert err == "fault" and text.startswith(faults.meaning_of(code) + "; no current flows; ")
-        assert made.state == protocol.FAULT and made.fault[0] == code and made.number == 0
-        assert refusal(made.clear, 0)[0] == "fault"
-        made.checks_passed = 1  # as the boot checks set it once they have passed
-        made.clear(0)
-        engine.unfit = 0
-        assert made.state == protocol.OFF and begin(made)["session"] == 1
+        assert bench.made.state == protocol.FAULT and bench.made.fault[0] == code and bench.made.checks_passed == 0
 
 
-def test_what_the_samples_cannot_play_is_refused():
-    made, _engine, _events = fresh()
-    err, text = refusal(begin, made, duty_permille=500, gap_us=49)
-    assert (err, text) == ("value", "gap_us is 49; this board's shortest is 100")
-    terms = begin(made, duty_permille=500, gap_us=149)
-    assert (terms["phase_us"], terms["gap_us"]) == (25000, 100)
+def test_a_sense_amplifier_without_zero_forbids_the_gate():
+    bench = Bench()
+    bench.engine.no_zero = faults.OUTPUT_ASTRAY
+    bench.begin()
+    bench.tick()
+    bench.tick()
+    assert bench.made.fault[0] == faults.OUTPUT_ASTRAY and not bench.engine.gate_closed
 
 
 def test_dac_that_vanishes_at_the_end_is_a_fault():
-    made, engine, _events = fresh()
-    run_to_active(made, engine)
-    engine.broken = True
-    made.stop(True, 30)
-    assert made.state == protocol.FAULT and made.fault[0] == faults.DAC_NO_ACK and made.checks_passed == 0
-    assert made.fault[4] == 1
-    assert refusal(made.clear, 0)[0] == "fault"
+    bench = Bench()
+    bench.to_active()
+    bench.engine.broken = True
+    bench.made.stop(True, bench.now_ms)
+    assert bench.made.state == protocol.FAULT and bench.made.fault[0] == faults.DAC_NO_ACK
+    assert bench.made.checks_passed == 0 and bench.made.fault[4] == 1
+    assert bench.written("fault")[0]["code"] == faults.DAC_NO_ACK
 
 
-def test_estop_while_off_latches_once():
-    made, _engine, _events = fresh()
-    made.tick(1, 10)
-    assert made.state == protocol.FAULT and made.fault[0] == faults.ESTOP
+# Telemetry ------------------------------------------------------------------------------------------------------------
 
 
 def test_telemetry_has_every_field_as_integer():
-    made, engine, _events = fresh()
-    run_to_active(made, engine)
-    row = made.telemetry(100)
+    bench = Bench()
+    bench.to_active()
+    row = bench.made.telemetry(bench.now_ms)
     assert len(row) == len(protocol.TELEMETRY_FIELDS)
     assert all(isinstance(value, int) for value in row)
     named = dict(zip(protocol.TELEMETRY_FIELDS, row))
-    assert named["commanded_ua"] == 200 and named["elapsed_ms"] == 100 and named["remaining_ms"] == 9900
+    assert named["commanded_ua"] == 200 and named["remaining_ms"] == 10000 - named["elapsed_ms"]
+    assert named["supply_mv"] == 12000 and named["temperature_c"] == 27
 
 
-def test_nothing_happens_while_off():
-    made, engine, events = fresh()
-    made.tick(0, 10)
-    made.stop(False, 20)
-    assert (made.state, engine.gate_closed, events) == (protocol.OFF, 0, [])
-    row = made.telemetry(30)
-    assert row[0] == 30 and not any(row[1:9])
+def test_impedance_is_told_while_sensing_and_not_at_the_foot_of_a_ramp():
+    bench = Bench()
+    bench.to_sensing()
+    bench.engine.values.update(halves=1, late_current=15, late_voltage=12, early_current=15, early_voltage=2)
+    bench.tick()
+    named = dict(zip(protocol.TELEMETRY_FIELDS, bench.made.telemetry(bench.now_ms)))
+    assert (named["impedance_ohm"], named["series_ohm"], named["sensing"]) == (9600, 1600, 1)
+    assert named["contact"] == protocol.CONTACT_GOOD
+    bench.engine.values.update(good=STABLE)
+    bench.tick()
+    bench.tick()
+    named = dict(zip(protocol.TELEMETRY_FIELDS, bench.made.telemetry(bench.now_ms)))
+    assert (named["impedance_ohm"], named["sensing"]) == (-1, 0)
 
 
-def test_a_second_stop_does_not_restart_the_ramp():
-    made, engine, events = fresh()
-    run_to_active(made, engine)
-    made.stop(False, 30)
-    asked, heard = len(engine.asked), len(events)
-    made.stop(False, 40)
-    assert (made.state, len(engine.asked), len(events)) == (protocol.RAMP_DOWN, asked, heard)
+def test_nothing_happens_while_ready():
+    bench = Bench()
+    bench.tick()
+    bench.made.stop(False, 20)
+    assert (bench.made.state, bench.engine.gate_closed, bench.events) == (protocol.READY, 0, [])
+    row = bench.made.telemetry(30)
+    assert row[0] == 30 and not any(row[3:9])
 
 
 def test_telemetry_after_the_end_keeps_the_time_that_passed():
-    made, engine, _events = fresh()
-    run_to_active(made, engine)
-    made.stop(True, 400)
-    row = dict(zip(protocol.TELEMETRY_FIELDS, made.telemetry(9000)))
-    assert (row["elapsed_ms"], row["remaining_ms"], row["commanded_ua"]) == (400, 0, 0)
+    bench = Bench()
+    bench.to_active()
+    bench.tick(400)
+    before = dict(zip(protocol.TELEMETRY_FIELDS, bench.made.telemetry(bench.now_ms)))
+    bench.made.stop(True, bench.now_ms)
+    row = dict(zip(protocol.TELEMETRY_FIELDS, bench.made.telemetry(9000)))
+    assert (row["elapsed_ms"], row["remaining_ms"], row["commanded_ua"]) == (before["elapsed_ms"], 0, 0)
+    assert bench.written("end")[0]["elapsed_ms"] == before["elapsed_ms"]

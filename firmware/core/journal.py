@@ -1,0 +1,188 @@
+"""The journal of sessions and faults in flash: what has to be known after a loss of power. Main loop only.
+
+Two files take turns. A record is appended to the newer one; when that is full, the other is replaced by a file whose
+first record, "kept", carries the latched fault and the open session: the newer file alone tells the present state,
+and losing the other loses history only. shared/chain.py says how records chain.
+
+Power may fail at any byte of a write. What is then left is a record cut short at a file's end. It chains to nothing
+and nothing chains to it, so dropping it breaks no chain; but a file with damage is never appended to again: the next
+record goes on in the other file, whose "kept" tells the dropped bytes as "torn". Nothing is rewritten in place.
+
+A fault whose record was cut short is not latched by the journal. Its caller opens the gate first and writes then, and a
+session's record stands before its first current: a cut in between leaves the session open, and the next boot reports
+it as "interrupted". That latches nothing by itself, but is never silent.
+"""
+
+from ..shared import chain
+from . import journal_page
+
+NAMES = ("/journal_a", "/journal_b")
+FILE_BYTES = 8188  # ours: two flash sectors of 4096, less the pointer that littlefs keeps in a file's second block
+
+
+class Journal:
+    """files: object with read(name) -> bytes or None, append(name, data), replace(name, data), durable on return.
+
+    latched: details of the fault record that no "clear" followed, or None. open_session: those of the session that
+    neither ended nor was reported as interrupted, or None. problem: a sentence about what breaks the chain, or None;
+    both others are then None, because nobody knows. All three are valid after open().
+    """
+
+    def __init__(self, files):
+        self._files = files
+        self.latched = self.open_session = self.problem = None
+        self._current = 0  # index of the newer file
+        self._size = self._torn = 0  # its bytes; those at its end that are no whole record
+        self._closed = False  # it holds damage and takes no more records
+        self._stale = True  # memory may differ from flash
+        self._number = 0
+        self._link = chain.UNCHAINED
+
+    def open(self):
+        """Read both files, one at a time, and take up the present state. Raises nothing: see `problem`."""
+        walk = chain.Walk()
+        self.latched = self.open_session = None
+        numbers = [self._first_number(walk, name) for name in NAMES]
+        self._current = 1 if numbers[1] > numbers[0] else 0
+        self._walk(walk, 1 - self._current)
+        self._walk(walk, self._current)
+        self._number = walk.number
+        self._link = walk.link
+        self._stale = False
+        self.problem = walk.problem and walk.problem[: journal_page.PROBLEM_BYTES]
+        if self.problem:
+            self.latched = self.open_session = None
+
+    def add(self, kind, detail, now_ms):
+        """Append a record: kind (str), detail (dict of what JSON can express), now_ms: uptime.
+
+        Returns True, or False without writing while the chain is broken: see restart(). Raises OSError when the
+        flash does not take it (what was stored stays), RuntimeError while the gate conducts, ValueError for a
+        record that no page takes.
+        """
+        if self._stale:
+            self.open()
+        if self.problem:
+            return False
+        if self._full(kind, detail, now_ms):
+            self._write(chain.KEPT, self._kept(), now_ms, True)
+        self._write(kind, detail, now_ms)
+        return True
+
+    def restart(self, now_ms):
+        """Begin a new chain behind a broken one, which stays readable until its file is replaced. Raises as add().
+
+        Nothing is latched and no session is open behind it: its caller had the user clear the fault. With an intact
+        chain it does nothing.
+        """
+        if self._stale:
+            self.open()
+        if self.problem:
+            detail = {"broken": self.problem}
+            self._write(chain.RESTART, detail, now_ms, self._full(chain.RESTART, detail, now_ms))
+            self.problem = None
+
+    def lines(self, from_number, count):
+        """At most `count` lines (str) from record `from_number` on; what is no printable ASCII is a question mark."""
+        return [journal_page.text_of(line) for _number, line in self._some(from_number, count)]
+
+    def page(self, from_number):
+        """The data of a reply to "journal": as many lines as fit, "next" to ask for (-1: none), "problem" or None.
+
+        In a broken chain lines just count on from the first one's number. Reads flash, writes none.
+        """
+        return journal_page.page(self._some(from_number, FILE_BYTES), self.problem)
+
+    # Reading ----------------------------------------------------------------------------------------------------------
+
+    def _read(self, name):
+        """The bytes of a file, empty when there is none, and None or a sentence when it cannot be read."""
+        try:
+            return self._files.read(name) or b"", None
+        except OSError as error:
+            return b"", "%s cannot be read (%s)" % (name, error)
+
+    def _first_number(self, walk, name):
+        data, problem = self._read(name)
+        if problem:
+            walk.note(problem)
+        for line in chain.lines_of(data):
+            number = chain.number_of(line)
+            if number:
+                return number
+        return 0
+
+    def _walk(self, walk, index):
+        """Take all lines of a file."""
+        data, problem = self._read(NAMES[index])
+        before = walk.breaks
+        if len(data) > FILE_BYTES:
+            walk.note("%s has more than %d bytes" % (NAMES[index], FILE_BYTES))
+        for line in chain.lines_of(data):
+            record = walk.take(line)
+            if record:
+                self._note(record["kind"], chain.detail_of(record))
+        self._size = len(data)
+        self._torn = chain.torn(data)
+        self._closed = walk.breaks > before or bool(problem) or data[-1:] not in (b"\n", b"")
+
+    def _some(self, from_number, count):
+        """(number, line) of at most `count` lines from `from_number` on, older file first."""
+        number = 0
+        for index in (1 - self._current, self._current):
+            for line in chain.lines_of(self._read(NAMES[index])[0]):
+                number = number + 1 if number else chain.number_of(line) or 1
+                if number < from_number:
+                    continue
+                if not count:
+                    return
+                count -= 1
+                yield number, line
+
+    # Writing ----------------------------------------------------------------------------------------------------------
+
+    def _write(self, kind, detail, now_ms, anew=False):
+        """Store a record at the end of the newer file, or `anew` in place of the older one."""
+        line = self._line(kind, detail, now_ms)
+        self._stale = True  # until it is known to be stored
+        if anew:
+            self._files.replace(NAMES[1 - self._current], line + b"\n")
+            self._current = 1 - self._current
+            self._size = self._torn = 0
+            self._closed = False
+        else:
+            self._files.append(NAMES[self._current], line + b"\n")
+        self._size += len(line) + 1
+        self._number += 1
+        self._link = chain.link_of(line)
+        self._note(kind, detail)
+        self._stale = False
+
+    def _line(self, kind, detail, now_ms):
+        link = chain.UNCHAINED if kind == chain.RESTART else self._link
+        line = chain.line_of(self._number + 1, now_ms, kind, detail, link)
+        if journal_page.cost(line.decode()) > journal_page.LINE_BYTES:
+            raise ValueError("a record of %d bytes is too long; nothing was written" % len(line))
+        return line
+
+    def _full(self, kind, detail, now_ms):
+        """Whether the newer file takes no such record any more."""
+        return self._closed or self._size + len(self._line(kind, detail, now_ms)) >= FILE_BYTES
+
+    def _kept(self):
+        """What still holds, for the first record of a file."""
+        kept = {"fault": self.latched, "session": self.open_session, "torn": self._torn}
+        return {name: value for name, value in kept.items() if value}
+
+    def _note(self, kind, detail):
+        """The present state behind a record."""
+        if kind == "fault":
+            self.latched = detail
+        elif kind == "clear":
+            self.latched = None
+        elif kind == "session":
+            self.open_session = detail
+        elif kind in ("end", "interrupted"):
+            self.open_session = None
+        elif kind in (chain.KEPT, chain.RESTART):
+            self.latched, self.open_session = detail.get("fault"), detail.get("session")

@@ -1,0 +1,185 @@
+"""Self-test of the output stage: current flows into the internal dummy load and nowhere else.
+
+engine.inject() refuses anything but the dummy, and the dummy must have proven itself at 8 uA and 50 uA before more is
+asked for. Each check returns (name, passed, reading, sentence). Main loop only, engine disarmed.
+"""
+
+import time
+
+from machine import Pin
+
+from ..shared import units
+
+_OPEN_TOLERANCE_UA = 5  # ours: with the gate open nothing may flow; 5 uA is 9 ADC counts of noise and code steps
+_PROBE_CODES = (0, 1365, 2730, 4095)  # corners and both halves of the code range
+_RELAY_MS = 5  # ours: longer than a small signal relay needs, 3 ms
+_SETTLE_MS = 1  # the DAC needs 6 us, the sense amplifier less than 100 us
+_GENTLE_UA = 50  # ours: half of the smallest limit; it shows whether the dummy is really selected
+_FOLLOW_UA = (-400, -100, 100, 400)
+_FOLLOW_TOLERANCE_UA = 36  # ours: offset, gain and noise of an uncalibrated stage, as board.FOLLOW_UA says
+_LIMIT_MIN_UA = 660  # ours: below it the limiter would cut the largest session, 600 uA and 10 %
+
+
+class Dummy:
+    """The output on the internal dummy load, for the checks below; `with` puts everything back."""
+
+    def __init__(self, engine, board):
+        self._engine = engine
+        self._board = board
+        self._half = Pin(board.TRIP_TEST_PIN, Pin.OUT, value=0)
+        self._tripped = Pin(board.TRIPPED_PIN, Pin.IN)
+        self._zero = 0
+
+    def __enter__(self):
+        self._engine.select_dummy(1)
+        time.sleep_ms(_RELAY_MS)
+        self._zero = self._engine.read_sense()[0]
+        return self
+
+    def __exit__(self, *_error):
+        self._engine.open_gate()
+        self._half.value(0)
+        try:
+            self._engine.disarm()
+        finally:
+            self._engine.select_dummy(0)
+        time.sleep_ms(_RELAY_MS)
+
+    def measured(self, current_ua):
+        """(uA, mV, tripped) while `current_ua` is asked for, as long as the gate stays closed afterwards."""
+        board = self._board
+        self._engine.inject(units.code_of_ua(current_ua, board.FULL_SCALE_UA, board.ZERO_CODE))
+        time.sleep_ms(_SETTLE_MS)
+        return self.present()
+
+    def present(self):
+        """(uA, mV, tripped) now."""
+        board = self._board
+        current, voltage = self._engine.read_sense()
+        current_ua = units.ua_of_counts(current - self._zero, board.ADC_REFERENCE_MV, board.SENSE_UV_PER_UA)
+        counts = voltage - units.ADC_STEPS // 2
+        voltage_mv = units.rounded_div(counts * board.ADC_REFERENCE_MV * board.VOLTAGE_DIVIDER, units.ADC_STEPS)
+        return current_ua, voltage_mv, self._tripped.value()
+
+    def open_gate(self):
+        """Open the gate and let what flowed die away."""
+        self._engine.open_gate()
+        time.sleep_ms(_SETTLE_MS)
+
+    def halve_threshold(self, on):
+        """The comparator's threshold at a half (1) or whole (0)."""
+        self._half.value(on)
+        time.sleep_ms(_SETTLE_MS)
+
+
+def dummy_selected(dummy, board):
+    """The output is on the dummy load, not on the electrodes: told by its resistance, first at a harmless current."""
+    low_ua, _mv, _tripped = dummy.measured(board.CONTACT_UA)
+    if abs(low_ua - board.CONTACT_UA) > _OPEN_TOLERANCE_UA:
+        return "dummy-load", False, low_ua, "%d uA at %d uA asked for" % (low_ua, board.CONTACT_UA)
+    current_ua, voltage_mv, _tripped = dummy.measured(_GENTLE_UA)
+    ohm = voltage_mv * 1000 // max(1, current_ua)
+    passed = abs(ohm - board.DUMMY_OHM) <= board.DUMMY_OHM // 5  # 50 uA are 36 counts of voltage: 5 %, and parts 5 %
+    return "dummy-load", passed, ohm, "%d ohm, wanted %d" % (ohm, board.DUMMY_OHM)
+
+
+def gate_opens(dummy):
+    """Injected current vanishes when the gate opens."""
+    closed_ua, _mv, _tripped = dummy.measured(_FOLLOW_UA[2])
+    dummy.open_gate()
+    leak_ua, _mv, _tripped = dummy.present()
+    passed = abs(leak_ua) <= _OPEN_TOLERANCE_UA and closed_ua >= _FOLLOW_UA[2] // 2
+    return "gate-opens", passed, leak_ua, "%d uA, and %d uA through the open gate" % (closed_ua, leak_ua)
+
+
+def sense_follows(dummy):
+    """The measured current is the commanded one, in both directions."""
+    worst = 0
+    for wanted_ua in _FOLLOW_UA:
+        error_ua = dummy.measured(wanted_ua)[0] - wanted_ua
+        worst = error_ua if abs(error_ua) > abs(worst) else worst
+    return "sense-follows", abs(worst) <= _FOLLOW_TOLERANCE_UA, worst, "worst error %d uA" % worst
+
+
+def limiter_holds(dummy, board):
+    """Full scale is cut by the passive limiter in both directions: neither of its diodes is shorted."""
+    found = []
+    for wanted_ua in (board.FULL_SCALE_UA, -board.FULL_SCALE_UA):
+        current_ua, _mv, tripped = dummy.measured(wanted_ua)
+        dummy.open_gate()
+        if tripped:
+            text = "the comparator tripped at %d uA asked for: a diode is shorted" % wanted_ua
+            return "limiter-holds", False, wanted_ua, text
+        found.append(abs(current_ua))
+    passed = all(_LIMIT_MIN_UA <= current_ua <= board.LIMITER_MAX_UA for current_ua in found)
+    return (
+        "limiter-holds",
+        passed,
+        max(found),
+        "%d and %d uA of %d asked for"
+        % (
+            found[0],
+            found[1],
+            board.FULL_SCALE_UA,
+        ),
+    )
+
+
+def comparator_trips(dummy, board):
+    """At half its threshold the comparator lets a smaller current pass and opens the gate for a larger one."""
+    half_ua = board.COMPARATOR_UA // 2
+    dummy.halve_threshold(1)
+    try:
+        below = dummy.measured(half_ua * 3 // 4)[2]
+        current_ua, _mv, above = dummy.measured(half_ua * 5 // 4)
+        dummy.open_gate()
+        latched = dummy.present()[2]
+    finally:
+        dummy.open_gate()
+        dummy.halve_threshold(0)
+    passed = not below and above and abs(current_ua) <= _OPEN_TOLERANCE_UA and not latched
+    return "comparator-trips", bool(passed), current_ua, "below %d, above %d, %d uA after it, latch %d" % (
+        below, above, current_ua, latched,
+    )  # fmt: skip
+
+
+def dac_range(dac, board):
+    """What is written is what the DAC holds, over its whole range; the gate is open and the dummy selected."""
+    passed = dac.follows(_PROBE_CODES + (board.ZERO_CODE,))
+    return "dac-range", passed, int(passed), "it holds %s" % ("what is written" if passed else "something else")
+
+
+def gate_only(engine, board):
+    """The dummy and the gate: list of results."""
+    return _in_dummy(engine, board, lambda dummy: (lambda: dummy_selected(dummy, board), lambda: gate_opens(dummy)))
+
+
+def all_of(engine, dac, board):
+    """Everything that needs current: list of results."""
+    return _in_dummy(
+        engine,
+        board,
+        lambda dummy: (
+            lambda: dummy_selected(dummy, board),
+            lambda: gate_opens(dummy),
+            lambda: dac_range(dac, board),
+            lambda: sense_follows(dummy),
+            lambda: limiter_holds(dummy, board),
+            lambda: comparator_trips(dummy, board),
+        ),
+    )
+
+
+def _in_dummy(engine, board, checks_of):
+    """Run checks in order on the dummy load. Stops at the first failure: the next ones build on it."""
+    results = []
+    try:
+        with Dummy(engine, board) as dummy:
+            for check in checks_of(dummy):
+                results.append(check())
+                if not results[-1][1]:
+                    break
+                dummy.open_gate()
+    except OSError:
+        results.append(("output", False, -1, "no acknowledge while injecting"))
+    return results

@@ -1,0 +1,70 @@
+"""The options that describe a waveform, for every command that takes one."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from firmware.shared import waveform
+
+from .. import quantities
+from .options import Quantity
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_RANGES = {name: (low, high) for name, low, high, _default in waveform.FIELDS}
+
+
+def ranged(name: str, kind: quantities.Kind) -> Quantity:
+    """The type of an option that fills the waveform's field `name`."""
+    return Quantity(kind, *_RANGES[name])
+
+
+def wave_options(amplitude: str | None) -> Callable[[F], F]:
+    """All but the shape, the area and the zone. amplitude: what counts when none is given; None: the field is None."""
+
+    def decorate(function: F) -> F:
+        for option in reversed((_amplitude(amplitude), *_TIMES, *_FORM)):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+def _amplitude(default: str | None) -> Callable[[F], F]:
+    kind = ranged("amplitude_ua", quantities.CURRENT)
+    return click.option(
+        "--amplitude", "amplitude_ua", type=kind, default=default, show_default=True, help="Peak current."
+    )
+
+
+def _time(option: str, name: str, kind: quantities.Kind, default: str, meaning: str) -> Callable[[F], F]:
+    return click.option(option, name, type=ranged(name, kind), default=default, show_default=True, help=meaning)
+
+
+_TIMES = (
+    _time("--frequency", "frequency_mhz", quantities.FREQUENCY, "10Hz", "Cycles per second."),
+    _time("--duration", "duration_ms", quantities.DURATION, "10s", "Length of the session, ramps included."),
+    _time("--ramp", "ramp_ms", quantities.DURATION, "2s", "Length of the ramp in, and of the ramp out."),
+)
+_FORM = (
+    click.option(
+        "--polarity",
+        type=click.Choice(waveform.POLARITIES),
+        default=waveform.BIPHASIC,
+        show_default=True,
+        help="All but biphasic carry net charge and have a cap of their own.",
+    ),
+    _time(
+        "--alternate-every", "alternate_ms", quantities.DURATION, "10s", "Time per polarity with --polarity alternate."
+    ),
+    click.option(
+        "--duty",
+        "duty_permille",
+        type=ranged("duty_permille", quantities.SHARE),
+        default="100%",
+        show_default="100%, or what --gap leaves",
+        help="Share of each half period that carries current (square).",
+    ),
+    _time("--gap", "gap_us", quantities.SHORT_TIME, "0us", "Pause between the phases (square)."),
+)

@@ -1,0 +1,303 @@
+"""The main loop's supervisor: every check, at its limit and one beyond; nothing else trips it."""
+
+from boards.rp2040_pico import board
+from firmware.core import meter, supervisor, waveplan
+from firmware.shared import faults, limits
+
+FULL = waveplan.ENVELOPE_ONE
+PERIOD_US = 1000000 // board.SAMPLE_HZ
+SILENT_MS = supervisor.SILENT_PERIODS * 1000 // board.SAMPLE_HZ
+STABLE = supervisor.STABLE_MS * board.SAMPLE_HZ // 1000
+HALF_RAIL = board.COMPLIANCE_MV // 2 * 4096 // (board.ADC_REFERENCE_MV * board.VOLTAGE_DIVIDER)
+GOOD_SUPPLY_MV = 12000
+
+
+def snapshot(**values):
+    return tuple(values.get(name, 0) for name in meter.SNAPSHOT_FIELDS)
+
+
+class Run:
+    """A session that goes well unless a test says otherwise: ticks advance, phases are full, contact is good."""
+
+    def __init__(self, amplitude_ua=200, duration_ms=100000, start_ms=0):
+        self.made = supervisor.Supervisor(board)
+        self.made.begin(amplitude_ua, duration_ms, start_ms)
+        self.now_ms = start_ms
+        self.values = {"envelope": FULL, "late_current": 372, "late_voltage": 300, "halves": 1, "good": 1}
+        self.supply_mv, self.temperature_c, self.bare_usb, self.total_uc = GOOD_SUPPLY_MV, 27, 0, 0
+        self.ticking = self.conducting = True
+
+    def step(self, ms=10):
+        self.now_ms += ms
+        if self.ticking:
+            self.values["ticks"] = self.values.get("ticks", 0) + 1
+        if self.conducting:
+            for name in ("phases", "full_phases", "halves"):
+                self.values[name] = self.values.get(name, 0) + 1
+        return self.made.look(
+            snapshot(**self.values), self.now_ms, self.supply_mv, self.temperature_c, self.bare_usb, self.total_uc
+        )
+
+    def steps(self, total_ms, ms=10):
+        """The first fault within total_ms, or NONE."""
+        for _ in range(total_ms // ms):
+            code = self.step(ms)
+            if code:
+                return code
+        return faults.NONE
+
+    @property
+    def numbers(self):
+        return self.made.reading, self.made.limit
+
+
+def test_a_good_session_trips_nothing():
+    run = Run()
+    assert run.steps(60000, 100) == faults.NONE
+    assert run.made.flowed_ms == 60000
+
+
+def test_a_silent_interrupt():
+    for start_ms in (0, 2**30 - 3, 2**32 - 3):
+        run = Run(start_ms=start_ms)
+        run.step()
+        run.ticking = False
+        assert run.step(SILENT_MS - 1) == faults.NONE
+        assert run.step(1) == faults.SAMPLE_INTERRUPT_STOPPED
+        assert run.numbers == (SILENT_MS, SILENT_MS)
+
+
+def test_an_interrupt_that_never_came_counts_from_the_beginning():
+    run = Run()
+    run.ticking = False
+    assert run.step(SILENT_MS - 1) == faults.NONE
+    assert run.step(1) == faults.SAMPLE_INTERRUPT_STOPPED
+
+
+def test_an_interrupt_that_ended_in_its_middle():
+    run = Run()
+    run.step()
+    run.ticking, run.values["inside"] = False, 1
+    assert run.step(SILENT_MS) == faults.SAMPLE_INTERRUPT_RAISED
+
+
+def test_an_interrupt_that_is_seen_at_work_is_no_fault():
+    run = Run()
+    run.values["inside"] = 1
+    assert run.steps(1000) == faults.NONE
+
+
+def test_a_late_interrupt():
+    for late_us, code in ((PERIOD_US - 1, 0), (PERIOD_US, 0), (PERIOD_US + 1, faults.SAMPLE_INTERRUPT_LATE)):
+        run = Run()
+        run.values["worst_late_us"] = late_us
+        assert run.step() == code
+    assert run.numbers == (PERIOD_US + 1, PERIOD_US)
+
+
+def test_over_time_counts_treatment_only():
+    run = Run(duration_ms=1000)
+    assert run.step(1000 + supervisor.OVERTIME_MS) == faults.NONE
+    assert run.step(1) == faults.OVER_TIME
+    assert run.numbers == (1001 + supervisor.OVERTIME_MS, 1000 + supervisor.OVERTIME_MS)
+    run = Run(duration_ms=1000)
+    run.values["sensing"] = 1
+    assert run.steps(5000) == faults.NONE
+    assert run.made.flowed_ms == 0
+
+
+def test_an_open_electrode():
+    run = Run()
+    run.step(7)
+    run.values.update(sensing=1, good=0, late_voltage=1551)
+    assert run.steps(supervisor.CONTACT_MS, 100) == faults.NONE
+    assert run.step(1) == faults.OPEN_ELECTRODE
+    assert run.numbers == (supervisor.CONTACT_MS + 1, supervisor.CONTACT_MS)
+
+
+def test_contact_that_comes_in_time_starts_the_clock_anew():
+    run = Run()
+    for _ in range(3):
+        run.values.update(sensing=1, good=0, late_voltage=1551)
+        assert run.steps(supervisor.CONTACT_MS - 100, 100) == faults.NONE
+        run.values.update(sensing=0)
+        assert run.step() == faults.NONE
+
+
+def test_a_dead_sense_amplifier_is_no_open_electrode():
+    for voltage, code in ((HALF_RAIL - 1, faults.SENSE_STUCK), (HALF_RAIL, 0), (HALF_RAIL + 1, 0)):
+        run = Run()
+        run.step()
+        run.values.update(sensing=1, good=0, late_voltage=voltage)
+        assert run.step(supervisor.SENSE_MS) == faults.NONE
+        assert run.step(1) == code
+    for reprieve in ({"good": 1}, {"halves": 0}):
+        run = Run()
+        run.conducting = False
+        run.values.update(sensing=1, good=0, late_voltage=0, envelope=0)
+        run.values.update(reprieve)
+        assert run.steps(2000) == faults.NONE
+
+
+def test_the_numbers_of_a_dead_sense_amplifier():
+    run = Run()
+    run.values.update(sensing=1, good=0, late_voltage=12)
+    assert run.steps(1000) == faults.SENSE_STUCK
+    assert run.numbers == (12, HALF_RAIL)
+
+
+def test_stable_contact():
+    made = supervisor.Supervisor(board)
+    for good, expected in ((0, False), (STABLE - 1, False), (STABLE, True), (STABLE + 1, True)):
+        assert made.contact_is_stable(snapshot(good=good)) is expected
+
+
+def lacking(frequency_hz, envelope=FULL):
+    """(time until compliance-lost in ms or None) of a session whose phases stop being full."""
+    run = Run()
+    run.step()
+    run.conducting = False
+    run.values["envelope"] = envelope
+    half_ms = 500 // frequency_hz if frequency_hz else 0
+    for elapsed in range(1, 40000):
+        if half_ms and elapsed % half_ms == 0:
+            run.values["phases"] += 1
+        if run.step(1):
+            assert run.made.limit == supervisor.COMPLIANCE_MS
+            assert run.made.reading == elapsed
+            return elapsed
+    return None
+
+
+def test_compliance_lost_for_too_long():
+    assert lacking(10) == supervisor.COMPLIANCE_MS + 1
+    assert lacking(1) == supervisor.COMPLIANCE_MS + 1
+    assert lacking(0) is None  # no phase has ended: nothing to judge by
+    assert lacking(10, FULL - 1) is None  # in a ramp phases are smaller
+
+
+def test_slow_phases_are_waited_for():
+    run = Run()
+    run.step()
+    run.conducting = False
+    for phase in range(supervisor.COMPLIANCE_PHASES):
+        assert run.steps(5000, 100) == faults.NONE, phase
+        run.values["phases"] += 1
+    assert run.step() == faults.COMPLIANCE_LOST
+
+
+def test_one_full_phase_is_enough():
+    run = Run()
+    run.step()
+    run.conducting = False
+    for _ in range(5):
+        run.values["phases"] += 10
+        assert run.steps(supervisor.COMPLIANCE_MS - 100, 100) == faults.NONE
+        run.values["full_phases"] += 1
+        assert run.step() == faults.NONE
+
+
+def test_sensing_does_not_lack_compliance():
+    run = Run()
+    run.step()
+    run.conducting = False
+    run.values.update(sensing=1, good=5, phases=100)
+    assert run.steps(supervisor.CONTACT_MS - 1000, 100) == faults.NONE
+
+
+def short(amplitude_ua, current, voltage, envelope=FULL):
+    run = Run(amplitude_ua=amplitude_ua)
+    run.step()
+    run.values.update(late_current=current, late_voltage=voltage, envelope=envelope)
+    if run.step(supervisor.SHORT_MS):
+        return "early"
+    code = run.step(1)
+    if code:
+        assert run.numbers == (voltage, supervisor.SHORT_OHM)
+    return code
+
+
+def test_electrodes_that_touch():
+    assert short(200, 372, 0) == faults.SHORT
+    assert short(200, 372, 3) == faults.SHORT  # 97 ohm
+    assert short(200, 372, 4) == 0  # 129 ohm
+    assert short(200, 360, 3) == 0  # 100 ohm exactly
+    assert short(200, 361, 3) == faults.SHORT
+    assert short(200, 0, 0) == 0  # no current: not a short
+    assert short(supervisor.SHORT_FROM_UA, 186, 0) == faults.SHORT
+    assert short(supervisor.SHORT_FROM_UA - 1, 186, 0) == 0
+    assert short(200, 372, 0, FULL - 1) == 0
+
+
+def test_a_short_for_a_moment_is_none():
+    run = Run()
+    for _ in range(3):
+        run.values.update(late_voltage=0)
+        assert run.steps(supervisor.SHORT_MS, 100) == faults.NONE
+        run.values.update(late_voltage=300)
+        assert run.step() == faults.NONE
+
+
+def surroundings(looks=supervisor.TEMPERATURE_LOOKS, **values):
+    made = supervisor.Supervisor(board)
+    given = {"supply_mv": GOOD_SUPPLY_MV, "temperature_c": 27, "bare_usb": 0}
+    given.update(values)
+    codes = [made.surroundings(given["supply_mv"], given["temperature_c"], given["bare_usb"]) for _ in range(looks)]
+    return codes, (made.reading, made.limit)
+
+
+def test_supply_temperature_and_usb_at_their_limits():
+    low, high, warm = board.SUPPLY_MIN_MV, board.SUPPLY_MAX_MV, board.TEMPERATURE_MAX_C
+    for name, value, code, limit in (
+        ("supply_mv", low, 0, 0),
+        ("supply_mv", low - 1, faults.SUPPLY, low),
+        ("supply_mv", high, 0, 0),
+        ("supply_mv", high + 1, faults.SUPPLY, high),
+        ("supply_mv", 0, faults.SUPPLY, low),
+        ("temperature_c", warm, 0, 0),
+        ("temperature_c", warm + 1, faults.OVER_TEMPERATURE, warm),
+    ):
+        codes, numbers = surroundings(**{name: value})
+        assert codes == [0, 0, code], (name, value)
+        if code:
+            assert numbers == (value, limit)
+    assert surroundings(1, bare_usb=1) == ([faults.MAINS_USB], (1, 0))
+
+
+def test_one_disturbed_reading_ends_nothing():
+    made = supervisor.Supervisor(board)
+    for _ in range(10):
+        for reading in ((5000, 27), (5000, 90), (GOOD_SUPPLY_MV, 90), (GOOD_SUPPLY_MV, 27)):
+            assert made.surroundings(reading[0], reading[1], 0) == faults.NONE
+
+
+def test_surroundings_are_looked_at_during_a_session():
+    for name, value, code in (
+        ("supply_mv", 9000, faults.SUPPLY),
+        ("temperature_c", 80, faults.OVER_TEMPERATURE),
+        ("bare_usb", 1, faults.MAINS_USB),
+    ):
+        run = Run()
+        setattr(run, name, value)
+        assert run.steps(100) == code
+
+
+def test_session_charge():
+    run = Run()
+    run.total_uc = limits.SESSION_CHARGE_UC
+    assert run.step() == faults.NONE
+    run.total_uc += 1
+    assert run.step() == faults.CHARGE_LIMIT
+    assert run.numbers == (limits.SESSION_CHARGE_UC + 1, limits.SESSION_CHARGE_UC)
+
+
+def test_begin_forgets_the_session_before():
+    run = Run(duration_ms=1000)
+    run.values.update(late_voltage=0)
+    run.supply_mv = 0
+    run.steps(20)
+    run.made.begin(200, 1000, run.now_ms)
+    assert run.made.flowed_ms == 0
+    run.supply_mv = GOOD_SUPPLY_MV
+    run.values = {"envelope": FULL, "late_current": 372, "late_voltage": 0, "halves": 1, "good": 1}
+    assert run.steps(supervisor.SHORT_MS) == faults.NONE

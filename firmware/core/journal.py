@@ -6,7 +6,8 @@ and losing the other loses history only. shared/chain.py says how records chain.
 
 Power may fail at any byte of a write. What is then left is a record cut short at a file's end. It chains to nothing
 and nothing chains to it, so dropping it breaks no chain; but a file with damage is never appended to again: the next
-record goes on in the other file, whose "kept" tells the dropped bytes as "torn". Nothing is rewritten in place.
+record goes on in the other file, whose "kept" tells the dropped bytes as "torn". Nothing is rewritten in place. The
+price is the older file's history; on littlefs, where an append is there as a whole or not at all, it is never paid.
 
 A fault whose record was cut short is not latched by the journal. Its caller opens the gate first and writes then, and a
 session's record stands before its first current: a cut in between leaves the session open, and the next boot reports
@@ -14,14 +15,14 @@ it as "interrupted". That latches nothing by itself, but is never silent.
 """
 
 from ..shared import chain
-from . import journal_page
+from . import journal_file, journal_page
 
 NAMES = ("/journal_a", "/journal_b")
-FILE_BYTES = 8188  # ours: two flash sectors of 4096, less the pointer that littlefs keeps in a file's second block
 
 
 class Journal:
-    """files: object with read(name) -> bytes or None, append(name, data), replace(name, data), durable on return.
+    """files: object with read(name, at, count) -> bytes from position `at` on, b"" at the end and where no file is;
+    append(name, data) and replace(name, data), durable on return. All may raise OSError.
 
     latched: details of the fault record that no "clear" followed, or None. open_session: those of the session that
     neither ended nor was reported as interrupted, or None. problem: a sentence about what breaks the chain, or None;
@@ -34,15 +35,18 @@ class Journal:
         self._current = 0  # index of the newer file
         self._size = self._torn = 0  # its bytes; those at its end that are no whole record
         self._closed = False  # it holds damage and takes no more records
+        self._lead = b""  # the newline that its last record lacks
         self._stale = True  # memory may differ from flash
+        self._mark = (-1, 0, 0)  # number, file and position of the line that the last page ended before
         self._number = 0
         self._link = chain.UNCHAINED
 
     def open(self):
-        """Read both files, one at a time, and take up the present state. Raises nothing: see `problem`."""
+        """Read both files and take up the present state: 0.4 s when both are full. Raises nothing: see `problem`."""
         walk = chain.Walk()
+        self._mark = (-1, 0, 0)
         self.latched = self.open_session = None
-        numbers = [self._first_number(walk, name) for name in NAMES]
+        numbers = [self._first_number(name) for name in NAMES]
         self._current = 1 if numbers[1] > numbers[0] else 0
         self._walk(walk, 1 - self._current)
         self._walk(walk, self._current)
@@ -91,68 +95,73 @@ class Journal:
 
         In a broken chain lines just count on from the first one's number. Reads flash, writes none.
         """
-        return journal_page.page(self._some(from_number, FILE_BYTES), self.problem)
+        return journal_page.page(self._some(from_number, journal_file.FILE_BYTES), self.problem)
 
     # Reading ----------------------------------------------------------------------------------------------------------
 
-    def _read(self, name):
-        """The bytes of a file, empty when there is none, and None or a sentence when it cannot be read."""
+    def _first_number(self, name):
         try:
-            return self._files.read(name) or b"", None
-        except OSError as error:
-            return b"", "%s cannot be read (%s)" % (name, error)
-
-    def _first_number(self, walk, name):
-        data, problem = self._read(name)
-        if problem:
-            walk.note(problem)
-        for line in chain.lines_of(data):
-            number = chain.number_of(line)
-            if number:
-                return number
+            for line in journal_file.Scan(self._files, name).lines():
+                number = chain.number_of(line)
+                if number:
+                    return number
+        except OSError:
+            pass  # _walk() tells it
         return 0
 
     def _walk(self, walk, index):
         """Take all lines of a file."""
-        data, problem = self._read(NAMES[index])
-        before = walk.breaks
-        if len(data) > FILE_BYTES:
-            walk.note("%s has more than %d bytes" % (NAMES[index], FILE_BYTES))
-        for line in chain.lines_of(data):
-            record = walk.take(line)
-            if record:
-                self._note(record["kind"], chain.detail_of(record))
-        self._size = len(data)
-        self._torn = chain.torn(data)
-        self._closed = walk.breaks > before or bool(problem) or data[-1:] not in (b"\n", b"")
+        scan, breaks = journal_file.Scan(self._files, NAMES[index]), walk.breaks
+        try:
+            for line in scan.lines():
+                record = walk.take(line)
+                if record:
+                    self._note(record["kind"], chain.detail_of(record))
+        except OSError as error:
+            walk.note("%s cannot be read (%s)" % (NAMES[index], error))
+        if scan.size > journal_file.FILE_BYTES:
+            walk.note("%s has more than %d bytes" % (NAMES[index], journal_file.FILE_BYTES))
+        self._size, self._torn, self._lead = scan.size, scan.torn, scan.lead
+        self._closed = walk.breaks > breaks or scan.torn > 0
 
     def _some(self, from_number, count):
         """(number, line) of at most `count` lines from `from_number` on, older file first."""
-        number = 0
-        for index in (1 - self._current, self._current):
-            for line in chain.lines_of(self._read(NAMES[index])[0]):
-                number = number + 1 if number else chain.number_of(line) or 1
-                if number < from_number:
-                    continue
-                if not count:
-                    return
-                count -= 1
-                yield number, line
+        number, first, at = 0, 1 - self._current, 0
+        if from_number == self._mark[0]:  # else all lines before are counted, 30 ms in a session's main loop
+            number, first, at = from_number - 1, self._mark[1], self._mark[2]
+        for index in (first, self._current)[: 1 + (first != self._current)]:
+            scan = journal_file.Scan(self._files, NAMES[index], at if index == first else 0)
+            try:
+                for line in scan.lines():
+                    number = number + 1 if number else chain.number_of(line) or 1
+                    if number < from_number:
+                        continue
+                    if not count:
+                        return
+                    count -= 1
+                    self._mark = (number, index, scan.begins)
+                    yield number, line
+            except OSError:
+                pass  # open() has told it
 
     # Writing ----------------------------------------------------------------------------------------------------------
 
     def _write(self, kind, detail, now_ms, anew=False):
         """Store a record at the end of the newer file, or `anew` in place of the older one."""
         line = self._line(kind, detail, now_ms)
+        data = line + b"\n"
         self._stale = True  # until it is known to be stored
+        self._mark = (-1, 0, 0)
         if anew:
-            self._files.replace(NAMES[1 - self._current], line + b"\n")
+            self._files.replace(NAMES[1 - self._current], data)
             self._current = 1 - self._current
             self._size = self._torn = 0
             self._closed = False
         else:
-            self._files.append(NAMES[self._current], line + b"\n")
-        self._size += len(line) + 1
+            data = self._lead + data
+            self._files.append(NAMES[self._current], data)
+        self._lead = b""
+        self._size += len(data)
         self._number += 1
         self._link = chain.link_of(line)
         self._note(kind, detail)
@@ -167,7 +176,7 @@ class Journal:
 
     def _full(self, kind, detail, now_ms):
         """Whether the newer file takes no such record any more."""
-        return self._closed or self._size + len(self._line(kind, detail, now_ms)) >= FILE_BYTES
+        return self._closed or self._size + len(self._line(kind, detail, now_ms)) + 2 > journal_file.FILE_BYTES
 
     def _kept(self):
         """What still holds, for the first record of a file."""

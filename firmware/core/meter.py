@@ -30,14 +30,15 @@ SNAPSHOT_FIELDS = (
     "good",  # samples in a row that showed contact while sensing
     "lift_offs",  # contact losses since arming
     "halves",  # phases finished, those of contact sensing included
-    "early_current",  # |sense counts| and |voltage counts| of the second sample of the last phase
-    "early_voltage",
-    "late_current",  # the same of its last sample
+    "step_current",  # sense counts and voltage counts, signed: first sample after the last phase less its last one
+    "step_voltage",
+    "late_current",  # the same two of the last phase's last sample
     "late_voltage",
 )
 TICKS, SAMPLES, MISSED, LATE, WORST_LATE_US, SUM_NET, SUM_ABS, ACTIVE = range(8)
 PEAK_CURRENT, PEAK_VOLTAGE, LAST_PHASE, PHASES, FULL_PHASES, ENVELOPE, TRIP, TRIP_READING, DONE = range(8, 17)
-LEFT, INSIDE, SENSING, GOOD, LIFT_OFFS, HALVES, EARLY_CURRENT, EARLY_VOLTAGE, LATE_CURRENT, LATE_VOLTAGE = range(17, 27)
+LEFT, INSIDE, SENSING, GOOD, LIFT_OFFS, HALVES, STEP_CURRENT, STEP_VOLTAGE, LATE_CURRENT, LATE_VOLTAGE = range(17, 27)
+_STEP_COUNTS_MIN = 16  # ours: 9 uA; less than that and a count of noise is 6 %
 OPEN_OHM = 99999999  # what is told when no current flows at all
 _IDLE = (0,) * len(SNAPSHOT_FIELDS)
 
@@ -97,20 +98,22 @@ class Meter:
         return delivered_ua, peak_ua, electrode_mv, headroom_mv
 
     def impedance_ohm(self):
-        """(late, early) |voltage| / |current| of the last phase: all of the skin, and what is not its capacity.
+        """(at the end of the last phase, at its step to the next): all of the skin, and what is not its capacity.
 
-        OPEN_OHM without measurable current; -1 before any phase has ended.
+        OPEN_OHM without measurable current; -1 before any phase has ended, and for a step too small to divide by.
         """
         latest = self.latest
         if not latest[HALVES]:
             return -1, -1
         late = self._ratio_ohm(latest[LATE_VOLTAGE], latest[LATE_CURRENT])
-        return late, self._ratio_ohm(latest[EARLY_VOLTAGE], latest[EARLY_CURRENT])
+        if abs(latest[STEP_CURRENT]) < _STEP_COUNTS_MIN:
+            return late, -1
+        return late, self._ratio_ohm(latest[STEP_VOLTAGE], latest[STEP_CURRENT])
 
     def _ratio_ohm(self, voltage, current):
         if not current:
             return OPEN_OHM
-        return units.rounded_div(voltage * self._board.VOLTAGE_DIVIDER * self._board.SENSE_UV_PER_UA, current)
+        return units.rounded_div(abs(voltage) * self._board.VOLTAGE_DIVIDER * self._board.SENSE_UV_PER_UA, abs(current))
 
     @property
     def net_nc(self):

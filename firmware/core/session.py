@@ -54,6 +54,7 @@ class Session:
         self._lift_offs = self._lift_offs_before = 0
         self.contact = protocol.CONTACT_UNKNOWN
         self._plan = None
+        self._area_mm2 = _AREA_UNKNOWN_MM2
         self.supply_mv = self.temperature_c = 0
 
     # Requests -----------------------------------------------------------------------------------------------------
@@ -77,6 +78,7 @@ class Session:
         self._unless(verdict, "a session is on its way: stop it first with: microcurrent stop")
         self.wave, self.limit_ua = wave, limit_ua
         self._plan = waveplan.plan(wave, self._board.SAMPLE_HZ, self._board.FULL_SCALE_UA)
+        self._area_mm2 = wave["area_mm2"] or settings["area_mm2"] or _AREA_UNKNOWN_MM2
         self._lease_ms = lease_ms
         self._armed_until_ms = now_ms + protocol.ARM_MS
         self.number += 1
@@ -326,6 +328,7 @@ class Session:
         elif snapshot[meter.SENSING]:
             if self.supervisor.contact_is_stable(snapshot):
                 self._engine.ramp_up()
+                self._emit({"ev": "contact", "session": self.number, "impedance_ohm": self.meter.impedance_ohm()[0]})
         elif snapshot[meter.ENVELOPE] >= waveplan.ENVELOPE_ONE:
             self._go(protocol.ACTIVE)
 
@@ -429,7 +432,7 @@ class Session:
             commanded_ua = (self.wave["amplitude_ua"] * (latest[meter.ENVELOPE] >> 16)) >> 12
             if latest[meter.SENSING] or commanded_ua >= _CONTACT_UA:
                 impedance_ohm, series_ohm = self.meter.impedance_ohm()
-                self.contact = contact.judge(impedance_ohm, self.wave["area_mm2"] or _AREA_UNKNOWN_MM2)
+                self.contact = contact.judge(impedance_ohm, self._area_mm2)
         elif self.state != protocol.PAUSED:
             remaining_ms = 0
         return [

@@ -112,10 +112,10 @@ class Supervisor:
             self._contact_ms = self._sense_ms = now_ms
             return faults.NONE
         open_counts = self._voltage_counts(self._board.COMPLIANCE_MV // 2)
-        if snapshot[meter.GOOD] or snapshot[meter.LATE_VOLTAGE] >= open_counts or not snapshot[meter.HALVES]:
+        if snapshot[meter.GOOD] or abs(snapshot[meter.LATE_VOLTAGE]) >= open_counts or not snapshot[meter.HALVES]:
             self._sense_ms = now_ms
         if now_ms - self._sense_ms > SENSE_MS:
-            return self._found(faults.SENSE_STUCK, snapshot[meter.LATE_VOLTAGE], open_counts)
+            return self._found(faults.SENSE_STUCK, abs(snapshot[meter.LATE_VOLTAGE]), open_counts)
         if now_ms - self._contact_ms > CONTACT_MS:
             return self._found(faults.OPEN_ELECTRODE, now_ms - self._contact_ms, CONTACT_MS)
         return faults.NONE
@@ -137,7 +137,7 @@ class Supervisor:
         if self._amplitude_ua < SHORT_FROM_UA or snapshot[meter.ENVELOPE] < waveplan.ENVELOPE_ONE:
             self._short_ms = now_ms
             return faults.NONE
-        current, voltage = snapshot[meter.LATE_CURRENT], snapshot[meter.LATE_VOLTAGE]
+        current, voltage = abs(snapshot[meter.LATE_CURRENT]), abs(snapshot[meter.LATE_VOLTAGE])
         board = self._board
         if voltage * board.VOLTAGE_DIVIDER * board.SENSE_UV_PER_UA >= current * SHORT_OHM:
             self._short_ms = now_ms

@@ -8,11 +8,20 @@ It has been type-checked and cross-compiled, but never run on an ESP32.
 
 import time
 
+import esp32
 from machine import ADC, Pin, Timer
 
 from ..core import waveplan
-from ..shared import faults, units
+from ..shared import faults, limits, units
 
+_OPEN_MAX = 1  # ours: samples without current in spite of a command; two at 500 S/s are 4 ms
+_COMMANDED = 12  # ours: sense counts (6 uA) of a command large enough to tell whether current follows
+_NO_CURRENT = 3  # ours: sense counts, 1.6 uA: noise and offset of the sense amplifier
+_CONTACT = 11  # ours: sense counts (6 uA of the 8) that count as contact
+_SENSE_HALF = 5  # ours: samples per half wave of contact sensing, 50 Hz at 500 S/s
+_HISTORY_LENGTH = 64
+_HISTORY_AFTER = 8  # ours: of the 64 samples kept with a fault, those after it
+_ZERO_COUNTS_MAX = 40  # as in hw/checks.py: beyond it the sense amplifier is broken
 _DEADMAN_MS = 100  # ours: main loop silence after which the callback opens the gate
 _ASTRAY_MAX = 1  # ours: samples in a row; one alone may be a late callback that measured the sample before
 
@@ -24,13 +33,17 @@ class Engine:
         self._board = board
         self._dac = dac
         self._gate = Pin(board.GATE_PIN, Pin.OUT, value=0)
+        self._dummy = Pin(board.DUMMY_PIN, Pin.OUT, value=0)
         self._estop = Pin(board.ESTOP_PIN, Pin.IN, Pin.PULL_UP)
+        self._tripped = Pin(board.TRIPPED_PIN, Pin.IN)
         self._sense = ADC(Pin(board.SENSE_PIN), atten=ADC.ATTN_11DB)
         self._voltage = ADC(Pin(board.VOLTAGE_PIN), atten=ADC.ATTN_11DB)
+        self._supply = ADC(Pin(board.SUPPLY_PIN), atten=ADC.ATTN_11DB)
         self._timer = Timer(0)
+        self._history = [0] * _HISTORY_LENGTH
         self.armed = False
         self._plan = None
-        self._window = self._follow = 0
+        self._window = self._follow = self._phase_limit = self._net_limit = 0
         self._fed_ms = 0
         self._clear()
 
@@ -41,7 +54,14 @@ class Engine:
         self._cycle = self._alternate_left = 0
         self._envelope = self._step = 0
         self._ticks = self._samples = self._missed = self._late = self._worst_late_us = 0
-        self._sum_net = self._sum_abs = self._sum_voltage = self._active = 0
+        self._sum_net = self._sum_abs = self._active = 0
+        self._zero = units.ADC_STEPS // 2
+        self._inside = self._sensing = self._good = self._open_run = self._lift_offs = self._sense_k = 0
+        self._net = self._net_samples = self._history_at = self._halves = 0
+        self._net_begun = self._wrapped = self._wrapped_before = self._skip = False
+        self._history_left = _HISTORY_AFTER
+        self._step_reading = self._late_reading = self._last = (0, 0)
+        self._step_due = False
         self._peak_current = self._peak_voltage = 0
         self._sign = self._phase_sum = self._phase_command = self._last_phase = 0
         self._phases = self._full_phases = 0
@@ -57,8 +77,8 @@ class Engine:
         """Off, first half: no current can flow from here on. Callable in any state."""
         self._gate.value(0)
 
-    def arm(self, plan, window_ua):
-        """Start the timer with the zero code and the gate open. window_ua: |current| that trips at once.
+    def arm(self, plan, amplitude_ua, left=0):
+        """Start the timer with the zero code and the gate open. left: samples before the ramp down, 0 = all.
 
         Returns faults.NONE, or what is wrong with the DAC: it must move and take the zero code, read back, or the
         timer does not start.
@@ -66,31 +86,57 @@ class Engine:
         try:
             self.disarm()
             if not self._dac.follows((self._board.ZERO_CODE + 1, self._board.ZERO_CODE)):
-                return faults.DAC_STUCK
+                return faults.DAC_READBACK
         except OSError:
             return faults.DAC_NO_ACK
         self._clear()
         self._plan = plan
         self._gain = plan.gain
         self._step = plan.ramp_step
-        self._left = max(1, plan.total_samples - plan.ramp_samples)
+        self._left = left or max(1, plan.total_samples - plan.ramp_samples)
         self._cycle = plan.cycle_samples
         self._alternate_left = plan.alternate_cycles
         board = self._board
-        self._window = min(
-            units.counts_of_ua(window_ua, board.ADC_REFERENCE_MV, board.SENSE_UV_PER_UA), units.ADC_STEPS // 2 - 48
-        )
-        self._follow = units.counts_of_ua(board.FOLLOW_UA, board.ADC_REFERENCE_MV, board.SENSE_UV_PER_UA)
+        self._window = min(self._counts(amplitude_ua + board.TRIP_UA), units.ADC_STEPS // 2 - 48)
+        self._follow = self._counts(board.FOLLOW_UA)
+        self._phase_limit = plan.phase_samples * self._counts(amplitude_ua) * 5 // 4 + 4 * self._follow
+        self._net_limit = self._counts(16 * limits.NET_DC_UA) if plan.balanced else 0x3FFF
         self.feed()
         self._due_us = time.ticks_us()
         self._timer.init(mode=Timer.PERIODIC, period=1000 // board.SAMPLE_HZ, callback=self._tick)
         self.armed = True
         return faults.NONE
 
+    def _counts(self, current_ua):
+        return units.counts_of_ua(current_ua, self._board.ADC_REFERENCE_MV, self._board.SENSE_UV_PER_UA)
+
     def run(self):
-        """Close the gate and let the ramp begin. Only core/session.py calls this, after core/gate.py permitted it."""
+        """Close the gate at contact-sensing level. Only core/session.py calls this, after core/gate.py permitted it.
+
+        What the sense amplifier showed meanwhile, with the gate open, is its zero. Returns faults.NONE, or
+        OUTPUT_ASTRAY when that is no zero; then the gate stays open.
+        """
+        zero = units.rounded_div(self._net, max(1, self._net_samples))
+        if abs(zero) > _ZERO_COUNTS_MAX:
+            return faults.OUTPUT_ASTRAY
+        self._zero += zero
+        self._sensing = 1
         self._gate.value(1)
         self._running = True
+        return faults.NONE
+
+    def note_state(self, state):
+        """The state's number survives no reset on this port."""
+
+    def ramp_up(self):
+        """Contact is stable: from zero to the full amplitude, at the beginning of a cycle."""
+        if self._plan is None:
+            return
+        self._envelope = self._phase = self._k = self._fraction = self._open_run = 0
+        self._net_begun = False
+        self._cycle = self._plan.cycle_samples
+        self._step = self._plan.ramp_step
+        self._sensing = 0
 
     def ramp_down(self):
         """Begin the ramp to zero from wherever the envelope stands; the callback opens the gate at its end."""
@@ -103,6 +149,7 @@ class Engine:
         self._timer.deinit()
         self._running = self.armed = False
         self._dac.write(self._board.ZERO_CODE)
+        self._dummy.value(0)  # last: while the DAC is not at zero, a stuck gate must not reach the electrodes
 
     def feed(self):
         """The main loop's heartbeat: without it for 100 ms the callback opens the gate."""
@@ -110,13 +157,39 @@ class Engine:
 
     def snapshot(self):
         """The counters as a tuple of core.meter.SNAPSHOT_FIELDS; peaks start anew."""
+        step, late = self._step_reading, self._late_reading
         taken = (
             self._ticks, self._samples, self._missed, self._late, self._worst_late_us, self._sum_net, self._sum_abs,
-            self._sum_voltage, self._active, self._peak_current, self._peak_voltage, self._last_phase, self._phases,
-            self._full_phases, self._envelope, self._trip, self._trip_reading, self._done,
+            self._active, self._peak_current, self._peak_voltage, self._last_phase, self._phases,
+            self._full_phases, self._envelope, self._trip, self._trip_reading, self._done, self._left, self._inside,
+            self._sensing, self._good, self._lift_offs, self._halves, step[0], step[1], late[0], late[1],
         )  # fmt: skip
         self._peak_current = self._peak_voltage = 0
         return taken
+
+    def history(self):
+        """The last 64 samples, oldest first, as hex: three digits of DAC code and three of ADC count each."""
+        at, kept = self._history_at, self._history
+        return "".join("%06x" % kept[(at + index) % _HISTORY_LENGTH] for index in range(_HISTORY_LENGTH))
+
+    def select_dummy(self, on):
+        """Put the output on the dummy load (1) or on the electrodes (0); the gate opens first. Not while armed."""
+        self._gate.value(0)
+        self._dummy.value(on)
+
+    def inject(self, code):
+        """Drive the dummy load with a DAC code. Raises RuntimeError unless it is selected, OSError without the DAC."""
+        if not self._dummy.value() or self.armed:
+            raise RuntimeError("injection is for the dummy load only")
+        self._dac.write(code)
+        self._gate.value(1)
+
+    def housekeeping(self):
+        """(supply_mv, temperature_c): present readings."""
+        board = self._board
+        counts = self._supply.read_u16() >> 4
+        supply_mv = units.rounded_div(counts * board.ADC_REFERENCE_MV * board.SUPPLY_DIVIDER, units.ADC_STEPS)
+        return supply_mv, (esp32.raw_temperature() - 32) * 5 // 9  # it tells degrees Fahrenheit
 
     def read_sense(self):
         """(current sense, electrode voltage) in 12-bit counts, mean of 16, only while not armed."""
@@ -126,17 +199,31 @@ class Engine:
 
     def _tick(self, _timer):
         """Output, supervise, account, compute next. An exception opens the gate before it is reported."""
+        self._inside = 1
         try:
-            reading = (self._sense.read_u16() >> 4) - units.ADC_STEPS // 2
+            count = self._sense.read_u16() >> 4
+            reading = count - self._zero
+            self._remember(count)
             self._supervise(reading)
+            self._look_for_contact(reading)
             self._account(reading)
             self._sent = self._next() if self._running else self._board.ZERO_CODE
             self._dac.write(self._sent)
         except OSError:
             self._stop(faults.DAC_NO_ACK, 0)
         except Exception:
-            self._stop(faults.SAMPLE_INTERRUPT_STOPPED, 0)
+            self._stop(faults.SAMPLE_INTERRUPT_RAISED, 0)
             raise
+        self._inside = 0
+
+    def _remember(self, count):
+        """The last samples, for whoever has to understand a fault; they stand still a little after it."""
+        if not self._history_left:
+            return
+        self._history[self._history_at] = self._sent << 12 | count
+        self._history_at = (self._history_at + 1) % _HISTORY_LENGTH
+        if self._trip:
+            self._history_left -= 1
 
     def _stop(self, trip, reading):
         """Gate open; the first reason stays."""
@@ -146,28 +233,66 @@ class Engine:
             self._trip, self._trip_reading = trip, reading
 
     def _supervise(self, reading):
-        trip = faults.NONE
+        trip = self._ledger(reading)
         if self._strays(reading):
-            trip = faults.DAC_STUCK
+            trip = faults.OUTPUT_ASTRAY
         if abs(reading) > self._window:
             trip = faults.OVER_CURRENT
         if self._estop.value():
             trip = faults.ESTOP
+        if self._tripped.value():
+            trip = faults.COMPARATOR
         if time.ticks_diff(time.ticks_ms(), self._fed_ms) > _DEADMAN_MS:
             trip = faults.SUPERVISOR_LATE
         if trip:
             self._stop(trip, reading)
         self._time()
 
-    def _strays(self, reading):
-        """True when the current exceeds or opposes the command in two samples in a row; it may fall short of it."""
+    def _wanted(self):
+        """(sense counts that the sent code should give, without sign; its sign)."""
         board = self._board
         wanted_ua = units.ua_of_code(self._sent, board.FULL_SCALE_UA, board.ZERO_CODE)
-        wanted = units.counts_of_ua(abs(wanted_ua), board.ADC_REFERENCE_MV, board.SENSE_UV_PER_UA)
-        along = -reading if wanted_ua < 0 else reading
+        return self._counts(abs(wanted_ua)), (wanted_ua > 0) - (wanted_ua < 0)
+
+    def _strays(self, reading):
+        """True when the current exceeds or opposes the command in two samples in a row; it may fall short of it."""
+        wanted, sign = self._wanted()
+        along = -reading if sign < 0 else reading
         strays = along - wanted > self._follow or along < -self._follow
         self._astray = self._astray + 1 if strays else 0
         return self._astray > _ASTRAY_MAX
+
+    def _ledger(self, reading):
+        """The phase that runs, and the net of whole cycles at full amplitude: a fault, or NONE."""
+        command = self._sent - self._board.ZERO_CODE
+        same = (command > 0) - (command < 0) == self._sign
+        trip = faults.NONE
+        if abs(reading + (self._phase_sum if same else 0)) > self._phase_limit:
+            trip = faults.CHARGE_LIMIT
+        self._net += reading
+        self._net_samples += 1
+        if self._wrapped_before and not self._net_begun:
+            self._net_begun = True
+            self._net = self._net_samples = 0
+        elif self._wrapped_before and self._net_samples >= self._board.SAMPLE_HZ:
+            if abs(self._net) > self._net_samples * self._net_limit >> 4:
+                trip = faults.DC_IMBALANCE
+            self._net = self._net_samples = 0
+        return trip
+
+    def _look_for_contact(self, reading):
+        """No current in spite of a command is a lift-off: the next sample is at sensing level already."""
+        wanted, _sign = self._wanted()
+        if not self._running or wanted < _COMMANDED:
+            return
+        if self._sensing:
+            self._good = self._good + 1 if abs(reading) >= _CONTACT else 0
+            return
+        self._open_run = self._open_run + 1 if abs(reading) <= _NO_CURRENT + (wanted >> 4) else 0
+        if self._open_run > _OPEN_MAX:
+            self._sensing = 1
+            self._lift_offs += 1
+            self._good = self._envelope = self._sense_k = 0
 
     def _time(self):
         period_us = 1000000 // self._board.SAMPLE_HZ
@@ -188,16 +313,26 @@ class Engine:
         self._phase_command += command
         self._sum_net += reading
         self._peak_current = max(self._peak_current, abs(reading))
-        if not command:
-            return
-        voltage = abs((self._voltage.read_u16() >> 4) - units.ADC_STEPS // 2)
-        self._sum_abs += abs(reading)
-        self._sum_voltage += voltage
-        self._peak_voltage = max(self._peak_voltage, voltage)
-        self._active += 1
+        voltage = (self._voltage.read_u16() >> 4) - units.ADC_STEPS // 2
+        self._last = (reading, voltage)
+        if self._step_due:
+            self._step_reading = (reading - self._late_reading[0], voltage - self._late_reading[1])
+            self._step_due = False
+        self._peak_voltage = max(self._peak_voltage, abs(voltage))
+        if command and not self._sensing:
+            self._sum_abs += abs(reading)
+            self._active += 1
 
     def _finish_phase(self):
         if self._sign:
+            self._halves += 1
+            self._late_reading = self._last
+            self._step_due = True
+        if self._sensing:
+            self._skip = True  # the tail of contact sensing is no phase of the treatment
+        elif self._sign and self._skip:
+            self._skip = False
+        elif self._sign:
             board = self._board
             self._last_phase = self._phase_sum
             self._phases += 1
@@ -210,6 +345,11 @@ class Engine:
     def _next(self):
         """The next DAC code of the waveform, with ramp and end of session."""
         self._samples += 1
+        self._wrapped_before, self._wrapped = self._wrapped, False
+        if self._sensing:
+            self._sense_k = (self._sense_k + 1) % (2 * _SENSE_HALF)
+            step = self._board.CONTACT_UA * (units.DAC_STEPS // 2) // self._board.FULL_SCALE_UA
+            return self._board.ZERO_CODE + (step if self._sense_k < _SENSE_HALF else -step)
         self._left -= 1
         if self._left == 0:
             self.ramp_down()
@@ -219,6 +359,8 @@ class Engine:
             self._running = False
             self._done = 1
             return self._board.ZERO_CODE
+        if self._envelope < waveplan.ENVELOPE_ONE:
+            self._net_begun = False  # cycles of a ramp do not balance
         gain = (self._gain * (self._envelope >> 16)) >> 12
         code = units.rounded_div(self._unit() * gain, waveplan.UNIT << waveplan.GAIN_SHIFT)
         return min(max(self._board.ZERO_CODE + code, 0), units.DAC_STEPS - 1)
@@ -247,6 +389,7 @@ class Engine:
         return plan.negative_unit if plan.gap_end <= k < plan.negative_end else 0
 
     def _wrap(self, plan):
+        self._wrapped = True
         if not plan.alternate_cycles:
             return
         self._alternate_left -= 1

@@ -96,25 +96,24 @@ _HISTORY = const(72)
 _HISTORY_AT = const(73)
 _HISTORY_LEFT = const(74)
 HALVES = const(75)
-_PHASE_K = const(76)
-_NEW_I = const(77)
-_NEW_V = const(78)
-EARLY_I = const(79)
-EARLY_V = const(80)
-LATE_I = const(81)
-LATE_V = const(82)
-_LAST_I = const(83)
-_LAST_V = const(84)
-_AUX = const(85)
-_AUX_RESULT = const(86)
-_NET_BEGUN = const(87)
-_NET_SAMPLES_MIN = const(88)
-_LENGTH = const(89)
+STEP_I = const(76)
+STEP_V = const(77)
+LATE_I = const(78)
+LATE_V = const(79)
+_LAST_I = const(80)
+_LAST_V = const(81)
+_AUX = const(82)
+_AUX_RESULT = const(83)
+_NET_BEGUN = const(84)
+_NET_SAMPLES_MIN = const(85)
+_SKIP = const(86)
+_STEP_DUE = const(87)
+_LENGTH = const(88)
 
 _SNAPSHOT = (
     TICKS, SAMPLES, MISSED, LATE, WORST_LATE, SUM_NET, SUM_ABS, ACTIVE, PEAK_CURRENT, PEAK_VOLTAGE,
     LAST_PHASE, PHASES, FULL_PHASES, ENVELOPE, TRIP, TRIP_READING, DONE, _LEFT, INSIDE, SENSING, GOOD, LIFT_OFFS,
-    HALVES, EARLY_I, EARLY_V, LATE_I, LATE_V,
+    HALVES, STEP_I, STEP_V, LATE_I, LATE_V,
 )  # fmt: skip
 
 # Registers: RP2040 data sheet 4.3.17 (I2C), 4.9.6 (ADC), 4.6.5 (timer), 2.3.1.7 (SIO).
@@ -268,9 +267,12 @@ def _tick(_timer):
             s[HALVES] += 1
             s[LATE_I] = s[_LAST_I]
             s[LATE_V] = s[_LAST_V]
-            s[EARLY_I] = s[_NEW_I]
-            s[EARLY_V] = s[_NEW_V]
-            if s[SENSING] == 0:
+            s[_STEP_DUE] = 1
+            if s[SENSING]:
+                s[_SKIP] = 1
+            elif s[_SKIP]:
+                s[_SKIP] = 0  # the tail of contact sensing is no phase of the treatment
+            else:
                 k = s[_PHASE_SUM]
                 q = s[_PHASE_COMMAND]
                 s[LAST_PHASE] = k
@@ -283,8 +285,6 @@ def _tick(_timer):
                     s[FULL_PHASES] += 1
         s[_PHASE_SIGN] = sign
         s[_PHASE_COMMAND] = 0
-        s[_PHASE_K] = 0
-    s[_PHASE_K] += 1
     s[_PHASE_SUM] = p
     s[_PHASE_COMMAND] += c
     s[SUM_NET] += d
@@ -387,19 +387,21 @@ def _tick(_timer):
         s[_AUX] = 0
     else:
         v -= 2048
+        s[_LAST_V] = v
+        s[_LAST_I] = d
+        if s[_STEP_DUE]:
+            # From one phase to the next the skin's capacity keeps its voltage: this step is the series resistance's.
+            s[STEP_I] = d - s[LATE_I]
+            s[STEP_V] = v - s[LATE_V]
         if v < 0:
             v = -v
-        s[_LAST_V] = v
-        s[_LAST_I] = a
-        if s[_PHASE_K] == 2:
-            s[_NEW_V] = v
-            s[_NEW_I] = a
         if v > s[PEAK_VOLTAGE]:
             s[PEAK_VOLTAGE] = v
         if c:
             if s[SENSING] == 0:
                 s[SUM_ABS] += a
                 s[ACTIVE] += 1
+    s[_STEP_DUE] = 0
     s[INSIDE] = 0
 
 
@@ -557,11 +559,11 @@ class Engine:
     def disarm(self):
         """Gate open, interrupt off, DAC at the zero code. Raises OSError when the DAC does not answer."""
         self._gate.value(0)
-        self._dummy.value(0)
         self._timer.deinit()
         machine.mem32[_ADC_BASE + _ADC_CS] = _ADC_REST
         self.armed = False
         self._dac.write(self._board.ZERO_CODE)
+        self._dummy.value(0)  # last: while the DAC is not at zero, a stuck gate must not reach the electrodes
 
     def feed(self):
         """The main loop's heartbeat: without it for 100 ms the interrupt opens the gate."""

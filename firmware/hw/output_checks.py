@@ -39,10 +39,7 @@ class Dummy:
     def __exit__(self, *_error):
         self._engine.open_gate()
         self._half.value(0)
-        try:
-            self._engine.disarm()
-        finally:
-            self._engine.select_dummy(0)
+        self._engine.disarm()  # the DAC to zero, then back to the electrodes; without the DAC the dummy stays selected
         time.sleep_ms(_RELAY_MS)
 
     def measured(self, current_ua):

@@ -34,28 +34,6 @@ def detail_of(record):
     return {name: value for name, value in record.items() if name not in ("n", "ms", "kind", "prev")}
 
 
-def lines_of(data):
-    """Each line of a file's bytes, without its newline. Bytes behind the last newline count only as a whole record.
-
-    What is no whole record there is what a power cut left of one that was being written: see torn().
-    """
-    start = 0
-    while start < len(data):
-        end = data.find(b"\n", start)
-        if end < 0:
-            if _read(data[start:])[0]:
-                yield data[start:]
-            return
-        yield data[start:end]
-        start = end + 1
-
-
-def torn(data):
-    """Number of bytes at a file's end that are no whole record."""
-    tail = data[data.rfind(b"\n") + 1 :]
-    return 0 if _read(tail)[0] else len(tail)
-
-
 def number_of(line):
     """The number of the record in `line`; 0 when it holds none."""
     record, _problem = _read(line)

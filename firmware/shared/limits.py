@@ -67,14 +67,14 @@ def raises(before, after):
 
 
 def _reach(name, value):
-    """Grows with what a setting's value permits."""
+    """A tuple that grows with what a setting's value permits."""
     if name == "zone":
-        return -value
+        return (-value,)
     if name == "area_mm2":
-        return value or rules.TIP_MM2
+        return (value or rules.TIP_MM2,)
     if name == "threshold_ua":
-        return value == 0, value
-    return value
+        return value == 0, value  # none stored: no ceiling at all
+    return (value,)
 
 
 def _exceeds(wave, limit_ua):

@@ -106,7 +106,7 @@ TELEMETRY_FIELDS = (
     "late",  # interrupts more than half a period late
     "worst_late_us",  # largest lateness of the session
     "fault",  # latched fault code, 0 when none
-    "series_ohm",  # |voltage| / |current| at the beginning of the last phase: what is not skin capacity; -1 without
+    "series_ohm",  # voltage step / current step from the last phase to the next: what is not skin capacity; -1 unknown
     "lift_offs",  # contact losses in this session
     "sensing",  # 1 while the output looks for contact
     "temperature_c",  # of the chip

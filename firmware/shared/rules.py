@@ -156,7 +156,7 @@ def _net_dc(wave):
 
 def _session_charge(wave):
     limit_ua = SESSION_CHARGE_UC * 1000000 // (wave["duration_ms"] * share_permille(wave))
-    return "session-charge", limit_ua, OK, "%d mC: ours, 600 uA for 20 min" % (SESSION_CHARGE_UC // 1000)
+    return "session-charge", limit_ua, OK, "720 mC: ours, 600 uA for 20 min"
 
 
 def _session_time(wave, settings):

@@ -10,15 +10,15 @@ SCHEMA_VERSION = 2  # raised when a setting changes meaning; a slot from a newer
 
 # name: (smallest, largest, default, meaning). What permits more needs the device's button: limits.raises().
 FIELDS = (
-    ("profile", 0, len(rules.PROFILES) - 1, 0, "who uses the device; caps the current, see: microcurrent limits"),
+    ("profile", 0, len(rules.PROFILES) - 1, 0, "who uses the device: caps the current"),
     # Chest and head cannot be set: current is refused there.
     ("zone", 0, waveform.ZONES.index(waveform.EYES), waveform.ZONES.index(waveform.FACE), "where the electrodes are"),
-    ("area_mm2", 0, 20000, 0, "area of the smaller electrode, mm2 (0: not declared, a 3 mm tip counts)"),
-    ("threshold_ua", 0, 1000, 0, "measured sensory threshold, uA (0: none stored); 80 % of it is permitted"),
+    ("area_mm2", 0, 20000, 0, "area of the smaller electrode (0, none: a 3 mm tip counts)"),
+    ("threshold_ua", 0, 1000, 0, "measured sensory threshold: 80 % of it is permitted (0: none stored)"),
     ("session_max_ms", 1000, 3600000, 1200000, "longest session, ms (20 min: usual timer of the field)"),
     ("lease_ms", 500, 10000, 2000, "silence of the host that ends a session, ms"),
     ("telemetry_hz", 0, 50, 10, "telemetry rate, Hz (0: none)"),
-    ("usb_isolated", 0, 1, 0, "1: the USB supply is isolated from the mains"),
+    ("usb_isolated", 0, 1, 0, "1, yes: the USB supply is isolated from the mains"),
 )
 
 _OLD_CEILING_UA = 600  # default of schema 1's amplitude_max_ua

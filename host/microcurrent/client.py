@@ -13,7 +13,7 @@ from .lines import LineReader, LinkCounters
 from .refusals import data_of
 from .transport import Transport
 
-REPLY_TIMEOUT_S = 1.0  # ours: the slowest reply (read-back of the DAC over a busy bus) takes 0.1 s
+REPLY_TIMEOUT_S = 1.0  # ours: without a write to the flash the slowest reply takes 0.1 s
 # How long a reply may still take after either side saw a damaged line: it may have been this request or its reply,
 # or something else.
 DAMAGED_WAIT_S = 0.25
@@ -22,11 +22,22 @@ DAMAGED_WAIT_S = 0.25
 WAKE = b"\r\n"
 LEAVE_RAW_REPL = b"\x02"  # Ctrl-B: a killed mpremote leaves a board in the raw REPL, which shows no prompt
 QUIET_ATTEMPTS = 2  # before that byte is tried: a firmware counts it as a damaged line, and may only just be booting
+HELLO_WAIT_S, HELLO_WAIT_MAX_S = 0.5, 4.0  # ours: for one attempt; a virtual board on a busy machine answers late
 HELLO_TIMEOUT_S = 15.0  # ours: boot to the first line takes 0.5 s on a board, ten on a virtual one on a busy machine
-SLOW_COMMANDS_S = {"selftest": 10.0, "commission": 5.0, "config": 3.0, "config_reset": 3.0}
+# ours: an answer that waits for the flash (an erase may take 0.4 s, firmware/hw) or for the checks of a boot
+SLOW_COMMANDS_S = {
+    "selftest": 10.0,
+    "commission": 10.0,
+    "clear": 10.0,
+    "arm": 3.0,
+    "start": 5.0,
+    "config": 3.0,
+    "config_reset": 3.0,
+    "journal": 3.0,
+}
 ATTEMPTS = 3
 # Sent once: doing these twice is not the same as doing them once.
-NOT_REPEATED = ("start", "maintenance", "reset", "selftest", "commission")
+NOT_REPEATED = ("arm", "start", "pause", "resume", "maintenance", "reset", "selftest", "commission")
 
 
 def telemetry_values(row: Sequence[int]) -> dict[str, int]:
@@ -105,10 +116,12 @@ class DeviceClient:
         """The device's identity, checked. Raises FirmwareError with the command that repairs what is wrong."""
         deadline = self.transport.now() + timeout_s
         attempts = 0
+        wait_s = HELLO_WAIT_S
         while True:
             self.transport.write(WAKE if attempts < QUIET_ATTEMPTS else LEAVE_RAW_REPL + WAKE)
             attempts += 1
-            reply = self._exchange("hello", {}, min(0.5, timeout_s))
+            wait_s = wait_s if attempts <= QUIET_ATTEMPTS else min(2 * wait_s, HELLO_WAIT_MAX_S)
+            reply = self._exchange("hello", {}, min(wait_s, timeout_s))
             if reply is not None:
                 self.identity = data_of(reply)
                 self._check_protocol()

@@ -73,8 +73,8 @@ def require_virtual(port: str) -> Path:
     control = virtual_control(port)
     if control is None:
         raise RefusedError(
-            f"{port} is no virtual Pico; nothing was sent; a host alone cannot confirm what permits more: leave --press "
-            f"away, and hold the button on the device for {protocol.HOLD_MS / 1000:g} s"
+            f"{port} is no virtual Pico; nothing was sent; a host alone cannot confirm what permits more: leave "
+            f"--press away, and hold the button on the device for {protocol.HOLD_MS / 1000:g} s"
         )
     return control
 
@@ -83,4 +83,4 @@ def press(port: str) -> None:
     """Hold the button of the virtual Pico on `port`. Raises RefusedError for a real board, PortError."""
     from .bench.process import ask
 
-    ask(str(require_virtual(port)), do="button", hold_ms=PRESS_MS)
+    ask(str(require_virtual(port)), do="button", ms=PRESS_MS)

@@ -1,10 +1,13 @@
-"""The whole chain on a virtual Pico: image, boot, upload, commissioning, self-test, a session, and what it leaves."""
+"""The whole chain on a virtual Pico: image, boot, upload, commissioning, self-test, the declaration of the electrodes'
+area, a session, and what it leaves.
+"""
 
+import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import flash, report
+from . import confirmation, flash, preferences, report
 from .bench.options import ServerOptions
 from .bench.process import start_sim
 from .client import DeviceClient
@@ -19,13 +22,14 @@ from .treatment import Treated, Watcher, checked_wave, treat
 from .virtual import Sim
 
 BOARD = "rp2040_pico"
-AREA_MM2 = 1000  # 10 cm2 of gelled electrode
+AREA_MM2 = 1000  # 10 cm2 of gelled electrode; undeclared, a 3 mm tip counts, which 200 uA are too much for
 WAVE = {"shape": "square", "amplitude_ua": 200, "frequency_mhz": 10_000, "duration_ms": 10_000, "area_mm2": AREA_MM2}
 SHOWN_MS = 400  # of the picture's upper part: four cycles
 SAMPLE_NS = 50_000  # twice as fine as the firmware's samples
 VCD_MS = 1000  # about 10 MB; the whole session would be 100
 NS_PER_MS = 1_000_000
-STEPS = 7
+STEPS = 8
+LINE = 74  # columns of text beside the indentation
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,7 @@ def demonstrate(place: Path, load: str, image: str | None, show: Show) -> Demons
         with client_on(sim.port) as client, Records(str(place / "records")) as records:
             client.hello()
             prepare(client, show)
+            declare_area(client, show)
             show.step("10 s of a 10 Hz, 200 uA biphasic square")
             with Interrupts() as interrupts:
                 treated = treat(
@@ -87,10 +92,28 @@ def prepare(client: DeviceClient, show: Show) -> None:
     show.say(f"{'written and read back' if done['written'] else 'already'} at zero current, code {done['eeprom_code']}")
     show.step("self-test")
     tests = client.request("selftest")["tests"]
-    show.say(", ".join(f"{name} {'ok' if passed else 'FAILED'}" for name, passed, _reading, _text in tests))
+    for line in textwrap.wrap(", ".join(name for name, *_rest in tests), LINE):
+        show.say(line)
     failed = [name for name, passed, _reading, _text in tests if not passed]
     if failed:
         raise VerifyError(f"self-test failed: {', '.join(failed)}; the output stays off; see: microcurrent selftest")
+    show.say(f"all {len(tests)} passed")
+
+
+def declare_area(client: DeviceClient, show: Show) -> None:
+    """Tell the board its electrodes' area; what permits more current needs its button, and here we are at it."""
+    area = preferences.shown("area_mm2", AREA_MM2)
+    show.step(f"declaration of {area} of electrode")
+    pressed: list[str] = []
+
+    def press(names: list[str]) -> None:
+        client.request("status")  # the board has seen its button released: one that was held all along is no consent
+        confirmation.press(client.port)
+        pressed.extend(names)
+
+    confirmation.change(client, {"area_mm2": AREA_MM2}, on_wait=press, on_left=lambda _left_s: None)
+    how = "confirmed by the button on the virtual Pico" if pressed else "already"
+    show.say(f"{area} declared, {how}")
 
 
 def leave(place: Path, sim: Sim, records: Records, treated: Treated, middle_ns: int) -> dict[str, Path]:

@@ -4,12 +4,13 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib import metadata
 
 from . import build, paths, ports
+from .board_findings import board_findings
 from .connect import reach
 from .errors import ImageError, MicrocurrentError, NoBoardError
+from .finding import Finding
 from .image import cache, resolver
 
 PACKAGES = (
@@ -27,15 +28,6 @@ PACKAGES = (
 MIN_PYTHON = (3, 11)
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One line: what was looked at, whether it is as it should be, and what it is or what to do."""
-
-    subject: str
-    good: bool
-    text: str
-
-
 def examine(port: str | None, data_dir: str | None) -> list[Finding]:
     """All findings, in the order in which problems are best mended."""
     return [
@@ -47,7 +39,7 @@ def examine(port: str | None, data_dir: str | None) -> list[Finding]:
         _found("records", lambda: _writable(str(paths.make_data_dir(data_dir)))),
         _found("runtime", lambda: _writable(str(paths.runtime_dir()))),
         _found("ports", _ports),
-        _found("board", lambda: _board(port)),
+        *_board(port),
     ]
 
 
@@ -126,18 +118,22 @@ def _ports() -> str:
     return ", ".join(board.port for board in boards) if boards else "no board connected (--port sim works without)"
 
 
-def _board(port: str | None) -> str:
+def _board(port: str | None) -> list[Finding]:
+    """What answers on the port, and what board_findings() says of it."""
     try:
         name = ports.choose(port)
-    except NoBoardError:
-        if port or len(ports.find_boards()) > 1:
-            raise
-        return "none to ask"
+    except NoBoardError as error:
+        known = port or len(ports.find_boards()) > 1
+        return [Finding("board", False, str(error)) if known else Finding("board", True, "none to ask")]
     if name == ports.SIM:
-        return "a virtual one, started by each command"
-    client = reach(name, shared=True)
+        return [Finding("board", True, "a virtual one, started by each command")]
     try:
-        identity = client.hello()
-    finally:
-        client.close()
-    return f"{identity['board']} on {name}, firmware {identity['firmware']}, manifest {identity['manifest']}"
+        client = reach(name, shared=True)
+        try:
+            identity = client.hello()
+            text = f"{identity['board']} on {name}, firmware {identity['firmware']}, manifest {identity['manifest']}"
+            return [Finding("board", True, text), *board_findings(client)]
+        finally:
+            client.close()
+    except MicrocurrentError as error:
+        return [Finding("board", False, str(error))]

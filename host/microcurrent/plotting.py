@@ -1,5 +1,6 @@
 """Pictures of sessions (PNG). matplotlib is imported when a picture is drawn, not before."""
 
+import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,7 +27,15 @@ COMMANDED, DELIVERED, PEAK, VOLTAGE, CHARGE, IMPEDANCE = (
     "#009E73",
     "#7A3E8E",
 )
-_CONTACT_COLOURS = {"good": "#009E73", "dry": "#E69F00", "open": "#D55E00", "short": "#000000", "unknown": "#C9C9C9"}
+SEEKING = "seeking contact"
+_CONTACT_COLOURS = {
+    "good": "#009E73",
+    "dry": "#E69F00",
+    "open": "#D55E00",
+    "short": "#000000",
+    "unknown": "#C9C9C9",
+    SEEKING: "#56B4E9",
+}
 _WIDTH_IN, _DPI = 9, 140  # ours: 1260 pixels; a README shows 900 of them, and 9 points are still 12 pixels there
 _TEXT_PT, _HEAD_PT = 9, 11
 IMPEDANCE_ROOM = 1.7  # ours: keeps its line below the voltage's plateau
@@ -71,7 +80,7 @@ def _whole_session(figure: "Figure | SubFigure", rows: list[dict]) -> None:
     _voltage_axes(axes[1], rows)
     _charge_axes(axes[2], rows)
     _contact_axes(axes[3], rows)
-    axes[-1].set_xlabel("session time (s)")
+    axes[-1].set_xlabel("time since the start (s)")
     axes[-1].set_xlim(left=0)
     figure.align_ylabels(axes[:3])
 
@@ -148,18 +157,18 @@ def _voltage_axes(axes: "Axes", rows: list[dict]) -> None:
     axes.plot(time_s, [row["electrode_mv"] / 1000 for row in rows], color=VOLTAGE, lw=1.4, label="electrodes, peak")
     axes.set_ylabel("voltage (V)", color=VOLTAGE)
     axes.set_ylim(bottom=0)
-    measured = [row for row in rows if row["impedance_ohm"] >= 0]
+    measured_ohm = [row["impedance_ohm"] for row in rows if row["impedance_ohm"] >= 0]
     right = axes.twinx()
     right.plot(
-        _time_s(measured),
-        [row["impedance_ohm"] / 1000 for row in measured],
+        time_s,
+        [row["impedance_ohm"] / 1000 if row["impedance_ohm"] >= 0 else math.nan for row in rows],
         color=IMPEDANCE,
         lw=1.4,
         ls="--",
         label="impedance",
     )
     right.set_ylabel("impedance (kΩ)", color=IMPEDANCE)
-    right.set_ylim(0, _impedance_top_kohm([row["impedance_ohm"] for row in measured]))
+    right.set_ylim(0, _impedance_top_kohm(measured_ohm))
     right.locator_params(axis="y", nbins=4)
     _tidy(axes, right)
 
@@ -189,21 +198,22 @@ def _charge_axes(axes: "Axes", rows: list[dict]) -> None:
 def _contact_axes(axes: "Axes", rows: list[dict]) -> None:
     """A strip coloured by contact, with each contact named once."""
     named: set[str] = set()
-    for row, following in zip(rows, rows[1:] + rows[-1:], strict=True):
-        contact = protocol.CONTACT_NAMES[row["contact"]]
+    begin_s, *ends_s = _time_s(rows)
+    for row, end_s in zip(rows, [*ends_s, ends_s[-1] if ends_s else begin_s], strict=True):
+        contact = SEEKING if row["sensing"] else protocol.CONTACT_NAMES[row["contact"]]
         label = None if contact in named else contact
         named.add(contact)
-        axes.axvspan(
-            row["elapsed_ms"] / 1000, following["elapsed_ms"] / 1000, color=_CONTACT_COLOURS[contact], lw=0, label=label
-        )
+        axes.axvspan(begin_s, end_s, color=_CONTACT_COLOURS[contact], lw=0, label=label)
+        begin_s = end_s
     axes.set_yticks([])
     axes.set_ylabel("contact", rotation=0, ha="right", va="center")
-    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=5, fontsize=_TEXT_PT, frameon=False)
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=6, fontsize=_TEXT_PT, frameon=False)
     axes.margins(x=0)
 
 
 def _time_s(rows: list[dict]) -> list[float]:
-    return [row["elapsed_ms"] / 1000 for row in rows]
+    """Time of each row since the first one: the search for contact and pauses included, which are no session time."""
+    return [(row["time_ms"] - rows[0]["time_ms"]) / 1000 for row in rows]
 
 
 def _tidy(axes: "Axes", *others: "Axes") -> None:

@@ -1,6 +1,6 @@
 """Numbers with units, as people type them, to whole base units and back. Exact: no float is involved.
 
-Base units are those of the link: uA, mHz, ms, us, mm2, permille, Hz (rates), uV.
+Base units are those of the link: uA, mHz, ms, us, mm2, permille, Hz (rates).
 """
 
 import re
@@ -36,7 +36,6 @@ SHORT_TIME = Kind("time", "us", (("us", 1), ("µs", 1), ("μs", 1), ("ms", 1000)
 AREA = Kind("area", "mm2", (("mm2", 1), ("mm²", 1), ("cm2", 100), ("cm²", 100)), "10cm2")
 SHARE = Kind("share", "permille", (("permille", 1), ("%", 10)), "50%")
 RATE = Kind("rate", "Hz", (("Hz", 1),), "10Hz")
-VOLTAGE = Kind("voltage", "uV", (("uV", 1), ("µV", 1), ("mV", 1000)), "500uV")
 
 
 def parse(text: str, kind: Kind, low: int | None = None, high: int | None = None) -> int:

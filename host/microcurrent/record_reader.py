@@ -20,6 +20,8 @@ SCHEMA_VERSION = 1
 FILE_NAME = "records.sqlite3"
 INTERRUPTED = "interrupted"
 RUNNING = "running"
+# Telemetry fields of a firmware that did not know them: -1 is an unknown impedance, a supply of 0 an unknown one.
+ABSENT = {**dict.fromkeys(protocol.TELEMETRY_FIELDS, 0), "impedance_ohm": -1, "series_ohm": -1}
 
 # Tried in this order. The first is what a sound disk permits. SQLite's shared-memory file cannot be written on a full
 # or read-only one: the second reads it, and with it the log of a killed session. The third needs no file beside the
@@ -71,15 +73,12 @@ class StoredSessions:
         return found[0]
 
     def telemetry(self, number: str) -> list[dict[str, int]]:
-        """The telemetry of one session as dicts, in order. What its firmware did not send is 0."""
+        """The telemetry of one session as dicts, in order. What its firmware did not send is as in ABSENT."""
         # A row from a status reply has seq -1: only its time says where it belongs.
-        query = "SELECT * FROM telemetry WHERE session_id = ? ORDER BY elapsed_ms, seq"
+        query = "SELECT * FROM telemetry WHERE session_id = ? ORDER BY time_ms, elapsed_ms, seq"
         with self.guarded("read"):
             rows = self._db.execute(query, (number,)).fetchall()
-        absent = dict.fromkeys(protocol.TELEMETRY_FIELDS, 0)
-        return [
-            {"seq": 0, **absent, **{key: row[key] or 0 for key in row.keys() if key != "session_id"}} for row in rows
-        ]
+        return [{"seq": 0, **ABSENT, **_present(row)} for row in rows]
 
     def events(self, number: str) -> list[dict]:
         """The events of one session, in order."""
@@ -155,6 +154,11 @@ def _connect(path: Path) -> sqlite3.Connection:
             db.close()
             raise
     raise first_error or sqlite3.OperationalError("not opened")
+
+
+def _present(row: sqlite3.Row) -> dict[str, int]:
+    """The columns of a telemetry row that its firmware sent."""
+    return {name: row[name] for name in row.keys() if name != "session_id" and row[name] is not None}
 
 
 def _decoded(row: sqlite3.Row) -> dict:

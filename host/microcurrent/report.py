@@ -10,8 +10,8 @@ from firmware.shared import faults, protocol, waveform
 
 from . import quantities
 from .errors import BadValueError, RecordError
-from .record_reader import RUNNING
-from .summary import delivered_text, ended_text
+from .figures import delivered_text, ended_text
+from .record_reader import ABSENT, RUNNING
 
 
 def wave_text(wave: dict) -> str:
@@ -89,22 +89,27 @@ def show_rows(session: dict) -> list[tuple[str, str]]:
 
 
 def named(row: dict[str, int]) -> dict[str, int | str | None]:
-    """A telemetry row for other programs: state, contact and fault by name, None for an unknown impedance."""
+    """A telemetry row for other programs: state, contact and fault by name, None for what is unknown."""
+    known = row["supply_mv"] > 0  # of a firmware that measures it
     return {
         **row,
         "state": _name(protocol.STATE_NAMES, row["state"]),
         "contact": _name(protocol.CONTACT_NAMES, row["contact"]),
         "fault": faults.name_of(row["fault"]),
         "impedance_ohm": row["impedance_ohm"] if row["impedance_ohm"] >= 0 else None,
+        "series_ohm": row["series_ohm"] if row["series_ohm"] >= 0 else None,
+        "temperature_c": row["temperature_c"] if known else None,
+        "supply_mv": row["supply_mv"] if known else None,
     }
 
 
 def named_event(event: dict) -> dict:
     """A recorded event for other programs; its telemetry tuple as a named row."""
     values = event["detail"].get("t", ())
-    if len(values) != len(protocol.TELEMETRY_FIELDS):  # none, or one of another firmware
+    if not values or len(values) > len(protocol.TELEMETRY_FIELDS):  # none, or one of a newer firmware
         return event
-    row = named(dict(zip(protocol.TELEMETRY_FIELDS, values, strict=True)))
+    # Fields are only ever added at the end: a shorter tuple is an older firmware's.
+    row = named({**ABSENT, **dict(zip(protocol.TELEMETRY_FIELDS, values, strict=False))})
     return {**event, "detail": {**event["detail"], "t": row}}
 
 

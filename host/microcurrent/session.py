@@ -4,6 +4,8 @@ The device ends a session by itself in every case (time, lease, fault); this loo
 and writes down what happens. It never keeps current flowing that the device would have stopped.
 """
 
+import contextlib
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -16,6 +18,7 @@ from .record_writer import SessionRecord
 from .report import played_text
 from .share import ShareServer
 
+CONTACT_UA = 8  # as in boards/*/board.py: what looks for contact
 TICK_S = 0.1  # how often the loop looks after lease, Ctrl-C and the second terminal
 LEASE_SHARE = 4  # renewed four times per lease, so that three lost renewals in a row cost nothing
 SILENCE_S = 2.0  # without any event for this long, ask the device for its status
@@ -26,6 +29,13 @@ LINK_LOST = "link-lost"
 RESET = "device-reset"
 FAILED = "failed"
 
+_IDLE = tuple(protocol.STATE_NAMES[state] for state in (protocol.OFF, protocol.READY, protocol.FAULT))
+_NOTES = {
+    protocol.STATE_NAMES[protocol.RAMP_UP]: f"looking for contact at {CONTACT_UA} uA",
+    protocol.STATE_NAMES[protocol.PAUSED]: f"paused; go on with: microcurrent resume (within "
+    f"{protocol.PAUSE_MS // 60000} min, then the session ends)",
+}
+
 # What stopped a session.
 A_SIGNAL = "Ctrl-C or a signal"
 ANOTHER = "another terminal or the device's button"
@@ -34,7 +44,10 @@ RECORD_FAILED = "the record could not be written"
 
 @dataclass
 class Outcome:
-    """How the session went. `ended`: one of protocol.END_NAMES, or LINK_LOST, RESET."""
+    """How the session went.
+
+    accepted: its terms, the reply to arm. ended: one of protocol.END_NAMES, or LINK_LOST, RESET.
+    """
 
     accepted: dict
     ended: str = ""
@@ -74,13 +87,12 @@ class SessionRunner:
         self._lease_due_s = self._heard_s = 0.0
 
     def run(self, wave: dict, lease_ms: int | None = None) -> Outcome:
-        """Start the session and stay until it ended. Raises what `start` raises; later failures are in the Outcome."""
+        """Arm, start, and stay until the session ended. Raises what keeps it from starting; later failures are in the
+        Outcome.
+        """
         client = self._client
         client.forget_events()  # an old boot or end event is none of this session's
-        request = {"wave": wave} if lease_ms is None else {"wave": wave, "lease_ms": lease_ms}
-        outcome = Outcome(self._start(request))
-        self._note_terms(wave, outcome.accepted)
-        self._write(outcome, lambda record: record.accepted(outcome.accepted))
+        outcome = Outcome(self._begin(wave, lease_ms))
         self._heard_s = client.transport.now()
         try:
             while not outcome.ended:
@@ -99,12 +111,23 @@ class SessionRunner:
             outcome.stopped_by = self._stopped_by()
         return outcome
 
-    def _start(self, request: dict) -> dict:
+    def _begin(self, wave: dict, lease_ms: int | None) -> dict:
+        """Arm, write the terms down, start. Returns the terms. What fails in between leaves nothing armed."""
+        request = {"wave": wave} if lease_ms is None else {"wave": wave, "lease_ms": lease_ms}
         try:
-            return self._client.request("start", request)
+            terms = self._client.request("arm", request)
+            self._note_terms(wave, terms)
+            if self._record is not None:
+                self._record.accepted(terms)
+            self._client.request("start", {"session": terms["session"], "utc_s": int(time.time())})
         except PortError:
             self._client.request("stop", {"now": True})  # whether it began is unknown: make sure that nothing flows
             raise
+        except BaseException:
+            with contextlib.suppress(MicrocurrentError):
+                self._client.request("disarm")
+            raise
+        return terms
 
     def _note_terms(self, wave: dict, accepted: dict) -> None:
         """Say it when the board's sample grid changes what was asked."""
@@ -156,7 +179,7 @@ class SessionRunner:
         status = self._client.request("status")
         if status["session"] != outcome.accepted["session"]:
             self._end_by_reset(outcome)
-        elif status["state"] in ("OFF", "FAULT") and not outcome.ended:
+        elif status["state"] in _IDLE and not outcome.ended:
             self._add_row(outcome, None, status["telemetry"])
             outcome.ended = status["end"]
 
@@ -174,9 +197,20 @@ class SessionRunner:
             outcome.fault = fault_text(event["code"], event["reading"], event["limit"])
             self._on_note(outcome.fault)
         elif kind == "state":
-            self._on_note(f"{event['from']} -> {event['to']}")
+            self._note_state(event)
+        elif kind == "lift-off":
+            self._on_note(f"contact lost (lift-off {event['count']})")
+        elif kind == "contact":
+            self._on_note(f"contact found: {event['impedance_ohm']} ohm")
+        elif kind == "journal":
+            self._on_note(f"the board's journal: {event['text']}")
         elif kind == "boot":
             self._ask(outcome)
+
+    def _note_state(self, event: dict) -> None:
+        self._on_note(f"{event['from']} -> {event['to']}")
+        if event["to"] in _NOTES:
+            self._on_note(_NOTES[event["to"]])
 
     def _end_by_reset(self, outcome: Outcome) -> None:
         outcome.ended = RESET
@@ -222,9 +256,5 @@ class SessionRunner:
 
 
 def is_running(status: dict) -> bool:
-    """True while a session's current may flow."""
-    return status["state"] in (
-        protocol.STATE_NAMES[protocol.RAMP_UP],
-        protocol.STATE_NAMES[protocol.ACTIVE],
-        protocol.STATE_NAMES[protocol.RAMP_DOWN],
-    )
+    """True while a session is on its way: current may flow, or it is about to or pauses."""
+    return status["state"] not in (*_IDLE, protocol.STATE_NAMES[protocol.SELF_TEST])

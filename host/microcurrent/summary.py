@@ -3,6 +3,7 @@
 import statistics
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 
 from firmware.shared import faults, protocol, waveform
 
@@ -39,10 +40,12 @@ def commanded_phase_nc(wave: dict, amplitude_ua: int) -> int:
 def summarize(wave: dict, ended: str, rows: Sequence[dict[str, int]]) -> dict:
     """The figures of the final table; `rows` are telemetry dicts in order. Works on none (all zero).
 
-    "measured_in" names the rows that means, impedance and contact come from: those at full current, or the ramp's when
-    the session never got there. What was commanded is then the ramp's mean too.
+    What was measured while the output looked for contact counts in no mean. "measured_in" names the rows that means,
+    impedance and contact come from: those at full current, or the ramp's when the session never got there. What was
+    commanded is then the ramp's mean too.
     """
     flowing, measured_in = _flowing(wave, rows)
+    supply_mv = [row["supply_mv"] for row in rows if row["supply_mv"]]
     last = rows[-1] if rows else dict.fromkeys(protocol.TELEMETRY_FIELDS, 0)
     reached_ua = max((row["commanded_ua"] for row in rows), default=0)
     level_ua = (_mean([row["commanded_ua"] for row in flowing]) or 0) if measured_in == RAMP_ONLY else reached_ua
@@ -60,6 +63,8 @@ def summarize(wave: dict, ended: str, rows: Sequence[dict[str, int]]) -> dict:
         "electrode_mv": max((row["electrode_mv"] for row in rows), default=0),
         "headroom_mv": min((row["headroom_mv"] for row in flowing), default=None),
         "impedance_ohm": _median([row["impedance_ohm"] for row in flowing if row["impedance_ohm"] >= 0]),
+        "series_ohm": _median([row["series_ohm"] for row in flowing if row["series_ohm"] >= 0]),
+        "lift_offs": last["lift_offs"],
         "contact": _worst_contact(share_percent),
         "contact_share_percent": share_percent,
         "commanded_phase_nc": commanded_phase_nc(wave, level_ua),
@@ -72,6 +77,9 @@ def summarize(wave: dict, ended: str, rows: Sequence[dict[str, int]]) -> dict:
         "missed": last["missed"],
         "late": last["late"],
         "worst_late_us": last["worst_late_us"],
+        "temperature_max_c": max((row["temperature_c"] for row in rows if row["supply_mv"]), default=None),
+        "supply_min_mv": min(supply_mv, default=None),
+        "supply_max_mv": max(supply_mv, default=None),
         "fault": faults.name_of(last["fault"]),
         "rows": len(rows),
     }
@@ -79,11 +87,18 @@ def summarize(wave: dict, ended: str, rows: Sequence[dict[str, int]]) -> dict:
 
 def _flowing(wave: dict, rows: Sequence[dict[str, int]]) -> tuple[Sequence[dict[str, int]], str]:
     """The rows to judge the session by, and what they are: one of FULL_CURRENT, RAMP_ONLY, NOTHING."""
-    full = [row for row in rows if row["state"] == protocol.ACTIVE and row["commanded_ua"] >= wave["amplitude_ua"]]
+    treated = [row for row in rows if row["state"] in _FLOWING_STATES and not row["sensing"]]
+    full = [row for row in treated if _is_full(wave, row)]
+    # The first interval at full amplitude, also after a lift-off or a pause, still holds some of the ramp.
+    whole = [row for before, row in pairwise(rows) if _is_full(wave, before) and _is_full(wave, row)]
     if full:
-        return full[1:] or full, FULL_CURRENT  # the first interval at full amplitude still holds some of the ramp
-    ramp = [row for row in rows if row["state"] in _FLOWING_STATES and row["commanded_ua"] > 0]
+        return whole or full, FULL_CURRENT
+    ramp = [row for row in treated if row["commanded_ua"] > 0]
     return ramp, RAMP_ONLY if ramp else NOTHING
+
+
+def _is_full(wave: dict, row: dict[str, int]) -> bool:
+    return row["state"] == protocol.ACTIVE and row["commanded_ua"] >= wave["amplitude_ua"] and not row["sensing"]
 
 
 def _mean(values: Sequence[int]) -> int | None:
@@ -110,62 +125,3 @@ def _worst_contact(share_percent: dict[str, float]) -> str:
         if share_percent.get(name, 0) >= WORST_COUNTS_FROM_PERCENT:
             return name
     return protocol.CONTACT_NAMES[protocol.CONTACT_UNKNOWN]
-
-
-def contact_text(summary: dict) -> str:
-    """'good', or the worst with the shares of all: 'dry (good 80 %, dry 20 %)'."""
-    share_percent = summary.get("contact_share_percent", {})  # records of version 0.1.0 have none
-    if len(share_percent) < 2:
-        return summary["contact"]
-    shares = ", ".join(f"{name} {share:.3g} %" for name, share in share_percent.items())
-    return f"{summary['contact']} ({shares})"
-
-
-def ended_text(ended: str, summary: dict) -> str:
-    """How and by what the session ended: 'duration', 'stopped: Ctrl-C', 'fault: over-current'."""
-    cause = summary.get("stopped_by") or summary.get("fault", "none")
-    return ended if cause == "none" else f"{ended}: {cause}"
-
-
-def delivered_text(summary: dict) -> str:
-    """The mean delivered current, with its reserve: '203 uA', '51 uA (ramp only)', '-'."""
-    return _measured(summary, "delivered_mean_ua", "uA")
-
-
-def table_rows(summary: dict) -> list[tuple[str, str, str]]:
-    """(quantity, commanded, delivered) as text, in the order of the final table."""
-    phases, full = summary["phases"], summary["full_phases"]
-    share = f"{100 * full / phases:.1f} %" if phases else "-"
-    return [
-        ("current, peak", f"{summary['reached_ua']} uA", f"{summary['peak_ua']} uA"),
-        ("current, mean of a phase", f"{summary['commanded_mean_ua']} uA", delivered_text(summary)),
-        (
-            "charge per phase",
-            f"{summary['commanded_phase_nc'] / 1000:.2f} uC",
-            _measured(summary, "phase_charge_nc", "uC", 1000),
-        ),
-        ("net charge", "0.00 uC" if summary["balanced"] else "", f"{summary['net_charge_nc'] / 1000:.2f} uC"),
-        ("charge moved in all", "", f"{summary['total_charge_nc'] / 1000:.1f} uC"),
-        ("phases at full current", f"{phases}", f"{full} ({share})"),
-        ("electrode voltage, peak", "", f"{summary['electrode_mv'] / 1000:.2f} V"),
-        ("headroom, least", "", _shown(summary["headroom_mv"], "V", 1000)),
-        ("impedance", "", _shown(summary["impedance_ohm"], "ohm")),
-        ("contact", "", contact_text(summary)),
-        ("missed deadlines", "0", f"{summary['missed']} of {summary['samples']} samples"),
-        ("late interrupts", "0", f"{summary['late']} (worst {summary['worst_late_us']} us)"),
-        ("duration", "", f"{summary['elapsed_ms'] / 1000:.1f} s"),
-        ("ended", "", ended_text(summary["ended"], summary)),
-    ]
-
-
-def _shown(value: int | None, unit: str, scale: int = 1) -> str:
-    if value is None:
-        return "-"
-    return f"{value / scale:.2f} {unit}" if scale > 1 else f"{value} {unit}"
-
-
-def _measured(summary: dict, name: str, unit: str, scale: int = 1) -> str:
-    """A figure that means less when the session never left its ramp."""
-    value = summary.get(name)
-    ramp_only = value is not None and summary.get("measured_in") == RAMP_ONLY
-    return _shown(value, unit, scale) + (f" ({RAMP_ONLY})" if ramp_only else "")

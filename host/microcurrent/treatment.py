@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from firmware.shared import faults, protocol, waveform
 
 from .client import DeviceClient
-from .errors import BadValueError, FaultError, MicrocurrentError, PortError, RecordError
+from .errors import BadValueError, FaultError, MicrocurrentError, PortError, RecordError, RefusedError
 from .fault_text import fault_text
 from .records import INTERRUPTED, Records
 from .session import A_SIGNAL, LINK_LOST, Outcome, SessionRunner
@@ -78,7 +78,7 @@ def treat(
                 on_note=watcher.note,
                 signal_name=signal_name,
             )
-            outcome = runner.run(wave, lease_ms)
+            outcome = _run(client, runner, wave, lease_ms)
     except BaseException as error:
         with contextlib.suppress(MicrocurrentError):
             client.request("stop")  # a session that may have begun must not run on without its record
@@ -95,6 +95,15 @@ def treat(
     except RecordError as error:
         outcome.error = outcome.error or error
     return Treated(record.number, outcome, summary)
+
+
+def _run(client: DeviceClient, runner: SessionRunner, wave: dict, lease_ms: int | None) -> Outcome:
+    """Run it. When the checks before the start latch a fault, that fault is what is raised, with its reading."""
+    try:
+        return runner.run(wave, lease_ms)
+    except FaultError:
+        require_no_fault(client)
+        raise
 
 
 def require_no_fault(client: DeviceClient) -> None:
@@ -118,6 +127,11 @@ def verdict(treated: Treated) -> MicrocurrentError | None:
         return outcome.error
     if outcome.fault:
         return FaultError(outcome.fault)
+    if outcome.ended == protocol.END_NAMES[protocol.END_PAUSE]:
+        return RefusedError(
+            f"the session was paused for more than {protocol.PAUSE_MS // 60000} min and has ended; the output is off; "
+            f"start another with: microcurrent run"
+        )
     if outcome.ended not in _GOOD_ENDS:
         return FaultError(f"the session ended by {outcome.ended}; the output is off; see why with: microcurrent faults")
     return None

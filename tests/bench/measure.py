@@ -16,7 +16,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from firmware.shared import protocol
+from firmware.shared import protocol, settings
 from microcurrent.bench.pico import VirtualPico
 from microcurrent.build import build_firmware
 from microcurrent.client import DeviceClient
@@ -53,7 +53,8 @@ def main() -> None:
 def booted() -> tuple[VirtualPico, DeviceClient]:
     """A virtual Pico with our firmware, answering."""
     pico = VirtualPico(resolve_image().path, dac_eeprom=(2048, 0))
-    pico.install_files(build_firmware("rp2040_pico").files)
+    declared = settings.encode_slot(1, settings.defaults() | {"area_mm2": 1000})
+    pico.install_files(build_firmware("rp2040_pico").files | {"/settings_a": declared})
     client = DeviceClient(BenchTransport(pico))
     client.hello()
     return pico, client
@@ -62,8 +63,9 @@ def booted() -> tuple[VirtualPico, DeviceClient]:
 def running() -> tuple[VirtualPico, DeviceClient]:
     """The same at full amplitude, with a lease that outlasts the measurement."""
     pico, client = booted()
-    client.request("start", {"wave": WAVE, "lease_ms": 10000})
-    pico.run_for_ms(300)
+    terms = client.request("arm", {"wave": WAVE, "lease_ms": 10000})
+    client.request("start", {"session": terms["session"]})
+    pico.run_for_ms(700)  # 310 of contact sensing, 100 of ramp
     return pico, client
 
 
@@ -163,11 +165,7 @@ def time_to_off() -> list[Row]:
         board, _c = running()
         fault_ns = board.now_ns // PERIOD_NS * PERIOD_NS + PERIOD_NS + offset_us * 1000
 
-        def fail(board: VirtualPico = board, fault_ns: int = fault_ns) -> None:
-            board.dac.stuck = True
-            board.stage.dac(fault_ns, 4095, 0)
-
-        board.at(fault_ns, fail)
+        board.at(fault_ns, lambda board=board, fault_ns=fault_ns: board.stage.fail(fault_ns, pump_rail="up"))
         board.run_for_ms(2)
         dropped = next(t for t, level in board.trace.pin_edges(board.board.GATE_PIN) if t >= fault_ns and not level)
         times.append((dropped - fault_ns) / 1000)

@@ -1,17 +1,20 @@
 """The output stage's closed forms, against plain numeric integration and against hand calculation."""
 
 from itertools import pairwise
-from math import exp, log
+from math import exp, inf, log
 
 import pytest
 
+from microcurrent.bench.parameters import StageParameters
 from microcurrent.bench.segments import TAU_D
 from microcurrent.bench.skin import PRESETS, Load, load_of
-from microcurrent.bench.stage import Stage, StageParameters
+from microcurrent.bench.stage import Stage
 from microcurrent.bench.trace import Trace
 from microcurrent.errors import BadValueError
 
-IDEAL = StageParameters(gain=1.0, offset_ua=0.0, limiter_ua=1e9)
+from .integration import integrated
+
+IDEAL = StageParameters(gain=1.0, offset_ua=0.0, limiter_ua=1e9, comparator_ua=1e9)
 MS = 1_000_000
 SETTLED_NS = 30_000
 
@@ -24,45 +27,29 @@ def code_for(ua: float) -> int:
     return 2048 + round(ua * 2048 / 1000)
 
 
-def integrated(stage: Stage, changes: dict[int, int], end_ns: int, step_ns: float) -> tuple[float, float]:
-    """(delivered uA, electrode mV) at the end, by midpoint steps of the circuit's equations, gate closed from 0."""
-    load, p = stage.load, stage.parameters
-    rs, rp, c_pf = load.series_ohm / 1e3, load.parallel_ohm / 1e3, load.capacity_nf * 1e3
-    drive = p.series_ohm / 1e3 + rs
-    pump = target = p.gain * p.commanded_ua(2048) + p.offset_ua
-    v = t = 0.0
-
-    def current(v: float, pump: float) -> float:
-        low = max(-p.limiter_ua, (-p.compliance_mv - v) / drive)
-        high = min(p.limiter_ua, (p.compliance_mv - v) / drive)
-        return min(max(pump, low), high)
-
-    while t < end_ns - step_ns / 2:
-        if int(t) in changes:
-            target = p.gain * p.commanded_ua(changes[int(t)]) + p.offset_ua
-        middle_pump = target + (pump - target) * exp(-step_ns / 2 / TAU_D)
-        middle_v = v + (current(v, pump) - v / rp) / c_pf * step_ns / 2
-        v += (current(middle_v, middle_pump) - middle_v / rp) / c_pf * step_ns
-        pump = target + (pump - target) * exp(-step_ns / TAU_D)
-        t += step_ns
-    delivered = current(v, pump)
-    return delivered, v + delivered * rs
-
-
 @pytest.mark.parametrize(
     ("load", "ua"),
-    [("good", 200), ("typical", 400), ("typical", -900), ("dry", 300), ("open", 100), ("open", -700)],
+    [("good", 200), ("typical", 400), ("typical", 800), ("typical", -900), ("dry", 300), ("open", 100), ("open", -700)],
 )
-@pytest.mark.parametrize("limiter_ua", [1e9, 500.0])
-def test_agrees_with_numeric_integration(load: str, ua: float, limiter_ua: float) -> None:
+@pytest.mark.parametrize(
+    ("limiter_ua", "shorted"), [(1e9, ""), (500.0, ""), (500.0, "up"), (500.0, "down"), (500.0, "both")]
+)
+def test_agrees_with_numeric_integration(load: str, ua: float, limiter_ua: float, shorted: str) -> None:
     parameters = StageParameters(gain=1.003, offset_ua=0.5, limiter_ua=limiter_ua)
     stage = stage_with(load, parameters)
+    stage.fail(0, limiter_shorted=shorted)
+    limits_ua = {
+        "": (-limiter_ua, limiter_ua),
+        "up": (-limiter_ua, inf),
+        "down": (-inf, limiter_ua),
+        "both": (-inf, inf),
+    }[shorted]
     stage.gate(0, True)
     changes = {0: code_for(ua), 40_000: code_for(-ua / 2), 100_000: code_for(ua)}
     for t_ns, code in changes.items():
         stage.dac(t_ns, code, 0)
     for end in (45_000, 100_000, 160_000):
-        delivered, electrode = integrated(stage, changes, end, 5.0)
+        delivered, electrode = integrated(stage, limits_ua, changes, end, 5.0)
         # at a DAC update the sum below has the change already
         assert stage.current_ua(end) == pytest.approx(delivered, abs=0.05)
         assert stage.electrode_mv(end) == pytest.approx(electrode, abs=0.5)

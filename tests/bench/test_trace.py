@@ -71,6 +71,8 @@ def test_vcd_shows_pins_dac_current_and_voltage(ran: VirtualPico, tmp_path: Path
     assert signals["gate"] == [(0, 0), *edges[1:]]
     assert [level for _, level in signals["led"]] == [0, 1, 0]
     assert signals["estop"] == [(0, 0)]
+    assert signals["switch"] == signals["gate"] == ran.trace.switch
+    assert [signals[name] for name in ("dummy", "trip_test", "tripped", "button")] == [[(0, 0)]] * 4
     assert [code for _, code in signals["dac_code"]] == CODES  # the first and last repeat what was there
     assert max(ua for _, ua in signals["commanded_ua"]) == pytest.approx(999.512)
     closed = [t_ns for t_ns, ua in signals["delivered_ua"] if ua]
@@ -95,7 +97,7 @@ def test_vcd_of_an_interval_begins_with_the_levels_then(ran: VirtualPico, tmp_pa
     ran.trace.write_vcd(whole, tick_ns=1)
     ran.trace.write_vcd(part, gate_on + 1, gate_off, tick_ns=1)
     vcd = read_vcd(part)
-    assert vcd.signals["gate"] == [(gate_on + 1, 1)]
+    assert vcd.signals["gate"] == vcd.signals["switch"] == [(gate_on + 1, 1)]
     assert vcd.signals["dac_code"][0] == (gate_on + 1, 2048)
     for name in ("SDA", "SCL", "dac_code"):
         inside = [change for change in read_vcd(whole).signals[name] if gate_on < change[0] < gate_off]
@@ -139,6 +141,7 @@ def test_csv(ran: VirtualPico, tmp_path: Path) -> None:
     assert len(lines) == rows + 1
     assert [int(value) for _, what, value, *_ in lines if what == "dac"] == [2048, 2048, *CODES]
     assert [value for _, what, value, *_ in lines if what == "gate"] == ["0", "1", "0"]
+    assert [value for _, what, value, *_ in lines if what == "switch"] == ["0", "1", "0"]
     times = [int(line[0]) for line in lines[1:]]
     assert times == sorted(times)
     for t_ns, _, _, ua, mv in lines[1:]:
@@ -167,7 +170,8 @@ def test_what_is_kept_answers_as_before(ran: VirtualPico, tmp_path: Path) -> Non
         trace.forget(begin)
         assert trace.size_bytes <= size
         assert answers(ran, begin, tmp_path / "a") == expected
-    assert [len(trace.pin_edges(pin)) for pin in trace.pin_names] == [1, 1, 1]
+    assert [len(trace.pin_edges(pin)) for pin in trace.pin_names] == [1] * 7
+    assert [closed for _, closed in trace.switch] == [False]
 
 
 def test_what_is_not_kept_is_left_out(ran: VirtualPico, tmp_path: Path) -> None:
@@ -207,3 +211,24 @@ def test_csv_notes_resets(ran: VirtualPico, tmp_path: Path) -> None:
     at = ran.now_ns
     ran.trace.write_csv(tmp_path / "trace.csv")
     assert f"\n{at},reset,watchdog,0.0000," in (tmp_path / "trace.csv").read_text()
+
+
+def test_the_trace_shows_the_switch_where_it_does_not_follow_its_pin(make: MakePico, tmp_path: Path) -> None:
+    pico = boot(make(load="1k", dac_eeprom=(2048, 0)))
+    run(pico, "from machine import Pin; gate = Pin(18, Pin.OUT, value=1)")
+    fault_ns = pico.now_ns + 1000
+    pico.at(fault_ns, lambda: pico.fail(pump_rail="up", limiter_shorted="up"))
+    pico.run_for_ms(1)
+    opened_ns = fault_ns + 2_000
+    assert pico.trace.switch[-1] == (opened_ns, False)
+    pico.trace.write_vcd(tmp_path / "a.vcd", tick_ns=1)
+    signals = read_vcd(tmp_path / "a.vcd").signals
+    assert signals["switch"] == pico.trace.switch
+    assert signals["tripped"] == [(0, 0), (opened_ns, 1)]
+    assert signals["gate"][-1] == pico.trace.switch[1]
+    pico.trace.write_csv(tmp_path / "a.csv")
+    rows = (tmp_path / "a.csv").read_text().splitlines()
+    assert [row for row in rows if row.startswith(f"{opened_ns},")] == [
+        f"{opened_ns},tripped,1,0.0000,0.000",
+        f"{opened_ns},switch,0,0.0000,0.000",
+    ]

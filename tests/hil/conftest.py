@@ -4,6 +4,7 @@ A scenario that takes `device` runs on both. Every other one needs injection or 
 board.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,7 @@ from microcurrent.transport import BenchTransport, SerialTransport
 
 SQUARE = {"amplitude_ua": 200, "frequency_mhz": 10000, "duration_ms": 1000, "ramp_ms": 200}
 DECLARED = {"profile": 1, "zone": waveform.ZONES.index("body"), "area_mm2": 1000}  # the widest caps there are
+SENSING_CODES = 16  # 8 uA of contact sensing
 CONTACT_MS = 400  # contact sensing before the ramp: 5 ms of settling, 300 ms of stable contact, two passes
 
 
@@ -134,6 +136,23 @@ class Bench(Device):
 
     def gate_dropped_ns(self, after_ns: int) -> int:
         return next(t_ns for t_ns, level in self.gate_edges if t_ns >= after_ns and level == 0)
+
+    def treated(self) -> list[int]:
+        """DAC codes less 2048 from the end of the first contact sensing on: zeros, then +-16 in turn, then the ramp."""
+        closed_ns = next(t_ns for t_ns, level in self.gate_edges_of_sessions() if level)
+        trace = self.pico.trace
+        first = bisect_left(trace.dac_ns, closed_ns)
+        codes = [code - 2048 for code in trace.dac_codes[first:]]
+        sensing = next(index for index, code in enumerate(codes) if abs(code) == SENSING_CODES)
+        return codes[
+            next(index for index, code in enumerate(codes) if index > sensing and abs(code) != SENSING_CODES) :
+        ]
+
+    def gate_edges_of_sessions(self) -> list[tuple[int, int]]:
+        """Gate edges while the output is on the electrodes, so without those of the self-test."""
+        dummy = self.pico.trace.pin_edges(self.pico.board.DUMMY_PIN)
+        inside = [(on[0], off[0]) for on, off in zip(dummy, [*dummy[1:], (10**18, 0)], strict=True) if on[1]]
+        return [edge for edge in self.gate_edges if not any(on <= edge[0] <= off for on, off in inside)]
 
     def peak_ua(self, from_ns: int, to_ns: int) -> float:
         """Largest |electrode current| in an interval, sampled every microsecond."""

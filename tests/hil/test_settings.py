@@ -13,9 +13,9 @@ from .conftest import Bench, Device
 def test_answer_reproduces_the_setting(device: Device) -> None:
     before = device.request("config")
     assert set(before["set"]) == set(settings.defaults())
-    device.request("config", {"set": {"amplitude_max_ua": 321}})
+    device.request("config", {"set": {"lease_ms": 3210}})
     changed = device.request("config")
-    assert changed["set"]["amplitude_max_ua"] == 321
+    assert changed["set"]["lease_ms"] == 3210
     assert device.request("config", before) == before
 
 
@@ -36,20 +36,21 @@ def test_bad_values_change_nothing(device: Device) -> None:
     assert device.request("config") == before
 
 
-def test_a_lower_maximum_binds(device: Device) -> None:
-    before = device.request("config")
-    device.request("config", {"set": {"amplitude_max_ua": 50}})
-    with pytest.raises(RefusedError, match=r"rule user-max .* permits 50"):
-        device.start(amplitude_ua=51)
-    device.request("config", before)
+def test_a_measured_threshold_binds_at_80_percent(device: Device) -> None:
+    device.request("config", {"set": {"threshold_ua": 250}})
+    with pytest.raises(RefusedError, match=r"rule personal .* permits 200"):
+        device.start(amplitude_ua=201)
+    device.start(amplitude_ua=200)
+    device.request("stop", {"now": True})
 
 
 def test_no_flash_write_while_the_gate_conducts(bench: Bench) -> None:
     bench.start(duration_ms=60_000)
-    bench.pico.run_for_ms(300)
+    bench.pico.run_for_ms(600)
+    assert bench.pico.gate == 1
     before = bench.pico.flash_bytes()
     for command in ("config", "config_reset"):
-        with pytest.raises(RefusedError, match="not possible while a session runs"):
+        with pytest.raises(RefusedError, match=r"not possible in state RAMP_UP|not possible in state ACTIVE"):
             bench.request(command, {"set": {"lease_ms": 777}} if command == "config" else {})
     assert bench.pico.flash_bytes() == before
     bench.request("stop", {"now": True})

@@ -72,34 +72,38 @@ def test_reset(mc: Cli) -> None:
 def test_config_round_trip(mc: Cli, tmp_path: Path) -> None:
     saved = tmp_path / "settings.json"
     out(mc, "config reset")
-    changed = json.loads(out(mc, "config set amplitude_max_ua 0.3mA lease_ms 3s --json"))
-    assert (changed["amplitude_max_ua"], changed["lease_ms"]) == (300, 3000)
+    changed = json.loads(out(mc, "config set telemetry_hz 5Hz lease_ms 3s --json"))
+    assert (changed["telemetry_hz"], changed["lease_ms"], changed["zone"]) == (5, 3000, "face")
     assert out(mc, "config get lease_ms") == "3s\n"
     assert json.loads(out(mc, "config get lease_ms --json")) == {"lease_ms": 3000}
     assert out(mc, f"config export {saved}") == f"settings written to {saved}\n"
-    assert json.loads(out(mc, "config reset --json"))["amplitude_max_ua"] == 600
-    assert json.loads(out(mc, f"config import {saved} --json"))["amplitude_max_ua"] == 300
-    assert "amplitude_max_ua  300uA  1uA .. 1mA " in out(mc, "config show")
+    assert json.loads(out(mc, "config reset --json"))["telemetry_hz"] == 10
+    assert json.loads(out(mc, f"config import {saved} --json"))["telemetry_hz"] == 5
+    assert "telemetry_hz    5Hz    0Hz .. 50Hz  " in out(mc, "config show")
     out(mc, "config reset")
 
 
 BAD_CONFIG = [
     (
-        "config set amplitude_max_ua 1.5mA",
+        "config set threshold_ua 1.5mA",
         2,
-        "error: amplitude_max_ua: '1.5mA' is above the largest current, 1mA; "
-        "nothing was sent; choose a smaller value\n",
+        "error: threshold_ua: '1.5mA' is above the largest current, 1mA; nothing was sent; choose a smaller value\n",
     ),
     (
-        "config set amplitude_max_ua 300",
+        "config set threshold_ua 300",
         2,
-        "error: amplitude_max_ua: '300' has no unit (uA, mA); nothing was sent; write for example 250uA\n",
+        "error: threshold_ua: '300' has no unit (uA, mA); nothing was sent; write for example 250uA\n",
     ),
     (
         "config get colour",
         2,
-        "error: there is no setting 'colour'; nothing was changed; there are: amplitude_max_ua, "
-        "session_max_ms, lease_ms, telemetry_hz, area_mm2\n",
+        "error: there is no setting 'colour'; nothing was changed; there are: profile, zone, area_mm2, "
+        "threshold_ua, session_max_ms, lease_ms, telemetry_hz, usb_isolated\n",
+    ),
+    (
+        "config set profile expert",
+        2,
+        "error: profile 'expert': no such value; nothing was sent; choose one of: home, professional\n",
     ),
 ]
 
@@ -117,7 +121,19 @@ BAD_FILES = [
     ),
     (
         '{"format": "microcurrent settings", "schema": 99, "values": {}}',
-        "has schema 99, this program knows 1; the board is unchanged; update microcurrent",
+        "has schema 99, this program knows 2; the board is unchanged; update microcurrent",
+    ),
+    (
+        '{"format": "microcurrent settings", "schema": true, "values": {}}',
+        "has schema True, this program knows 2; the board is unchanged; update microcurrent",
+    ),
+    (
+        '{"format": "microcurrent settings", "schema": 2, "values": {"profile": "expert"}}',
+        ": profile must be a whole number 0..1; the board is unchanged; correct the file",
+    ),
+    (
+        '{"format": "microcurrent settings", "schema": 2, "values": [5]}',
+        ": settings must be an object of names and numbers; the board is unchanged; correct the file",
     ),
     ("[]", "is not a settings file; the board is unchanged; write one with: microcurrent config export FILE"),
     (

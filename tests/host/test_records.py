@@ -83,7 +83,7 @@ def files_of(place: Path) -> dict[str, bytes]:
 def test_what_is_written_is_read() -> None:
     with Records() as records:
         record = begin(records)
-        record.add_event("state", {"from": "OFF", "to": "RAMP_UP"})
+        record.add_event("state", {"from": "ARMED", "to": "RAMP_UP"})
         record.add_telemetry(5, row(elapsed_ms=100, commanded_ua=7))
         record.add_telemetry(5, row(elapsed_ms=999))  # replayed a second time
         record.finish("duration", summarize(WAVE, "duration", [row()]))
@@ -252,6 +252,47 @@ def test_columns_that_a_newer_firmware_brought(tmp_path: Path) -> None:
         assert records.telemetry(record.number)[0]["worst_late_us"] == 3
 
 
+# Telemetry of protocol 1: it ended with the fault.
+FIRST_FIELDS = protocol.TELEMETRY_FIELDS[: protocol.TELEMETRY_FIELDS.index("fault") + 1]
+
+
+def first_version() -> str:
+    """Leave a session as version 0.1.0 wrote it; its id."""
+    with Records() as records:
+        record = begin(records)
+        for number in range(4):
+            values = row(state=protocol.ACTIVE, elapsed_ms=number * 100, commanded_ua=200, delivered_ua=190, phases=9)
+            record.add_telemetry(number, {**values, "impedance_ohm": 9000})
+        record.add_event("end", {"ev": "end", "t": [1] * len(FIRST_FIELDS)})
+        record.finish("duration", {})
+    with sqlite3.connect(records.path) as database:
+        for name in protocol.TELEMETRY_FIELDS[len(FIRST_FIELDS) :]:
+            database.execute(f"ALTER TABLE telemetry DROP COLUMN {name}")
+    database.close()
+    return record.number
+
+
+@pytest.mark.parametrize("extended", [False, True], ids=["as it was", "with columns added since"])
+def test_records_of_the_first_version(tmp_path: Path, extended: bool) -> None:
+    """What it did not measure is unknown, in tables, exports and pictures: no 0 ohm, no 0 V, no 0 degrees."""
+    number = first_version()
+    if extended:
+        with Records():
+            pass
+    with open_stored() as stored:
+        rows = stored.telemetry(number)
+        figures = stored.session(number)["summary"]
+    assert [(found["series_ohm"], found["supply_mv"], found["sensing"]) for found in rows] == [(-1, 0, 0)] * 4
+    assert (figures["delivered_mean_ua"], figures["series_ohm"], figures["supply_min_mv"]) == (190, None, None)
+    shown = run_cli("records show last").stdout
+    assert "impedance                            9000 ohm\n" in shown and "supply" not in shown
+    exported = json.loads(run_cli("records export last").stdout)
+    for found in (exported["telemetry"][0], exported["events"][0]["detail"]["t"]):
+        assert [found[name] for name in ("series_ohm", "temperature_c", "supply_mv")] == [None, None, None]
+    assert exported["events"][0]["detail"]["t"]["state"] == "RAMP_UP"
+    assert run_cli(f"records plot last -o {tmp_path / 'x.png'}").exit_code == 0
+
+
 def test_no_records_yet(tmp_path: Path) -> None:
     """A list of nothing is no failure; a session that is not there is one. Nothing is created by looking."""
     place = tmp_path / "data"
@@ -290,7 +331,15 @@ def test_unknown_record_and_bad_file_name(tmp_path: Path) -> None:
 
 
 def test_names_and_unknown_impedance_for_other_programs(tmp_path: Path) -> None:
-    values = row(state=protocol.FAULT, contact=protocol.CONTACT_DRY, fault=faults.ESTOP, impedance_ohm=-1)
+    values = row(
+        state=protocol.FAULT,
+        contact=protocol.CONTACT_DRY,
+        fault=faults.ESTOP,
+        impedance_ohm=-1,
+        series_ohm=-1,
+        supply_mv=12_000,
+        temperature_c=28,
+    )
     with Records() as records:
         record = begin(records)
         record.add_telemetry(1, values)
@@ -304,6 +353,7 @@ def test_names_and_unknown_impedance_for_other_programs(tmp_path: Path) -> None:
             "e-stop",
             None,
         )
+        assert (found["series_ohm"], found["supply_mv"], found["temperature_c"]) == (None, 12_000, 28)
     run_cli(f"records export -o {tmp_path / 'x.csv'}")
     with open(tmp_path / "x.csv", newline="") as lines:
         line = next(csv.DictReader(lines))
@@ -347,7 +397,15 @@ def drawn(
     kept: list[Figure] = []
     monkeypatch.setattr(plotting, "_finish", lambda figure, *_rest: kept.append(figure))
     rows = [
-        row(elapsed_ms=index * 100, commanded_ua=200, delivered_ua=200, electrode_mv=2000, impedance_ohm=ohm)
+        row(
+            time_ms=5000 + index * 100,
+            elapsed_ms=max(0, index - 1) * 100,
+            sensing=index < 2,
+            commanded_ua=200,
+            delivered_ua=200,
+            electrode_mv=2000,
+            impedance_ohm=ohm,
+        )
         for index, ohm in enumerate(impedances_ohm)
     ]
     draw({"id": "1"}, rows)
@@ -372,6 +430,17 @@ def test_both_pictures_show_the_whole_session(monkeypatch: pytest.MonkeyPatch, t
                 assert lines[0].get_linewidth() > 3 * lines[1].get_linewidth()
                 assert lines[0].get_color() != lines[1].get_color()
                 assert [str(line.get_label()).split(",")[0] for line in lines[:2]] == ["commanded", "delivered"]
+
+
+def test_the_search_for_contact_has_its_place_in_the_picture(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Time since the start, not session time: that stands still meanwhile."""
+    figure = drawn(monkeypatch, lambda session, rows: plotting.plot_record(session, rows, tmp_path), [9000, -1, 9000])
+    current, voltage, _charge, strip, impedance = figure.axes
+    assert list(current.get_lines()[0].get_xdata()) == pytest.approx([0, 0.1, 0.2])
+    assert list(voltage.get_lines()[0].get_xdata()) == pytest.approx([0, 0.1, 0.2])
+    assert [str(value) for value in impedance.get_lines()[0].get_ydata()] == ["9.0", "nan", "9.0"]
+    legend = strip.get_legend()
+    assert legend is not None and [text.get_text() for text in legend.get_texts()] == ["seeking contact", "unknown"]
 
 
 @pytest.mark.parametrize(

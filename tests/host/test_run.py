@@ -1,17 +1,29 @@
 """`run` against the real firmware at emulated time: progress, figures, record, limits, faults."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from boards.rp2040_pico import board as constants
+from firmware.shared import settings
 from microcurrent.bench.pico import VirtualPico
 
-from .conftest import Cli
+from .conftest import Cli, make_board, run_cli
 
 SHORT = "run square --amplitude 200uA --frequency 50Hz --duration 600ms --ramp 100ms"
+
+
+# Electrodes of 10 cm2 are declared, so that the zone binds and not the current density of a small tip.
+DECLARED = {"/settings_a": settings.encode_slot(1, settings.defaults() | {"area_mm2": 1000})}
+
+
+@pytest.fixture(scope="module")
+def board(image: Path, firmware_files: dict[str, bytes]) -> VirtualPico:
+    """A commissioned board with declared electrodes, shared by this module's tests: leave it as you found it."""
+    return make_board(image, firmware_files | DECLARED)
 
 
 def test_a_session_and_its_record(mc: Cli, tmp_path: Path) -> None:
@@ -24,7 +36,12 @@ def test_a_session_and_its_record(mc: Cli, tmp_path: Path) -> None:
     assert summary["phase_charge_nc"] == pytest.approx(2000, rel=0.05)
     assert summary["contact"] == "good"
     assert summary["missed"] == 0
-    assert "RAMP_UP -> ACTIVE\n" in result.stderr
+    notes = ("READY -> ARMED", "looking for contact at 8 uA", "contact found: ", "RAMP_UP -> ACTIVE", "RAMP_DOWN -> READY")
+    places = [result.stderr.index(note) for note in notes]
+    assert places == sorted(places)
+    assert (summary["lift_offs"], summary["temperature_max_c"] < 60) == (0, True)
+    assert constants.SUPPLY_MIN_MV < summary["supply_min_mv"] <= summary["supply_max_mv"] < constants.SUPPLY_MAX_MV
+    assert 3000 < summary["series_ohm"] < summary["impedance_ohm"]
 
     shown = mc("records show last").stdout
     assert "waveform   200uA 50Hz square biphasic\n" in shown
@@ -57,7 +74,9 @@ def test_the_final_table(mc: Cli) -> None:
 
 
 BAD = [
-    ("run square --amplitude 1.5mA", "'1.5mA' is above the largest current, 1mA; nothing was sent; "),
+    ("run square --amplitude 101mA", "'101mA' is above the largest current, 100mA; nothing was sent; "),
+    ("run square --area 0mm2", "'0mm2' is below the smallest area, 1mm2; nothing was sent; "),
+    ("run square --zone knee", "'knee' is not one of 'body', 'face', 'eyes', 'chest', 'head'"),
     ("run square --amplitude nan", "'nan' is not a number with a unit; nothing was sent; write for example 250uA"),
     ("run square --amplitude -5uA", "'-5uA' is below the smallest current, 1uA; nothing was sent; "),
     ("run square --frequency 2kHz", "'2kHz' is above the largest frequency, 1kHz; nothing was sent; "),
@@ -119,30 +138,44 @@ def test_bad_requests_reach_no_board(mc: Cli, board: VirtualPico, line: str, tex
 
 REFUSED = [
     (
-        "run square --amplitude 700uA",
-        "error: --amplitude is 700uA; rule user-max (setting amplitude_max_ua) permits 600uA; no current flows; use "
-        "--amplitude 600uA or less, or raise the setting: microcurrent config set amplitude_max_ua 700uA\n",
+        "run square --amplitude 301uA --zone body --area 20cm2",
+        "error: --amplitude is 301uA; rule zone (face: ours, practice has 200 and home devices 400, excerpts) permits "
+        "300uA; no current flows; use --amplitude 300uA or less, or place the electrodes elsewhere: another --zone, or "
+        "permit more, with the device's button: microcurrent config set zone body\n",
     ),
     (
-        "run square --amplitude 700uA --port bench:0",
-        "error: --amplitude is 700uA; rule user-max (setting amplitude_max_ua) permits 600uA; no current flows; use "
-        "--amplitude 600uA or less, or raise the setting: microcurrent config set --port bench:0 amplitude_max_ua "
-        "700uA\n",
+        "run square --amplitude 101uA --zone eyes --port bench:0",
+        "error: --amplitude is 101uA; rule zone (eyes: ours, a third of the face, outside the orbital rim) permits "
+        "100uA; no current flows; use --amplitude 100uA or less, or place the electrodes elsewhere: another --zone, or "
+        "permit more, with the device's button: microcurrent config set --port bench:0 zone body\n",
     ),
     (
         "run square --amplitude 101uA --polarity positive",
-        "error: --amplitude is 101uA; rule unipolar (polarity positive) permits 100uA; no current flows; "
-        "use --amplitude 100uA or less, or --polarity biphasic\n",
+        "error: --amplitude is 101uA; rule polarity (positive: ours, net charge moves ions) permits 100uA; no current "
+        "flows; use --amplitude 100uA or less, or use --polarity biphasic\n",
     ),
     (
         "run square --amplitude 300uA --area 10mm2",
-        "error: --amplitude is 300uA; rule density (electrode area 10 mm2) permits 200uA; no current flows; "
-        "use --amplitude 200uA or less, or larger electrodes (--area)\n",
+        "error: --amplitude is 300uA; rule density (2 mA/cm2 on 10 mm2: IEC 60601-2-10, 201.7.9.2.101 g, excerpt) "
+        "permits 200uA; no current flows; use --amplitude 200uA or less, or permit more, with the device's button: "
+        "microcurrent config set area_mm2 10cm2 (the area that your electrodes have)\n",
     ),
     (
         "run square --duration 30min",
-        "error: --duration is 30min; rule session_max_ms permits 20min; no current flows; use --duration 20min or "
-        "less, or raise the setting: microcurrent config set session_max_ms 30min\n",
+        "error: --duration is 30min; rule session-time (setting session_max_ms) permits 20min; no current flows; use "
+        "--duration 20min or less, or permit more, with the device's button: microcurrent config set session_max_ms "
+        "30min\n",
+    ),
+    (
+        "run square --amplitude 15mA",
+        "error: --amplitude is 15mA; rule level (EMS level, from 10 mA: ours, IEC 60601-2-10 201.7.9.2.101 f, excerpt) "
+        "permits 1mA, rule zone 300uA; no current flows; this device is none for TENS or EMS: use --amplitude 300uA or "
+        "less\n",
+    ),
+    (
+        "run square --zone chest",
+        "error: --zone is chest; rule zone (chest: IEC 60601-2-10, 201.7.9.2.101 d-h, excerpt) permits 0uA: current "
+        "across the chest can reach the heart; no current flows; place the electrodes elsewhere, with another --zone\n",
     ),
 ]
 
@@ -174,24 +207,48 @@ def test_emergency_stop_during_a_session(mc: Cli, board: VirtualPico) -> None:
     kept = mc("faults clear")
     assert (kept.exit_code, kept.stderr) == (
         7,
-        "error: the emergency stop is still open; the fault stays latched; close it first\n",
+        "error: the emergency stop is still open; the fault stays latched; Close the emergency stop, then run: "
+        "microcurrent faults clear\n",
     )
     board.drive_pin(constants.ESTOP_PIN, 0)
     assert mc("faults clear").stdout == "cleared: e-stop\n"
 
 
-def test_open_electrodes_show_as_lost_contact(mc: Cli, board: VirtualPico) -> None:
+def test_without_contact_nothing_flows_and_the_remedy_is_said(mc: Cli, board: VirtualPico) -> None:
     board.set_load("open")
     result = mc(f"{SHORT} --json")
     board.set_load("typical")
+    assert result.exit_code == 7
+    assert "looking for contact at 8 uA\n" in result.stderr and "ACTIVE" not in result.stderr
+    assert re.fullmatch(
+        r"error: fault 19 open-electrode: no stable contact was found for 10 s \(looked for 10\d\d\d ms, limit 10000 ms\)"
+        r"; output is off and latched; Put both electrodes on the skin with gel, then run: microcurrent faults clear",
+        result.stderr.splitlines()[-1],
+    )
     summary = json.loads(result.stdout)["summary"]
-    assert summary["contact"] == "open"
-    assert summary["full_phases"] < summary["phases"] / 2
+    assert (summary["measured_in"], summary["reached_ua"], summary["phases"]) == ("nothing", 0, 0)
+    samples = json.loads(mc("faults --json").stdout)["samples"]
+    assert len(samples) == 64 and {row["measured_ua"] for row in samples} <= {-1, 0, 1}
+    assert {abs(row["commanded_ua"]) for row in samples} == {constants.CONTACT_UA}
+    assert mc("faults clear").stdout == "cleared: open-electrode\n"
+
+
+def test_a_lift_off_is_survived_and_counted(mc: Cli, board: VirtualPico) -> None:
+    board.at(board.now_ns + 1_100_000_000, lambda: board.set_load("open"))
+    board.at(board.now_ns + 1_300_000_000, lambda: board.set_load("typical"))
+    result = mc("run square --amplitude 200uA --frequency 50Hz --duration 1s --ramp 100ms --json")
+    assert result.exit_code == 0, result.output
+    assert "contact lost (lift-off 1)\nACTIVE -> RAMP_UP\nlooking for contact at 8 uA\ncontact found: " in result.stderr
+    summary = json.loads(result.stdout)["summary"]
+    assert (summary["lift_offs"], summary["ended"], summary["contact"]) == (1, "duration", "good")
+    assert summary["delivered_mean_ua"] == pytest.approx(200, rel=0.03)
+    assert json.loads(mc("records export last").stdout)["telemetry"][-1]["lift_offs"] == 1
 
 
 BROKEN_DAC = [
-    ({"absent": True}, "run", 7, "the DAC"),  # refused at once, or as the fault that it latches
-    ({"address": 0x61}, "run", 7, "the DAC"),
+    ({"absent": True}, "run", 7, "fault 2 dac-no-ack: the DAC did not acknowledge on the I2C bus; output is off"),
+    ({"address": 0x61}, "run", 7, "fault 2 dac-no-ack: "),
+    ({"stuck": True}, "run", 7, "fault 16 dac-readback: "),
     ({"absent": True}, "selftest", 10, "self-test failed: dac-answers"),
     ({"stuck": True}, "selftest", 10, "self-test failed: dac-moves"),
 ]
@@ -214,16 +271,14 @@ def test_broken_dac(mc: Cli, board: VirtualPico, broken: dict, command: str, exi
 def test_uncommissioned_dac(
     image: Path, firmware_files: dict[str, bytes], on_port: Callable[[VirtualPico], str]
 ) -> None:
-    from .conftest import make_board, run_cli
-
-    pico = make_board(image, firmware_files, dac_eeprom=(0, 0))
+    pico = make_board(image, firmware_files | DECLARED, dac_eeprom=(0, 0))
     on_port(pico)
     refused = run_cli(SHORT)
     assert (refused.exit_code, refused.stderr.startswith("error: fault 3 dac-eeprom-unsafe: ")) == (7, True)
     assert refused.stderr.endswith("Run: microcurrent commission\n")
     named = run_cli(f"{SHORT} --port bench:0")
     assert named.stderr.endswith("Run: microcurrent commission --port bench:0\n")
-    assert run_cli("faults --port bench:0").stdout.endswith("Run: microcurrent commission --port bench:0\n")
+    assert "; Run: microcurrent commission --port bench:0\n" in run_cli("faults --port bench:0").stdout
     assert run_cli("commission").stdout.startswith("written and read back\nDAC powers up at code 2048,")
     assert (pico.dac.eeprom_code, pico.dac.eeprom_power_down) == (2048, 0)
     assert run_cli(SHORT).exit_code == 0

@@ -1,17 +1,18 @@
 """What a record says about its session's end and terms, and JSON about a state, with a scripted device on the link."""
 
 import json
+import time
 from collections.abc import Callable
 
 import pytest
 
-from firmware.shared import faults, framing, protocol
+from firmware.shared import faults, framing, protocol, settings
 from microcurrent import transport
 from microcurrent.client import DeviceClient
-from microcurrent.errors import RecordError
+from microcurrent.errors import RecordError, RefusedError
 from microcurrent.record_writer import SessionRecord
 from microcurrent.records import Records
-from microcurrent.treatment import Treated, Watcher, checked_wave, treat
+from microcurrent.treatment import Treated, Watcher, checked_wave, treat, verdict
 
 from .conftest import run_cli
 
@@ -23,13 +24,18 @@ RAMP_READS = 10  # reads that a ramp down takes: a second Ctrl-C may come meanwh
 
 
 class ScriptedDevice:
-    """A transport with a device behind it that starts, stops and reports its end. Its time passes by reading."""
+    """A transport with a device behind it that arms, starts, stops and reports its end. Its time passes by reading.
+
+    accepts: of its terms, beside what every reply to arm holds. asked: every request but leases, by its command.
+    """
 
     def __init__(self) -> None:
         self.name = "scripted:0"
         self.reads = self.started_at = 0
         self.running = False
-        self.accepts: dict[str, int] = {}  # beside what every reply to start holds
+        self.accepts: dict[str, int] = {}
+        self.asked: dict[str, dict] = {}
+        self.state = "READY"
         self._end_at: int | None = None
         self._out = b""
         self._seq = 0
@@ -56,29 +62,40 @@ class ScriptedDevice:
     def close(self) -> None:
         pass
 
+    def tell(self, event: dict) -> None:
+        """An event, in order."""
+        self._seq += 1
+        self._send({"seq": self._seq, **event})
+
     def stop(self, *, at_once: bool) -> None:
         """A button, another terminal, or the request."""
         self._end_at = self.reads + (0 if at_once else RAMP_READS)
 
     def _answer(self, command: str, args: dict) -> dict:
+        self.asked[command] = args
         if command == "hello":
-            return {"protocol": protocol.PROTOCOL_VERSION, "firmware": "0.1.0", "sample_hz": 10_000, "state": FAULT}
+            return {"protocol": protocol.PROTOCOL_VERSION, "firmware": "0.2.0", "sample_hz": 10_000, "state": FAULT}
+        if command == "status" and self.running:
+            return {"state": self.state, "session": 1, "end": "pause", "telemetry": [0, 1, *FAULTY_ROW[2:]]}
         if command == "status":
             return {"state": "FAULT", "fault": faults.ESTOP, "session": 0, "estop": 1, "telemetry": FAULTY_ROW}
+        if command == "config":
+            return {"set": settings.defaults()}
         if command == "faults":
             return {"code": 0, "reading": 0, "limit": 0}
+        if command == "arm":
+            return {"session": 1, "lease_ms": 2000, "duration_ms": WAVE["duration_ms"], **self.accepts}
         if command == "start":
             self.running, self.started_at = True, self.reads
-            return {"session": 1, "lease_ms": 2000, "duration_ms": WAVE["duration_ms"], **self.accepts}
+            self.state = "RAMP_UP"
         if command == "stop":
             self.stop(at_once=bool(args.get("now")))
         return {}
 
     def _finish(self) -> None:
         self._end_at = None
-        self._seq += 1
         row = [0, 1, *[0] * (len(protocol.TELEMETRY_FIELDS) - 2)]
-        self._send({"ev": "end", "seq": self._seq, "session": 1, "reason": "stopped", "t": row})
+        self.tell({"ev": "end", "session": 1, "reason": "stopped", "t": row})
 
     def _send(self, message: dict) -> None:
         self._out += framing.encode(message).encode()
@@ -144,14 +161,87 @@ def test_the_record_tells_a_stop_from_elsewhere() -> None:
     )
 
 
-def test_a_record_that_cannot_be_written_is_the_cause(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(_record: SessionRecord, _reply: dict) -> None:
-        raise RecordError("the records cannot be written (disk full)")
+def refuse(_record: SessionRecord, _value: object) -> None:
+    raise RecordError("the records cannot be written (disk full)")
 
-    monkeypatch.setattr(SessionRecord, "accepted", refuse)
+
+def test_a_record_that_cannot_be_written_is_the_cause(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SessionRecord, "flush_if_due", refuse)
     with Records() as records:
         done = treated(ScriptedDevice(), records)
     assert done.summary["stopped_by"] == "the record could not be written"
+
+
+def test_nothing_starts_and_nothing_stays_armed_without_a_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SessionRecord, "accepted", refuse)
+    device = ScriptedDevice()
+    with Records() as records, pytest.raises(RecordError):
+        treated(device, records)
+    assert "disarm" in device.asked and "start" not in device.asked
+
+
+def test_a_session_is_armed_then_started_with_the_time() -> None:
+    device = ScriptedDevice()
+    before_s = int(time.time())
+    with Records() as records:
+        treated(device, records, count=lambda: 2)
+    assert device.asked["arm"] == {"wave": WAVE}
+    assert device.asked["start"]["session"] == 1
+    assert before_s <= device.asked["start"]["utc_s"] <= time.time()
+
+
+def test_what_happens_to_contact_is_said() -> None:
+    device = ScriptedDevice()
+    events = [
+        {"ev": "state", "from": "ARMED", "to": "RAMP_UP"},
+        {"ev": "contact", "impedance_ohm": 5143, "session": 1},
+        {"ev": "lift-off", "count": 1, "session": 1},
+        {"ev": "state", "from": "RAMP_DOWN", "to": "PAUSED"},
+        {"ev": "journal", "text": "the journal cannot be written (ENOSPC)"},
+    ]
+
+    def happen() -> int:
+        if device.running and events:
+            device.tell(events.pop(0))
+        return 0 if events else 2
+
+    notes: list[str] = []
+    with Records() as records:
+        treated(device, records, count=happen, notes=notes)
+    assert notes == [
+        "ARMED -> RAMP_UP",
+        "looking for contact at 8 uA",
+        "contact found: 5143 ohm",
+        "contact lost (lift-off 1)",
+        "RAMP_DOWN -> PAUSED",
+        "paused; go on with: microcurrent resume (within 5 min, then the session ends)",
+        "output off",
+        "the board's journal: the journal cannot be written (ENOSPC)",
+    ]
+
+
+def test_a_pause_is_no_end_and_one_that_is_too_long_says_so() -> None:
+    """Without telemetry the host asks for the state: PAUSED goes on, READY with its end is the end."""
+    device = ScriptedDevice()
+    asked_at: list[int] = []
+
+    def pass_time() -> int:
+        if "status" in device.asked and device.state == "PAUSED":
+            asked_at.append(device.reads)
+            device.state = "READY"
+        elif device.running and not asked_at:
+            device.state = "PAUSED"
+        return 0
+
+    with Records() as records:
+        done = treated(device, records, count=pass_time)
+    assert asked_at and done.outcome.ended == "pause"
+    problem = verdict(done)
+    assert isinstance(problem, RefusedError)
+    assert str(problem) == (
+        "the session was paused for more than 5 min and has ended; the output is off; start another with: "
+        "microcurrent run"
+    )
 
 
 @pytest.mark.parametrize("accepts", [{}, {"phase_us": 350}, {"phase_us": 400, "gap_us": 0, "alternate_ms": 0}])

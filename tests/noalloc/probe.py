@@ -6,9 +6,9 @@ import time
 import board
 import micropython
 
-from firmware.core import contact, gate, waveplan
+from firmware.core import contact, gate, states, waveplan
 from firmware.hw import bus, dac, engine_rp2
-from firmware.shared import units, waveform
+from firmware.shared import protocol, units, waveform
 
 
 def made_engine():
@@ -29,7 +29,9 @@ def locked_calls():
     micropython.heap_lock()
     try:
         for index in range(100):
-            gate.permit(index, 600, 1000, 0, 0, 1, 1)
+            gate.permit(index, 600, 1000, 0, 0, 1, protocol.READY, protocol.READY)
+            states.permitted(index % 12, (index + 5) % 12)
+            states.flows(index % 12)
             units.code_of_ua(index - 50, 1000, 2048)
             units.ua_of_code(index, 1000, 2048)
             units.ua_of_counts(index - 50, 3300, 1500)
@@ -43,8 +45,10 @@ def locked_calls():
 def interrupt(shape):
     """One second of the running interrupt (10000 calls): no byte of heap, no call lost."""
     engine = made_engine()
-    engine.arm(plan_of(shape=shape), 350)
-    engine.run()
+    engine.arm(plan_of(shape=shape), 200)
+    time.sleep_ms(5)
+    assert engine.run() == 0
+    engine.ramp_up()
     state = engine._state
     gc.collect()
     before, ticks = gc.mem_alloc(), state[engine_rp2.TICKS]

@@ -8,26 +8,24 @@ NS_PER_MS = 1_000_000
 
 
 class Button:
-    """Connects a GPIO to ground while it is held; released, the chip's own pull-up decides. Times are emulated."""
+    """Connects a GPIO to ground while `held`; released, the chip's own pull-up decides. Times are emulated."""
 
     def __init__(self, pins: Pins, number: int, clock: IClock) -> None:
         self._pins = pins
         self._number = number
+        self.held = False
         self._alarm = clock.create_alarm(self.release)
-
-    @property
-    def held(self) -> bool:
-        """Whether it is held down."""
-        return self._pins.is_driven(self._number)
 
     def hold(self) -> None:
         """Hold it down until `release`."""
         self._alarm.cancel()
+        self.held = True
         self._pins.drive(self._number, 0)
 
     def release(self) -> None:
         """Let go."""
         self._alarm.cancel()
+        self.held = False
         self._pins.release(self._number)
 
     def press(self, for_ms: float) -> None:

@@ -67,24 +67,26 @@ def harmless_ua(threshold_ua: float, parameters: StageParameters, faults: StageF
     """Up to which current of the pump the comparators cannot trip, so that nobody need look: inf for any."""
     stuck_mv, gain = faults.sense_stuck_mv, abs(faults.sense_gain)
     if stuck_mv is not None:
-        return inf if abs(_shown_ua(stuck_mv, parameters)) <= threshold_ua else -1.0
+        return inf if abs(_shown_ua(stuck_mv - parameters.reference_mv / 2, parameters)) <= threshold_ua else -1.0
+    room_ua = threshold_ua - abs(_shown_ua(faults.sense_offset_mv, parameters))
     highest_ua = max(map(abs, faults.limits_ua(parameters.limiter_ua)))
-    if not gain or highest_ua * gain <= threshold_ua:
-        return inf
-    return threshold_ua / gain
+    if not gain:
+        return inf if room_ua >= 0 else -1.0
+    return inf if highest_ua * gain <= room_ua else room_ua / gain
 
 
 def _seen(segment: Segment, parameters: StageParameters, faults: StageFaults) -> tuple[float, float, float]:
     """(c0, c1, tau) of the current that the sense amplifier shows."""
     if faults.sense_stuck_mv is not None:
-        return _shown_ua(faults.sense_stuck_mv, parameters), 0.0, 1.0
+        return _shown_ua(faults.sense_stuck_mv - parameters.reference_mv / 2, parameters), 0.0, 1.0
     c0, c1, c2 = segment.current
-    gain = faults.sense_gain
-    return c0 * gain, (c1 or c2) * gain, TAU_D if c1 else segment.tau
+    gain, offset_ua = faults.sense_gain, _shown_ua(faults.sense_offset_mv, parameters)
+    return c0 * gain + offset_ua, (c1 or c2) * gain, TAU_D if c1 else segment.tau
 
 
-def _shown_ua(sense_mv: float, parameters: StageParameters) -> float:
-    return (sense_mv - parameters.reference_mv / 2) * 1000 / parameters.sense_uv_per_ua
+def _shown_ua(mv: float, parameters: StageParameters) -> float:
+    """The current that the sense amplifier's output means when it is `mv` away from its rest."""
+    return mv * 1000 / parameters.sense_uv_per_ua
 
 
 def _over(g0: float, g1: float, tau: float) -> tuple[float, float]:

@@ -1,7 +1,6 @@
 """The control socket of a running virtual Pico: one JSON object per line, one answer each.
 
-{"do": name, ...} -> {"ok": true, ...} or {"ok": false, "text": sentence}. Answers about the past carry "kept_from_ns":
-what was before it is not kept, and is left out of them.
+{"do": name, ...} -> {"ok": true, ...} or {"ok": false, "text": sentence}. What can be asked: control_commands.py.
 """
 
 import contextlib
@@ -9,120 +8,13 @@ import json
 import socket
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from ..errors import BadValueError, MicrocurrentError, PortError
+from .control_commands import COMMANDS, Answer
 from .pico import VirtualPico
 
-Request = dict[str, Any]
-Answer = dict[str, Any]
 MAX_LINE_BYTES = 65536
-MAX_SAMPLES = 200_000
 CLIENT_TIMEOUT_S = 2.0  # a client that does not read its answer is hung up on
-
-
-def _load(pico: VirtualPico, request: Request) -> Answer:
-    pico.set_load(str(request["name"]), request.get("area_mm2"))
-    return {"name": pico.load_name, "area_mm2": pico.area_mm2}
-
-
-def _pin(pico: VirtualPico, request: Request) -> Answer:
-    number = int(request["pin"])
-    if not 0 <= number < len(pico.mcu.gpio):
-        raise BadValueError(f"there is no GPIO {number}; nothing was changed; give one of 0..{len(pico.mcu.gpio) - 1}")
-    if "level" in request:
-        pico.drive_pin(number, int(bool(request["level"])))
-    elif request.get("release"):
-        pico.release_pin(number)
-    return {"level": pico.pin(number)}
-
-
-def _time(pico: VirtualPico, request: Request) -> Answer:
-    return {"now_ns": pico.now_ns}
-
-
-def _status(pico: VirtualPico, request: Request) -> Answer:
-    now, dac = pico.now_ns, pico.dac
-    return {
-        "now_ns": now,
-        "gate": pico.gate,
-        "load": pico.load_name,
-        "area_mm2": pico.area_mm2,
-        "board": pico.board.BOARD,
-        "dac": {
-            "code": dac.code,
-            "power_down": dac.power_down,
-            "eeprom_code": dac.eeprom_code,
-            "eeprom_power_down": dac.eeprom_power_down,
-            "busy": dac.busy,
-            "absent": dac.absent,
-            "stuck": dac.stuck,
-            "address": dac.address,
-        },
-        "hold_sda": pico.hold_sda,
-        "delivered_ua": pico.stage.current_ua(now),
-        "electrode_mv": pico.stage.electrode_mv(now),
-        "resets": len(pico.trace.resets),
-    }
-
-
-def _dac(pico: VirtualPico, request: Request) -> Answer:
-    pico.dac.absent = bool(request.get("absent", pico.dac.absent))
-    pico.dac.stuck = bool(request.get("stuck", pico.dac.stuck))
-    pico.dac.address = int(request.get("address", pico.dac.address))
-    pico.hold_sda = bool(request.get("hold_sda", pico.hold_sda))
-    return {"absent": pico.dac.absent, "stuck": pico.dac.stuck, "address": pico.dac.address, "hold_sda": pico.hold_sda}
-
-
-def _csv(pico: VirtualPico, request: Request) -> Answer:
-    rows = pico.trace.write_csv(Path(request["path"]), **_interval(request))
-    return {"rows": rows, "kept_from_ns": pico.trace.begin_ns}
-
-
-def _vcd(pico: VirtualPico, request: Request) -> Answer:
-    count = pico.trace.write_vcd(Path(request["path"]), **_interval(request))
-    return {"bytes": count, "kept_from_ns": pico.trace.begin_ns}
-
-
-def _samples(pico: VirtualPico, request: Request) -> Answer:
-    from_ns, to_ns = int(request["from_ns"]), int(request["to_ns"])
-    step_ns = int(request.get("step_ns", 100_000))
-    if step_ns < 1 or (to_ns - from_ns) // step_ns > MAX_SAMPLES:
-        raise BadValueError(
-            f"{from_ns}..{to_ns} ns in steps of {step_ns} ns are more than {MAX_SAMPLES} samples; nothing "
-            f"was read; take a larger step_ns or a shorter interval"
-        )
-    t_ns, commanded, delivered, electrode = pico.trace.current(from_ns, to_ns, step_ns)
-    return {
-        "t_ns": t_ns.tolist(),
-        "commanded_ua": commanded.tolist(),
-        "delivered_ua": delivered.tolist(),
-        "electrode_mv": electrode.tolist(),
-        "charge_nc": pico.trace.charge_nc(from_ns, to_ns),
-        "kept_from_ns": pico.trace.begin_ns,
-    }
-
-
-def _reset(pico: VirtualPico, request: Request) -> Answer:
-    pico.reset(str(request.get("cause", "run")))
-    return {}
-
-
-def _interval(request: Request) -> dict[str, Any]:
-    return {name: int(request[name]) for name in ("from_ns", "to_ns") if request.get(name) is not None}
-
-
-COMMANDS: dict[str, Callable[[VirtualPico, Request], Answer]] = {
-    "load": _load,
-    "pin": _pin,
-    "time": _time,
-    "status": _status,
-    "dac": _dac,
-    "csv": _csv,
-    "vcd": _vcd,
-    "samples": _samples,
-    "reset": _reset,
-}
 
 
 class ControlSocket:

@@ -17,8 +17,7 @@ SIDES = {"pump_rail": ("", "up", "down"), "limiter_shorted": ("", "up", "down", 
 class StageFaults:
     """The stage's present faults; as made, none.
 
-    offset_ua and gain act on the pump, sense_gain on the sense amplifier, whose output the comparators see too: an
-    amplifier that is stuck within the window blinds them.
+    The comparators see the sense amplifier's output, faults and all: one that is stuck within the window blinds them.
     """
 
     pump_rail: str = ""  # the pump's output is at that rail, whatever the DAC says
@@ -29,6 +28,7 @@ class StageFaults:
     comparator_dead: bool = False
     sense_stuck_mv: float | None = None  # output of the sense amplifier
     sense_gain: float = 1.0  # factor on what the sense amplifier shows
+    sense_offset_mv: float = 0.0  # added to its output
     divider_stuck_mv: float | None = None  # output of the voltage divider
 
     def changed(self, **changes: Value) -> "StageFaults":

@@ -28,7 +28,8 @@ class Latch:
         p = self._parameters
         self._faults = faults
         self._threshold_ua = p.comparator_ua * (TRIP_TEST_SHARE if trip_test else 1)
-        seen = (branch, self._threshold_ua, faults.comparator_dead, faults.sense_stuck_mv, faults.sense_gain)
+        sense = (faults.sense_stuck_mv, faults.sense_gain, faults.sense_offset_mv)
+        seen = (branch, self._threshold_ua, faults.comparator_dead, sense)
         if seen != self._seen:
             self._seen, self._from_ns = seen, t_ns
         self._harmless_ua = inf

@@ -48,10 +48,6 @@ class Pins:
             return self._driven[number]
         return int(state is _PULL_UP and number not in self._pulled_down)
 
-    def is_driven(self, number: int) -> bool:
-        """Whether a GPIO is connected to a level from outside."""
-        return number in self._driven
-
     def drive(self, number: int, level: int) -> None:
         """Connect a GPIO to a level from outside."""
         if self._driven.get(number) == level:

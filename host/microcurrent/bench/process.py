@@ -33,7 +33,7 @@ class SimProcess:
         return self._process.pid
 
     def ask(self, **request: Any) -> dict[str, Any]:
-        """Send one request to the control socket (control.COMMANDS). Raises PortError when it is refused or lost."""
+        """Send one request to the control socket (control_commands.py). Raises PortError when it is refused or lost."""
         return ask(self.control, **request)
 
     def stop(self) -> None:

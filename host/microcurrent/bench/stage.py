@@ -139,8 +139,8 @@ class Stage:
         p, faults = self.parameters, self._faults.at(t_ns)
         if faults.sense_stuck_mv is not None:
             return faults.sense_stuck_mv
-        current_ua = self._selected(t_ns).current_ua(t_ns) * faults.sense_gain
-        return p.reference_mv / 2 + current_ua * p.sense_uv_per_ua / 1000
+        shown_ua = self._selected(t_ns).current_ua(t_ns) * faults.sense_gain
+        return p.reference_mv / 2 + shown_ua * p.sense_uv_per_ua / 1000 + faults.sense_offset_mv
 
     def divider_mv(self, t_ns: float) -> float:
         """Output of the voltage divider."""

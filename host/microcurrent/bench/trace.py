@@ -160,7 +160,7 @@ class Trace:
         return total + segment.charge_until(to_ns)
 
     def write_csv(self, path: Path, from_ns: int = 0, to_ns: int | None = None) -> int:
-        """Every DAC update, switch and probed pin edge as a row, with the exact current and voltage then; returns the rows.
+        """Every DAC update, switch and probed pin edge as a row, with exact current and voltage; returns the rows.
 
         A first row "record,begins" stands where from_ns is before what is kept. Raises OSError.
         """

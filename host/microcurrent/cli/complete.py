@@ -38,9 +38,13 @@ def settings(_ctx: click.Context, _param: click.Parameter, typed: str) -> list[s
 
 
 def setting_pairs(ctx: click.Context, param: click.Parameter, typed: str) -> list[str]:
-    """Names of settings where a NAME is due, nothing where its VALUE is."""
-    given = ctx.params.get(param.name or "") or ()
-    return [] if len(given) % 2 else settings(ctx, param, typed)
+    """Names of settings where a NAME is due; where its VALUE is, the names that it can have."""
+    given: list[str] = list(ctx.params.get(param.name or "") or ())
+    if len(given) % 2 == 0:
+        return settings(ctx, param, typed)
+    from ..preferences import CHOICES
+
+    return _begun(list(CHOICES.get(given[-1], ())), typed)
 
 
 def _begun(names: list[str], typed: str) -> list[str]:

@@ -23,6 +23,7 @@ class Confirming:
         self._port = port
         self._press = press
         self._shown_s: int | None = None
+        self._left_s = 0
 
     def __enter__(self) -> "Confirming":
         if self._press:
@@ -32,11 +33,12 @@ class Confirming:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_rest: object) -> None:
-        waited_s, self._shown_s = self._shown_s, None
-        if waited_s is not None and sys.stderr.isatty():
+        if self._shown_s is None:
+            return
+        if sys.stderr.isatty():
             click.echo(err=True)
-        if waited_s is not None and kind is KeyboardInterrupt:
-            say(f"nothing was changed yet; the button still confirms it for {waited_s} s")
+        if kind is KeyboardInterrupt:
+            say(f"nothing was changed yet; the button still confirms it for {self._left_s} s")
 
     def wait(self, names: list[str]) -> None:
         """The change needs the button."""
@@ -51,7 +53,7 @@ class Confirming:
 
     def left(self, left_s: float) -> None:
         """Show the time that is left, when it has changed by a second (or on a pipe by five)."""
-        whole_s = round(left_s)
+        whole_s = self._left_s = round(left_s)
         if sys.stderr.isatty():
             if whole_s != self._shown_s:
                 click.echo(f"\r{whole_s:3d} s left ", nl=False, err=True)

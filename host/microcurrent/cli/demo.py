@@ -33,7 +33,7 @@ def command(ctx: click.Context, image: str | None, as_json: bool, place: Path | 
     Leaves a picture, a VCD and the session's record, and says where.
     """
     from ..demo import STEPS, Show, demonstrate
-    from ..summary import table_rows
+    from ..figures import table_rows
     from ..treatment import Watcher, verdict
     from .progress import SessionProgress, UploadProgress, print_table
 

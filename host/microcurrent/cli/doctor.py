@@ -21,7 +21,8 @@ def command(port: str | None, data_dir: str | None, as_json: bool) -> None:
         print_json([asdict(finding) for finding in findings])
     else:
         for finding in findings:
-            click.echo(f"{'ok     ' if finding.good else 'PROBLEM'}  {finding.subject:12} {finding.text}")
+            verdict = "PROBLEM" if not finding.good else "note" if finding.note else "ok"
+            click.echo(f"{verdict:7}  {finding.subject:12} {finding.text}")
     bad = [finding.subject for finding in findings if not finding.good]
     if bad:
         raise VerifyError(

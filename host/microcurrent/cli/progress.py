@@ -62,10 +62,11 @@ def row_text(row: dict[str, int]) -> str:
 def row_lines(row: dict[str, int]) -> tuple[str, str]:
     """One telemetry row as two lines that fit a terminal of 80 columns."""
     impedance = f"{row['impedance_ohm']} ohm" if row["impedance_ohm"] >= 0 else "-"
+    touch = "seeking contact" if row["sensing"] else f"contact {protocol.CONTACT_NAMES[row['contact']]:7}"
     begun = f"{row['elapsed_ms'] / 1000:6.1f} s  {protocol.STATE_NAMES[row['state']]:9}  "
     current = f"commanded {row['commanded_ua']:4d} uA  delivered {row['delivered_ua']:4d} uA  "
-    contact = f"          contact {protocol.CONTACT_NAMES[row['contact']]:7}  {impedance:>11}  "
-    charge = f"net {row['net_charge_nc'] / 1000:+7.2f} uC  missed {row['missed']}"
+    contact = f"          {touch:15}  {impedance:>11}  lift-offs {row['lift_offs']}  "
+    charge = f"net {row['net_charge_nc'] / 1000:+.2f} uC  missed {row['missed']}"
     return f"{begun}{current}{row['electrode_mv'] / 1000:5.2f} V", f"{contact}{charge}"
 
 

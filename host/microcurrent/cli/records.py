@@ -70,7 +70,7 @@ def show(name: str, data_dir: str | None, as_json: bool) -> None:
     """Show one session: request, device, figures, events."""
     from ..record_reader import open_stored
     from ..report import named_event, show_rows
-    from ..summary import table_rows
+    from ..figures import table_rows
     from .progress import print_table
 
     with open_stored(data_dir) as records:

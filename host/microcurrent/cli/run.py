@@ -131,7 +131,7 @@ def export_trace(sim: "Sim", wishes: "Wishes", begun_ns: int) -> None:
 
 def report(treated: "Treated", records: "Records", as_json: bool) -> None:
     """The final table, or everything as JSON."""
-    from ..summary import table_rows
+    from ..figures import table_rows
     from .progress import print_table
 
     if as_json:

@@ -1,4 +1,6 @@
-"""`microcurrent selftest`: the board checks itself with the output gate open."""
+"""`microcurrent selftest`: the board checks itself; current flows into its internal dummy load only."""
+
+from typing import Any
 
 import click
 
@@ -6,29 +8,61 @@ from .options import data_dir_option, device, json_option, port_option, print_js
 
 
 @click.command("selftest")
+@click.option("--watchdog", is_flag=True, help="Let the watchdog reset the board too, as the last check.")
 @port_option
 @data_dir_option
 @json_option
-def command(port: str | None, data_dir: str | None, as_json: bool) -> None:
-    """Run the board's self-test; no current flows."""
-    from ..errors import VerifyError
-    from .progress import print_table
+def command(watchdog: bool, port: str | None, data_dir: str | None, as_json: bool) -> None:
+    """Run the board's self-test. Current flows into the board's internal dummy load only, never into the electrodes.
 
+    With --watchdog the board stops feeding its watchdog, which must reset it within half a second.
+    """
     with device(port, data_dir=data_dir) as board:
-        done = board.request("selftest")
-    failed = [name for name, passed, _reading, _text in done["tests"] if not passed]
+        done = board.request("selftest", {"watchdog": True} if watchdog else {})
+        if not as_json:
+            _print(done)
+        _require_passed(done, as_json)
+        if watchdog:
+            _prove_watchdog(board, done, as_json)
     if as_json:
         print_json(done)
-    else:
-        print_table(
-            "",
-            ("test", "result", "reading", "meaning"),
-            [(name, "ok" if passed else "FAILED", str(reading), text) for name, passed, reading, text in done["tests"]],
-        )
-    if failed:
-        raise VerifyError(
-            f"self-test failed: {', '.join(failed)}; the output stays off; mend what it names, then run: "
-            f"microcurrent selftest"
-        )
+        return
+    click.echo("self-test passed")
+
+
+def _print(done: dict[str, Any]) -> None:
+    from .progress import print_table
+
+    print_table(
+        "",
+        ("test", "result", "reading", "meaning"),
+        [(name, "ok" if passed else "FAILED", str(reading), text) for name, passed, reading, text in done["tests"]],
+    )
+
+
+def _prove_watchdog(board: Any, done: dict[str, Any], as_json: bool) -> None:
+    from ..errors import VerifyError
+    from ..watchdog_proof import follow_reset
+
+    try:
+        done["watchdog"] = {"passed": True, "text": follow_reset(board)}
+    except VerifyError as error:
+        if as_json:
+            print_json({**done, "passed": False, "watchdog": {"passed": False, "text": str(error)}})
+        raise
     if not as_json:
-        click.echo("self-test passed")
+        click.echo(done["watchdog"]["text"])
+
+
+def _require_passed(done: dict[str, Any], as_json: bool) -> None:
+    from ..errors import VerifyError
+
+    failed = [name for name, passed, _reading, _text in done["tests"] if not passed]
+    if not failed:
+        return
+    if as_json:
+        print_json(done)
+    raise VerifyError(
+        f"self-test failed: {', '.join(failed)}; the output stays off; mend what it names, then run: "
+        f"microcurrent selftest"
+    )

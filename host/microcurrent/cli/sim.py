@@ -51,7 +51,8 @@ def command(
 ) -> None:
     """Run a virtual Pico behind a pseudo-terminal until Ctrl-C; print its port.
 
-    Other commands find it by themselves, or by --port. --json prints port, control socket and pid as one line. A trace
+    Other commands find it by themselves, or by --port. It runs from a battery, its data line isolated: no USB cable
+    supplies it. Its button is: microcurrent press. --json prints port, control socket and pid as one line. A trace
     holds at least the last two and a half minutes of output; while it is written, Ctrl-C gives it up.
     """
     import tempfile

@@ -1,4 +1,4 @@
-"""The options of `run` that must fit together, checked in the user's words: options and units, and what was typed."""
+"""The options of a waveform that must fit together, checked in the user's words: options, units, what was typed."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ FULL_DUTY = 1000
 
 
 class WaveOptions:
-    """What `run` was given. `fields`: the waveform's fields by name, defaults included."""
+    """What `run` or `limits` was given. `fields`: the waveform's fields by name, defaults included."""
 
     def __init__(self, ctx: click.Context, shape: str, fields: dict[str, Any]) -> None:
         self._ctx = ctx

@@ -60,3 +60,23 @@ def test_a_newer_request_takes_the_place_of_the_older():
     made.look(False, 6500)
     assert made.look(True, 6500 + protocol.HOLD_MS) == consent.GIVEN
     assert made.take()[0] == {"area_mm2": 2000}
+
+
+def test_the_three_answers():
+    assert (consent.NOTHING, consent.GIVEN, consent.EXPIRED) == (0, 1, 2)
+
+
+def test_held_for_longer_than_asked_is_consent_too():
+    made = asked(10)
+    made.look(False, 1100)
+    assert made.look(True, 1100 + protocol.HOLD_MS - 1) == consent.NOTHING
+    assert made.look(True, 1101 + protocol.HOLD_MS) == consent.GIVEN
+    assert made.look(True, 1100 + 9 * protocol.HOLD_MS) == consent.GIVEN
+
+
+def test_the_hold_is_measured_from_the_last_release_however_large_the_clock():
+    for start_ms in (2**30 - 500, 2**32 - 500):
+        made = asked(start_ms)
+        made.look(False, start_ms + 1)
+        assert made.look(True, start_ms + protocol.HOLD_MS) == consent.NOTHING
+        assert made.look(True, start_ms + 1 + protocol.HOLD_MS) == consent.GIVEN

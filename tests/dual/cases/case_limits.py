@@ -79,6 +79,7 @@ def test_each_rule_binds_when_it_is_lowest():
         ((200, "session-charge"), 1000, OPEN, {"duration_ms": 3600000}),
         ((80, "personal"), 1000, {"threshold_ua": 100}, {}),
         ((300, "hard-cap"), 300, {"area_mm2": 1000}, {}),  # of two that are equal, the first one
+        ((400, "hard-cap"), 400, {"area_mm2": 1000, "zone": BODY}, {}),
         ((100, "zone"), 1000, {"area_mm2": 1000, "zone": EYES}, {"polarity": "alternate"}),
     ):
         found = limits.permitted(wave(**request), setup(kept), cap_ua)
@@ -88,7 +89,7 @@ def test_each_rule_binds_when_it_is_lowest():
 def test_boundaries_over_zones_profiles_and_thresholds():
     for profile in (0, 1):
         for zone in (BODY, FACE, EYES):
-            for threshold_ua in (0, 1, 2, 3, 126, 375, 501, 750, 1000):
+            for threshold_ua in (0, 1, 2, 126, 501):
                 kept = setup(OPEN, profile=profile, zone=zone, threshold_ua=threshold_ua)
                 for asked in ("", "eyes"):
                     around(kept, zone=asked)
@@ -126,6 +127,8 @@ def test_boundaries_of_the_session_charge():
             around(setup(OPEN), shape=shape, polarity="negative", duration_ms=duration_ms)
     for duty_permille in (10, 233, 500, 899, 900, 901, 1000):
         around(setup(OPEN), duration_ms=3600000, duty_permille=duty_permille)
+    for shape, share in (("sine", 640), ("sawtooth", 500), ("ramped", 875), ("square", 1000)):
+        assert rules.share_permille(wave(shape=shape)) == share
     assert rules.share_permille(wave(duty_permille=10, polarity="positive")) == 55
     assert rules.share_permille(wave(duty_permille=11, polarity="positive")) == 56
     assert rules.share_permille(wave(duty_permille=899)) == 999
@@ -279,6 +282,7 @@ def test_the_table():
         ("zone", 100, "binds", "eyes: ours, a third of the face, outside the orbital rim"),
         ("density", 400000, "holds", "2 mA/cm2 on 20000 mm2: IEC 60601-2-10, 201.7.9.2.101 g, excerpt"),
     ]
+    assert limits.table(wave(polarity="positive"), setup(OPEN), CAP_UA)[3][1] == 100000
     found = limits.table(wave(polarity="alternate", area_mm2=3), setup({}), CAP_UA)[3]
     assert found[1:] == (
         15, "not evaluated", "0.5 mA/cm2 on 3 mm2, at most a 3 mm tip as none is declared: customary in iontophoresis,"

@@ -20,13 +20,15 @@ def test_interval_of_a_known_current():
     assert gauge.take_interval() == (0, 0, 0, 10000)
 
 
-def test_impedance_late_and_early_in_a_phase():
+def test_impedance_at_the_end_of_a_phase_and_at_its_step():
     gauge = meter.Meter(board)
     assert gauge.impedance_ohm() == (-1, -1)
-    gauge.add(snapshot(halves=1, late_current=372, late_voltage=310, early_current=370, early_voltage=31))
-    assert gauge.impedance_ohm() == (10000, 1005)
-    gauge.add(snapshot(halves=2, late_current=0, late_voltage=1551, early_current=1, early_voltage=0))
-    assert gauge.impedance_ohm() == (meter.OPEN_OHM, 0)
+    gauge.add(snapshot(halves=1, late_current=-372, late_voltage=-310, step_current=744, step_voltage=62))
+    assert gauge.impedance_ohm() == (10000, 1000)
+    gauge.add(snapshot(halves=2, late_current=0, late_voltage=1551, step_current=15, step_voltage=3))
+    assert gauge.impedance_ohm() == (meter.OPEN_OHM, -1)
+    gauge.add(snapshot(halves=3, late_current=1, late_voltage=1551, step_current=-16, step_voltage=0))
+    assert gauge.impedance_ohm() == (1551 * 12000, 0)
 
 
 def test_sums_wrap_at_32_bits():

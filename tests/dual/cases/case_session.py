@@ -709,7 +709,7 @@ def test_telemetry_has_every_field_as_integer():
 def test_impedance_is_told_while_sensing_and_not_at_the_foot_of_a_ramp():
     bench = Bench()
     bench.to_sensing()
-    bench.engine.values.update(halves=1, late_current=15, late_voltage=12, early_current=15, early_voltage=2)
+    bench.engine.values.update(halves=1, late_current=15, late_voltage=12, step_current=-30, step_voltage=-4)
     bench.tick()
     named = dict(zip(protocol.TELEMETRY_FIELDS, bench.made.telemetry(bench.now_ms)))
     assert (named["impedance_ohm"], named["series_ohm"], named["sensing"]) == (9600, 1600, 1)

@@ -82,6 +82,11 @@ def test_what_a_board_begins_with():
         "profile": 0, "zone": 1, "area_mm2": 0, "threshold_ua": 0, "session_max_ms": 1200000, "lease_ms": 2000,
         "telemetry_hz": 10, "usb_isolated": 0,
     }  # fmt: skip
+    assert [row[:4] for row in settings.FIELDS] == [
+        ("profile", 0, 1, 0), ("zone", 0, 2, 1), ("area_mm2", 0, 20000, 0), ("threshold_ua", 0, 1000, 0),
+        ("session_max_ms", 1000, 3600000, 1200000), ("lease_ms", 500, 10000, 2000), ("telemetry_hz", 0, 50, 10),
+        ("usb_isolated", 0, 1, 0),
+    ]  # fmt: skip
     assert settings.SCHEMA_VERSION == 2
     assert settings.defaults() is not settings.defaults()
 

@@ -125,7 +125,12 @@ def test_contact_that_comes_in_time_starts_the_clock_anew():
 
 
 def test_a_dead_sense_amplifier_is_no_open_electrode():
-    for voltage, code in ((HALF_RAIL - 1, faults.SENSE_STUCK), (HALF_RAIL, 0), (HALF_RAIL + 1, 0)):
+    for voltage, code in (
+        (HALF_RAIL - 1, faults.SENSE_STUCK),
+        (1 - HALF_RAIL, faults.SENSE_STUCK),
+        (HALF_RAIL, 0),
+        (-HALF_RAIL, 0),
+    ):
         run = Run()
         run.step()
         run.values.update(sensing=1, good=0, late_voltage=voltage)
@@ -213,7 +218,7 @@ def short(amplitude_ua, current, voltage, envelope=FULL):
         return "early"
     code = run.step(1)
     if code:
-        assert run.numbers == (voltage, supervisor.SHORT_OHM)
+        assert run.numbers == (abs(voltage), supervisor.SHORT_OHM)
     return code
 
 
@@ -224,6 +229,8 @@ def test_electrodes_that_touch():
     assert short(200, 360, 3) == 0  # 100 ohm exactly
     assert short(200, 361, 3) == faults.SHORT
     assert short(200, 0, 0) == 0  # no current: not a short
+    assert short(200, -372, -4) == 0
+    assert short(200, -372, -3) == faults.SHORT
     assert short(supervisor.SHORT_FROM_UA, 186, 0) == faults.SHORT
     assert short(supervisor.SHORT_FROM_UA - 1, 186, 0) == 0
     assert short(200, 372, 0, FULL - 1) == 0
@@ -301,3 +308,124 @@ def test_begin_forgets_the_session_before():
     run.supply_mv = GOOD_SUPPLY_MV
     run.values = {"envelope": FULL, "late_current": 372, "late_voltage": 0, "halves": 1, "good": 1}
     assert run.steps(supervisor.SHORT_MS) == faults.NONE
+
+
+def test_the_stated_times():
+    assert (supervisor.SILENT_PERIODS, supervisor.CONTACT_MS, supervisor.SENSE_MS) == (40, 10000, 300)
+    assert (supervisor.COMPLIANCE_MS, supervisor.COMPLIANCE_PHASES) == (3000, 3)
+    assert (supervisor.SHORT_MS, supervisor.SHORT_OHM, supervisor.SHORT_FROM_UA) == (1000, 100, 100)
+    assert (supervisor.OVERTIME_MS, supervisor.TEMPERATURE_LOOKS, supervisor.STABLE_MS) == (500, 3, 300)
+
+
+def test_a_supervisor_without_a_session_permits_no_time():
+    made = supervisor.Supervisor(board)
+    assert (made.reading, made.limit) == (0, 0)
+    good = {"good": 1, "halves": 1, "late_voltage": 300}
+    assert made.look(snapshot(ticks=1, **good), supervisor.OVERTIME_MS, GOOD_SUPPLY_MV, 27, 0, 0) == faults.NONE
+    code = made.look(snapshot(ticks=2, **good), supervisor.OVERTIME_MS + 1, GOOD_SUPPLY_MV, 27, 0, 0)
+    assert (code, made.reading, made.limit) == (faults.OVER_TIME, supervisor.OVERTIME_MS + 1, supervisor.OVERTIME_MS)
+
+
+def test_a_silent_interrupt_is_found_at_any_count_and_however_late_it_is_looked_for():
+    run = Run()
+    run.values["ticks"] = 1000000
+    run.step()
+    run.ticking = False
+    run.values["ticks"] = int("1000001")  # the same number, another object
+    assert run.step(SILENT_MS + 1) == faults.SAMPLE_INTERRUPT_STOPPED
+    assert run.numbers == (SILENT_MS + 1, SILENT_MS)
+
+
+def test_a_counter_that_begins_anew_counts_as_progress():
+    run = Run()
+    run.values.update(ticks=1000, full_phases=1000, phases=1000)
+    run.step()
+    run.ticking = run.conducting = False
+    for name in ("ticks", "full_phases"):
+        run.values[name] = 5
+    assert run.step(SILENT_MS) == faults.NONE
+    run.ticking = True
+    run.values["phases"] += 10
+    assert run.steps(supervisor.COMPLIANCE_MS - 10) == faults.NONE
+    run.values["full_phases"] = 3
+    assert run.step(11) == faults.NONE
+
+
+def test_full_phases_that_stand_still_at_a_large_count():
+    run = Run()
+    run.values.update(full_phases=1000000, phases=1000000)
+    run.step()
+    run.conducting = False
+    for count in range(3):
+        run.values.update(full_phases=int("1000001"), phases=1000100 + count)  # the same number, another object
+        run.step(supervisor.COMPLIANCE_MS // 3)
+    assert run.step(1) == faults.COMPLIANCE_LOST
+
+
+def test_an_envelope_beyond_full_counts_as_full():
+    assert short(200, 372, 0, FULL + 1) == faults.SHORT
+    assert lacking(10, FULL + 1) == supervisor.COMPLIANCE_MS + 1
+
+
+def test_what_persists_is_told_at_every_look():
+    for name, value, code in (("supply_mv", 0, faults.SUPPLY), ("temperature_c", 90, faults.OVER_TEMPERATURE)):
+        assert surroundings(6, **{name: value})[0] == [0, 0, code, code, code, code]
+
+
+def test_a_good_reading_starts_the_count_at_zero():
+    made = supervisor.Supervisor(board)
+    for supply_mv, temperature_c, code in ((0, 27, faults.SUPPLY), (GOOD_SUPPLY_MV, 90, faults.OVER_TEMPERATURE)):
+        assert made.surroundings(GOOD_SUPPLY_MV, 27, 0) == faults.NONE
+        found = [made.surroundings(supply_mv, temperature_c, 0) for _ in range(3)]
+        assert found == [0, 0, code]
+
+
+class OddBoard:
+    """Constants that divide without leaving whole numbers: every limit rounds down."""
+
+    SAMPLE_HZ = 9901
+    COMPLIANCE_MV = 10007
+    ADC_REFERENCE_MV = 3301
+    VOLTAGE_DIVIDER = 7
+    SENSE_UV_PER_UA = 1500
+    SUPPLY_MIN_MV, SUPPLY_MAX_MV, TEMPERATURE_MAX_C = 10800, 13200, 60
+
+
+def test_limits_round_down_on_any_board():
+    made = supervisor.Supervisor(OddBoard)
+    made.begin(200, 1000, 0)
+    late = snapshot(ticks=1, worst_late_us=101)
+    assert made.look(late, 1, GOOD_SUPPLY_MV, 27, 0, 0) == faults.SAMPLE_INTERRUPT_LATE
+    assert (made.reading, made.limit) == (101, 100)  # 1000000 // 9901
+    assert made.contact_is_stable(snapshot(good=2970)) and not made.contact_is_stable(snapshot(good=2969))
+
+
+def test_silence_rounds_down_on_any_board():
+    class Board(OddBoard):
+        SAMPLE_HZ = 10010
+
+    made = supervisor.Supervisor(Board)
+    made.begin(200, 1000, 0)
+    assert made.look(snapshot(), 2, GOOD_SUPPLY_MV, 27, 0, 0) == faults.NONE
+    assert made.look(snapshot(), 3, GOOD_SUPPLY_MV, 27, 0, 0) == faults.SAMPLE_INTERRUPT_STOPPED
+    assert (made.reading, made.limit) == (3, 3)  # 40000 // 10010
+
+
+def half_rail_counts(compliance_mv):
+    """The limit of a dead sense amplifier on a board with that compliance."""
+
+    class Board(OddBoard):
+        COMPLIANCE_MV = compliance_mv
+
+    made = supervisor.Supervisor(Board)
+    made.begin(200, 1000, 0)
+    made.look(snapshot(ticks=1, sensing=1), 0, GOOD_SUPPLY_MV, 27, 0, 0)
+    looks = [snapshot(ticks=2, sensing=1, halves=1, late_voltage=0)] * 2
+    codes = [made.look(look, supervisor.SENSE_MS + index, GOOD_SUPPLY_MV, 27, 0, 0) for index, look in enumerate(looks)]
+    assert codes == [faults.NONE, faults.SENSE_STUCK]
+    return made.limit
+
+
+def test_half_the_rail_in_counts_rounds_down_on_any_board():
+    assert half_rail_counts(9015) == 798  # 4507 * 4096 / (3301 * 7) is 798.9
+    assert half_rail_counts(9005) == 798  # 4502 * 4096 / (3301 * 7) is 798.0

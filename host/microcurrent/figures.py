@@ -1,0 +1,80 @@
+"""The figures of a session as text: the final table, and what lists show of it. Records of version 0.1.0 have fewer."""
+
+from .summary import RAMP_ONLY
+
+
+def contact_text(summary: dict) -> str:
+    """'good', or the worst with the shares of all: 'dry (good 80 %, dry 20 %)'."""
+    share_percent = summary.get("contact_share_percent", {})
+    if len(share_percent) < 2:
+        return summary["contact"]
+    shares = ", ".join(f"{name} {share:.3g} %" for name, share in share_percent.items())
+    return f"{summary['contact']} ({shares})"
+
+
+def ended_text(ended: str, summary: dict) -> str:
+    """How and by what the session ended: 'duration', 'stopped: Ctrl-C', 'fault: over-current'."""
+    cause = summary.get("stopped_by") or summary.get("fault", "none")
+    return ended if cause == "none" else f"{ended}: {cause}"
+
+
+def delivered_text(summary: dict) -> str:
+    """The mean delivered current, with its reserve: '203 uA', '51 uA (ramp only)', '-'."""
+    return _measured(summary, "delivered_mean_ua", "uA")
+
+
+def table_rows(summary: dict) -> list[tuple[str, str, str]]:
+    """(quantity, commanded, delivered) as text, in the order of the final table."""
+    phases, full = summary["phases"], summary["full_phases"]
+    share = f"{100 * full / phases:.1f} %" if phases else "-"
+    return [
+        ("current, peak", f"{summary['reached_ua']} uA", f"{summary['peak_ua']} uA"),
+        ("current, mean of a phase", f"{summary['commanded_mean_ua']} uA", delivered_text(summary)),
+        (
+            "charge per phase",
+            f"{summary['commanded_phase_nc'] / 1000:.2f} uC",
+            _measured(summary, "phase_charge_nc", "uC", 1000),
+        ),
+        ("net charge", "0.00 uC" if summary["balanced"] else "", f"{summary['net_charge_nc'] / 1000:.2f} uC"),
+        ("charge moved in all", "", f"{summary['total_charge_nc'] / 1000:.1f} uC"),
+        ("phases at full current", f"{phases}", f"{full} ({share})"),
+        ("electrode voltage, peak", "", f"{summary['electrode_mv'] / 1000:.2f} V"),
+        ("headroom, least", "", _shown(summary["headroom_mv"], "V", 1000)),
+        ("impedance", "", impedance_text(summary)),
+        ("contact", "", contact_text(summary)),
+        *_newer_rows(summary),
+        ("missed deadlines", "0", f"{summary['missed']} of {summary['samples']} samples"),
+        ("late interrupts", "0", f"{summary['late']} (worst {summary['worst_late_us']} us)"),
+        ("duration", "", f"{summary['elapsed_ms'] / 1000:.1f} s"),
+        ("ended", "", ended_text(summary["ended"], summary)),
+    ]
+
+
+def impedance_text(summary: dict) -> str:
+    """The impedance at the end of a phase, and at its beginning, where the skin's capacity still conducts."""
+    late = _shown(summary["impedance_ohm"], "ohm")
+    early = summary.get("series_ohm")
+    return late if early is None else f"{late} ({early} ohm as a phase begins)"
+
+
+def _newer_rows(summary: dict) -> list[tuple[str, str, str]]:
+    """What records of version 0.1.0 do not have."""
+    rows = [("lift-offs", "0", str(summary["lift_offs"]))] if "lift_offs" in summary else []
+    low_mv, high_mv = summary.get("supply_min_mv"), summary.get("supply_max_mv")
+    if low_mv is not None and high_mv is not None:
+        rows.append(("supply", "", f"{low_mv / 1000:.2f} .. {high_mv / 1000:.2f} V"))
+        rows.append(("temperature, highest", "", f"{summary['temperature_max_c']} C"))
+    return rows
+
+
+def _shown(value: int | None, unit: str, scale: int = 1) -> str:
+    if value is None:
+        return "-"
+    return f"{value / scale:.2f} {unit}" if scale > 1 else f"{value} {unit}"
+
+
+def _measured(summary: dict, name: str, unit: str, scale: int = 1) -> str:
+    """A figure that means less when the session never left its ramp."""
+    value = summary.get(name)
+    ramp_only = value is not None and summary.get("measured_in") == RAMP_ONLY
+    return _shown(value, unit, scale) + (f" ({RAMP_ONLY})" if ramp_only else "")

@@ -1,0 +1,188 @@
+"""One case: a fault injected in one state at one instant, what followed, and the next attempt to treat."""
+
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+from firmware.shared import protocol
+from microcurrent.bench.pico import VirtualPico
+
+from .host import Host
+from .measure import driven
+from .plant import Plant
+from .scenario import Scenario
+from .waves import WAVES, Wave
+
+RUNNING = ("SENSING", "RAMP_UP", "ACTIVE", "RAMP_DOWN")  # SENSING: the first part of RAMP_UP
+IDLE = ("OFF", "SELF_TEST", "READY", "ARMED", "PAUSED", "FAULT")
+SAMPLE_NS = 100_000
+BOOT_MS = 3000
+_TELLING_MS = 500
+_AFTER_LATCH_MS = 5
+_BRIEF_MS = 60  # how long an attempt is watched where nothing needs to be found
+
+
+@dataclass(frozen=True)
+class Key:
+    """Which case: written as scenario[/variant]:state:wave:phase."""
+
+    scenario: str
+    variant: str
+    state: str
+    wave: str
+    phase: str
+
+    def __str__(self) -> str:
+        variant = f"/{self.variant}" if self.variant else ""
+        return f"{self.scenario}{variant}:{self.state}:{self.wave}:{self.phase}"
+
+    @property
+    def reached(self) -> tuple[str, str, str]:
+        """What has to be reached before the fault: cases that share it are forked from one board."""
+        return self.state, self.wave, self.phase
+
+
+@dataclass
+class Case:
+    """A case on a board that stands in `key.state`. All times are emulated ns."""
+
+    key: Key
+    plant: Plant
+    scenario: Scenario
+    seed: int
+    injected_ns: int = 0
+    latched: int = 0  # code of the first fault after the injection
+    refusals: list[str] = field(default_factory=list)  # of what the host asked for afterwards
+    notes: dict[str, float] = field(default_factory=dict)  # instants that a scenario remembers
+    _heard: int = 0
+
+    @property
+    def pico(self) -> VirtualPico:
+        return self.plant.pico
+
+    @property
+    def host(self) -> Host:
+        return self.plant.host
+
+    @property
+    def wave(self) -> Wave:
+        return WAVES[self.key.wave]
+
+    @property
+    def running(self) -> bool:
+        """Whether the fault met a session in which current flowed."""
+        return self.key.state in RUNNING
+
+    @property
+    def from_ns(self) -> float:
+        """When the fault and a connected output first met: the injection, or the later closing of the gate."""
+        return next((max(a, self.injected_ns) for a, b in driven(self.pico) if b > self.injected_ns), self.injected_ns)
+
+    @property
+    def off_ns(self) -> float:
+        """When the electrodes were disconnected from the pump, counted from `from_ns`; inf: they are not."""
+        return next((b for a, b in driven(self.pico) if b > self.from_ns), self.from_ns)
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """What the host heard since the injection."""
+        return self.host.events[self._heard :]
+
+    @property
+    def duration_ms(self) -> int:
+        """Length of the session that the fault meets."""
+        return self.scenario.duration_ms(self.wave)
+
+    def run(self) -> None:
+        """Inject, go on as a host does, and try again when the fault is latched."""
+        self.pico.run_until(self.pico.now_ns + Random(f"{self.seed}:{self.key}").randrange(SAMPLE_NS))
+        self._heard = len(self.host.events)
+        self.injected_ns = self.pico.now_ns
+        self.scenario.inject(self)
+        if self.running:
+            self._watch(self.scenario.patience_ms if self._waits else _BRIEF_MS)
+        if not self.latched and (not self.running or self.scenario.latent):
+            self._attempt()
+        if self.latched:
+            self._try_again()
+
+    def power_cycle(self) -> None:
+        """Power fails and comes back, and the board boots; the session of the host is forgotten."""
+        self.plant.lose_power()
+        self.host.session = 0
+        self.await_boot()
+
+    def await_boot(self) -> None:
+        """Open the port again after a reset; what is latched then counts as found."""
+        self.host.reopen()
+        self.host.run_for_ms(BOOT_MS, lambda: bool(self.host.heard("boot")[self._boots :]))
+        reply = self.host.ask("faults")
+        self.latched = reply["data"]["code"] if reply else 0
+
+    @property
+    def _boots(self) -> int:
+        return sum(event["ev"] == "boot" for event in self.host.events[: self._heard])
+
+    @property
+    def _waits(self) -> bool:
+        return self.scenario.runs_out(self.key)
+
+    def _watch(self, patience_ms: float) -> None:
+        """Run until a fault is latched, the session has ended, or nobody waits any longer."""
+        resets = len(self.pico.trace.resets)
+
+        def over() -> bool:
+            return self._found() or self.plant.state == protocol.FAULT or len(self.pico.trace.resets) > resets
+
+        self.host.run_for_ms(patience_ms, over)
+        if self.plant.state == protocol.FAULT:  # the journal is written before the host hears of it
+            self.host.run_for_ms(_TELLING_MS, self._found)
+        if len(self.pico.trace.resets) > resets:
+            self.await_boot()
+        elif self.latched:
+            self.host.run_for_ms(_AFTER_LATCH_MS)
+
+    def _found(self) -> bool:
+        for event in self.events:
+            if event["ev"] == "fault":
+                self.latched = event["code"]
+                return True
+            if event["ev"] == "end":
+                return True
+        return False
+
+    def _attempt(self) -> None:
+        """Treat: whatever leads from the present state to a session, until something refuses."""
+        if self.running:
+            self.host.ask("stop", now=True)
+        if not self._idle_in_time():
+            return
+        request: dict[str, Any] = self.wave.request | {"ramp_ms": 100, "duration_ms": self.duration_ms}
+        steps = {
+            protocol.FAULT: lambda: self.host.ask("clear"),
+            protocol.READY: lambda: self.host.arm(request, self.scenario.lease_ms),
+            protocol.ARMED: self.host.start,
+            protocol.PAUSED: lambda: self.host.ask("resume"),
+        }
+        while self.plant.state in steps:
+            reply = steps[self.plant.state]()
+            self._found()
+            if reply is None or not reply["ok"]:
+                self._refused(reply)
+                return
+        self._watch(1500 + self.scenario.patience_ms if self._waits else _BRIEF_MS)
+
+    def _idle_in_time(self) -> bool:
+        """Whether boot and self-test end, as they must before anything can be asked for."""
+        busy = (protocol.OFF, protocol.SELF_TEST)
+        return self.plant.state not in busy or self.host.run_for_ms(BOOT_MS, lambda: self.plant.state not in busy)
+
+    def _refused(self, reply: dict[str, Any] | None) -> None:
+        self.refusals.append(reply["err"] if reply else "silence")
+        if reply and not self.latched:
+            self.latched = self.host.data("faults")["code"]
+
+    def _try_again(self) -> None:
+        """A latched fault must refuse the next session."""
+        reply = self.host.arm(self.wave.request)
+        self.refusals.append("none" if reply and reply["ok"] else reply["err"] if reply else "silence")

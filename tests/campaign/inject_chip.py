@@ -1,0 +1,92 @@
+"""Faults of the chip and of the program on it."""
+
+from .case import Case
+from .ram import SampleTimer, Words
+from .variants import RAISE_IN_INTERRUPT, RAISE_IN_LOOP, RAISE_SCRATCH
+
+_TIMER_IRQ_3 = 1 << 3  # what MicroPython's alarms use
+_FREE_RAM = 0x20041FF0  # end of the RAM that the firmware does not use
+_BRANCH_TO_ITSELF = 0xE7FEE7FE  # twice the Thumb instruction `b .`
+_LATE_NS = 250_000
+_STALL_NS = 150_000_000
+_SLOW = 4  # a slow sample clock: a quarter of its rate
+
+
+def interrupt_late(case: Case) -> None:
+    """The timer's interrupt is held back for two sample periods and a half."""
+    core, pico = case.pico.mcu.core, case.pico
+    core.enabled_interrupts &= ~_TIMER_IRQ_3
+
+    def release() -> None:
+        core.enabled_interrupts |= _TIMER_IRQ_3
+        core.interrupts_updated = True
+        core.waiting = False  # nothing else would wake a sleeping core
+
+    pico.at(pico.now_ns + _LATE_NS, release)
+
+
+def interrupt_dead(case: Case) -> None:
+    """A flipped bit makes the sample timer a one-shot."""
+    timer = SampleTimer.of(case.pico)
+    if timer:
+        timer.never_again()
+
+
+def main_loop_hung(case: Case) -> None:
+    """The main program stands still for 150 ms, or for ever; interrupts go on."""
+    where = _hang(case, interrupts=True)
+    if case.key.variant != "for ever":
+        case.pico.run_until(case.injected_ns + _STALL_NS)
+        _outside_interrupts(case)
+        case.pico.mcu.core.pc = where
+
+
+def cpu_hung(case: Case) -> None:
+    """Nothing runs any more, interrupts neither; in the variant "timers" because their block is dead."""
+    if case.key.variant == "timers":
+        case.pico.mcu.core.enabled_interrupts &= ~_TIMER_IRQ_3
+    else:
+        _hang(case, interrupts=False)
+
+
+def main_loop_raises(case: Case) -> None:
+    """The main loop meets an exception that nobody expected."""
+    case.pico.mcu.watchdog.scratch_data[RAISE_SCRATCH] = RAISE_IN_LOOP
+
+
+def interrupt_raises(case: Case) -> None:
+    """The sample interrupt raises in its middle, and MicroPython silently kills its timer."""
+    case.pico.mcu.watchdog.scratch_data[RAISE_SCRATCH] = RAISE_IN_INTERRUPT
+
+
+def phase_too_long(case: Case) -> None:
+    """Flipped bits in the engine's RAM: the phase under way does not end."""
+    words = Words(case.pico)
+    words["_PHASE_STEP"] = 0
+    words["_POSITIVE_END"] = words["_N_THIS"] = words["_N_BASE"] = 1 << 20
+
+
+def clock_slow(case: Case) -> None:
+    """The samples come at a quarter of their rate, and their clock agrees: only the milliseconds tell."""
+    timer = SampleTimer.of(case.pico)
+    if timer:
+        timer.set_period_us(100 * _SLOW)
+        Words(case.pico)["_PERIOD"] = 100 * _SLOW
+
+
+def _hang(case: Case, *, interrupts: bool) -> int:
+    """Send the main program into `b .`; returns where it was."""
+    core = case.pico.mcu.core
+    _outside_interrupts(case)
+    case.pico.mcu.write_uint32(_FREE_RAM, _BRANCH_TO_ITSELF)
+    where = core.pc
+    core.pc = _FREE_RAM
+    core.waiting = False
+    core.pm = not interrupts
+    return where
+
+
+def _outside_interrupts(case: Case) -> None:
+    core = case.pico.mcu.core
+    while core.ipsr:
+        case.pico.run_until(case.pico.now_ns + 1000)

@@ -1,0 +1,32 @@
+"""Damage in flash. It counts from the next boot on, so the power fails at the same instant."""
+
+from firmware.core import journal
+from microcurrent.bench.files import install_files
+
+from . import variants
+from .case import Case
+
+
+def settings_corrupt(case: Case) -> None:
+    """A bit of the newest settings slot flips."""
+    _flip(case, max(name for name in case.pico.read_files() if name.startswith("/settings_")))
+    case.power_cycle()
+
+
+def journal_altered(case: Case) -> None:
+    """A bit in the middle of the journal flips."""
+    files = case.pico.read_files()
+    _flip(case, max((name for name in journal.NAMES if name in files), key=lambda name: len(files[name])))
+    case.power_cycle()
+
+
+def other_board(case: Case) -> None:
+    """The firmware that was uploaded is for another board."""
+    install_files(case.pico.mcu.flash, variants.other_board())
+    case.power_cycle()
+
+
+def _flip(case: Case, name: str) -> None:
+    contents = bytearray(case.pico.read_files()[name])
+    contents[len(contents) // 2] ^= 1
+    install_files(case.pico.mcu.flash, {name: bytes(contents)})

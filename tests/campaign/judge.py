@@ -1,0 +1,120 @@
+"""Holds what a case did against what the fault table and the issue's bars demand."""
+
+from math import inf
+from typing import Any
+
+from firmware.core import states
+from firmware.shared import faults, protocol
+
+from .case import Case
+from .measure import Seen, driven, peak_ua
+from .records import records
+from .waves import US
+
+OVER_CAP_NS = 100 * US  # above 1 mA no longer than this under any single fault
+HARMLESS_UA = 10.5  # contact sensing and 5 %
+NO_CURRENT_UA = 0.001  # below a millionth of anything that is driven
+
+
+def verdict(case: Case) -> dict[str, Any]:
+    """The result of a case that has run: figures, and what is wrong in `problems`."""
+    scenario, end_ns = case.scenario, case.pico.now_ns
+    reference_ns = scenario.reference(case)
+    off_ns = _ramp_ns(case) if scenario.by_ramp else case.off_ns
+    counts = case.latched and reference_ns < inf
+    since_ns = min(reference_ns, off_ns)
+    result = {
+        "key": str(case.key),
+        "fault": faults.name_of(scenario.fault),
+        "latched": faults.name_of(case.latched),
+        "outcome": _outcome(case),
+        "off_us": round(max(off_ns - reference_ns, 0) / US, 1) if counts else None,
+        "limit_us": _limit_us(case),
+        "peak_ua": round(peak_ua(case.pico.stage, case.injected_ns, end_ns), 1),
+        "above_us": round(Seen(case.pico.stage, case.injected_ns, end_ns).above_ns / US, 2),
+        "charge_nc": round(Seen(case.pico.stage, since_ns, min(off_ns, end_ns)).charge_nc, 1) if counts else None,
+        "refusals": case.refusals,
+    }
+    problems = [*_code(case), *_time(result), *_current(case, result), *_refusal(case), *_journal(case)]
+    return result | {"problems": problems + scenario.check(case)}
+
+
+def _outcome(case: Case) -> str:
+    if case.latched:
+        return "latched"
+    if "end" in [event["ev"] for event in case.events]:
+        return "ended"
+    return "went on"
+
+
+def _limit_us(case: Case) -> int:
+    """Of the fault; where that one must not even let current flow, of the one that was found instead."""
+    return case.scenario.limit_us or next((row[5] for row in faults.TABLE if row[0] == case.latched), 0)
+
+
+def _ramp_ns(case: Case) -> float:
+    """When the ramp down began; at rest, when the gate opened."""
+    begun = [t for t, state in case.plant.states if state == protocol.RAMP_DOWN and t >= case.from_ns]
+    return begun[0] if begun else case.off_ns
+
+
+def _code(case: Case) -> list[str]:
+    """The right fault is latched, or there is a reason why none is."""
+    scenario, state = case.scenario, case.key.state
+    if case.latched:
+        expected = {scenario.fault, *scenario.others, *({} if case.running else scenario.at_rest)}
+        if state == "FAULT":
+            expected.add(faults.ESTOP)  # the first fault stays
+        return [] if case.latched in expected else [f"latched {faults.name_of(case.latched)}"]
+    if state in scenario.unseen or not scenario.runs_out(case.key):
+        return []
+    if scenario.harmless and peak_ua(case.pico.stage, case.injected_ns, case.pico.now_ns) <= HARMLESS_UA:
+        return []
+    return ["nothing was latched"]
+
+
+def _time(result: dict[str, Any]) -> list[str]:
+    late = result["off_us"] is not None and result["off_us"] > result["limit_us"]
+    return [f"off after {result['off_us']} us, limit {result['limit_us']}"] if late else []
+
+
+def _current(case: Case, result: dict[str, Any]) -> list[str]:
+    """Never above 1 mA for long, and none at all where the state permits none."""
+    problems = []
+    if result["above_us"] > OVER_CAP_NS / US:
+        problems.append(f"above 1 mA for {result['above_us']} us")
+    return problems + [f"{ua:.1f} uA in state {name}" for name, ua in stray(case)]
+
+
+def stray(case: Case) -> list[tuple[str, float]]:
+    """(state, largest |electrode current| in uA) of every state that permits none but saw more than the fault excuses.
+
+    In SELF_TEST too the electrodes must see nothing: the current flows into the dummy load.
+    """
+    entered = [*case.plant.states, (case.pico.now_ns, -1)]
+    found = []
+    for index, (begin, state) in enumerate(entered[:-1]):
+        begin, end = max(begin, case.plant.began_ns), entered[index + 1][0]
+        if states.flows(state) or begin >= end:
+            continue
+        if not any(a < end and b > begin for a, b in driven(case.pico)):
+            continue
+        ua = peak_ua(case.pico.stage, begin, end)
+        if ua > max(NO_CURRENT_UA, case.scenario.leaks_ua):
+            found.append((protocol.STATE_NAMES[state], ua))
+    return found
+
+
+def _refusal(case: Case) -> list[str]:
+    """A latched fault refuses the next session."""
+    return ["a new session was armed"] if case.latched and case.refusals[-1] == "none" else []
+
+
+def _journal(case: Case) -> list[str]:
+    """What is latched stands in the journal, and its chain is whole. A broken one is left as it was found."""
+    if not case.latched or case.latched == faults.JOURNAL_BROKEN or case.refusals[-1:] == ["silence"]:
+        return []
+    told, problem = records(case.pico)
+    kept = [record for record in told if record["kind"] == "fault" and record["code"] == case.latched]
+    missing = [] if kept else ["the journal does not tell of it"]
+    return missing + ([f"the journal is broken: {problem}"] if problem else [])

@@ -1,0 +1,84 @@
+"""A virtual Pico with our firmware and a host, and a record of the firmware's states."""
+
+from collections.abc import Callable
+from functools import cache
+from random import Random
+from typing import Any
+
+from firmware.shared import protocol, settings, waveform
+from microcurrent.bench.pico import STATE_SCRATCH, VirtualPico
+from microcurrent.build import build_firmware
+from microcurrent.image.resolver import resolve_image
+
+from .host import Host
+
+ZERO_CODE = 2048
+# The widest caps there are, so that the campaign meets the largest currents a user can ask for.
+SETTINGS = settings.defaults() | {"profile": 1, "zone": waveform.ZONES.index("body"), "area_mm2": 1000}
+
+
+@cache
+def firmware_files() -> dict[str, bytes]:
+    """What `microcurrent flash` uploads to a Pico."""
+    return build_firmware("rp2040_pico").files
+
+
+class Plant:
+    """One board, powered on at 0 ns and not yet run. `states`: every (t_ns, state) since then, OFF after each reset."""
+
+    def __init__(self, files: dict[str, bytes] | None = None, **options: Any) -> None:
+        arguments: dict[str, Any] = {"dac_eeprom": (ZERO_CODE, 0)} | options
+        self.pico = VirtualPico(resolve_image().path, **arguments)
+        if "flash" not in options:
+            slot = settings.encode_slot(1, SETTINGS)
+            self.pico.install_files((files or firmware_files()) | {"/settings_a": slot})
+        self.states: list[tuple[int, int]] = [(0, protocol.OFF)]
+        self.host = Host(self.pico)
+        self.began_ns = 0  # what was before is not judged
+        self._watch_states()
+        self.pico.on_reset.append(self._was_reset)
+
+    @property
+    def state(self) -> int:
+        """The firmware's state now; after a reset OFF, until it says otherwise."""
+        return self.states[-1][1]
+
+    def wait(self, holds: Callable[[], bool], limit_ms: float) -> None:
+        """Run until `holds()`, looked at with every sample. Raises AssertionError after `limit_ms`."""
+        assert self.pico.run_while(lambda: not holds(), limit_ms), f"waited for {limit_ms} ms in state {self.state}"
+
+    def boot(self) -> None:
+        """Run from power-on until the firmware serves its link."""
+        self.wait(lambda: self.state in (protocol.READY, protocol.FAULT), 5000)
+        self.pico.run_for_ms(30)
+
+    def lose_power(self) -> None:
+        """The supply fails and comes back: RAM holds chance bits, the DAC loads its EEPROM, the flash stays as it is."""
+        sram = self.pico.mcu.sram
+        sram[:] = Random(self.pico.now_ns).randbytes(len(sram))
+        self.pico.reset("power")
+
+    def _watch_states(self) -> None:
+        watchdog = self.pico.mcu.watchdog
+        if not isinstance(watchdog.scratch_data, _Scratch):
+            watchdog.scratch_data = _Scratch(watchdog.scratch_data, self._entered)
+
+    def _entered(self, state: int) -> None:
+        self.states.append((self.pico.now_ns, state))
+
+    def _was_reset(self, _cause: str) -> None:
+        self.states.append((self.pico.now_ns, protocol.OFF))
+        self._watch_states()
+
+
+class _Scratch(list[int]):
+    """The watchdog's scratch registers; tells when the state is written."""
+
+    def __init__(self, values: list[int], entered: Callable[[int], None]) -> None:
+        super().__init__(values)
+        self._entered = entered
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        super().__setitem__(index, value)
+        if index == STATE_SCRATCH:
+            self._entered(value & 0xFF)

@@ -1,0 +1,117 @@
+"""How a board gets into each state. Every function is a generator: it yields each phase's name where it stands in it."""
+
+from collections.abc import Callable, Iterator
+
+from firmware.shared import protocol
+
+from .plant import ZERO_CODE, Plant
+from .ram import Words
+from .waves import MS, PHASES, SENSING_PHASE_MS, Wave
+
+_REST_MS = {"early": 5, "mid": 300, "late": 900}  # after entering a state that lasts until somebody asks
+
+
+def reach(plant: Plant, state: str, wave: Wave, lease_ms: int, duration_ms: int) -> Iterator[str]:
+    """Bring a booted board into a state, early, in the middle and late in a phase or in the state itself."""
+    request = wave.request | {"duration_ms": duration_ms}
+    if state in _RESTS:
+        _RESTS[state](plant, request, lease_ms)
+        yield from _rest(plant)
+        return
+    _start(plant, request, lease_ms)
+    _SESSIONS[state](plant, wave)
+    yield from _phase(plant, SENSING_PHASE_MS if state == "SENSING" else wave.phase_ms)
+
+
+def boot(plant: Plant, self_test_ns: int, ready_ns: int) -> Iterator[tuple[str, str]]:
+    """(state, phase) along a boot from power-on, given when the self-test begins and ends."""
+    for state, begin, end in (("OFF", 0, self_test_ns), ("SELF_TEST", self_test_ns, ready_ns)):
+        for phase, share in PHASES.items():
+            plant.host.run_until(begin + share * (end - begin))
+            yield state, phase
+    plant.boot()
+    for phase in _rest(plant):
+        yield "READY", phase
+
+
+def _rest(plant: Plant) -> Iterator[str]:
+    begin = plant.pico.now_ns
+    for phase, ms in _REST_MS.items():
+        plant.host.run_until(begin + ms * MS)
+        yield phase
+
+
+def _phase(plant: Plant, phase_ms: float) -> Iterator[str]:
+    """Wait for the next phase to begin, then stand in it."""
+    codes = plant.pico.trace.dac_codes
+    plant.wait(lambda: (codes[-1] - ZERO_CODE) * (codes[-2] - ZERO_CODE) <= 0 and codes[-1] != ZERO_CODE, 1500)
+    begin = plant.pico.now_ns
+    for phase, share in PHASES.items():
+        plant.host.run_until(begin + share * phase_ms * MS)
+        yield phase
+
+
+def _arm(plant: Plant, request: dict, lease_ms: int) -> None:
+    reply = plant.host.arm(request, lease_ms)
+    assert reply is not None and reply["ok"], reply
+
+
+def _start(plant: Plant, request: dict, lease_ms: int) -> None:
+    _arm(plant, request, lease_ms)
+    reply = plant.host.start()
+    assert reply is not None and reply["ok"], reply
+
+
+def _sensing(plant: Plant, _wave: Wave) -> None:
+    plant.wait(lambda: plant.pico.gate == 1, 500)
+    plant.host.run_for_ms(100)
+
+
+def _ramp_up(plant: Plant, wave: Wave) -> None:
+    words = Words(plant.pico)
+    _until(plant, lambda: plant.pico.gate == 1 and not words["SENSING"])
+    plant.host.run_for_ms(wave.ramp_ms * 0.35)
+
+
+def _active(plant: Plant, wave: Wave) -> None:
+    _ramp_up(plant, wave)
+    _until(plant, lambda: plant.state == protocol.ACTIVE)
+    plant.host.run_for_ms(50)
+
+
+def _ramp_down(plant: Plant, wave: Wave) -> None:
+    """Stopped behind a phase, so that the next one begins early in the ramp."""
+    _active(plant, wave)
+    for _ in _phase(plant, wave.phase_ms):
+        pass
+    plant.host.data("stop")
+    _until(plant, lambda: plant.state == protocol.RAMP_DOWN)
+
+
+def _until(plant: Plant, holds: Callable[[], bool]) -> None:
+    assert plant.host.run_for_ms(3000, holds), plant.states
+
+
+def _ready(_plant: Plant, _request: dict, _lease_ms: int) -> None:
+    """That is where it stands."""
+
+
+def _paused(plant: Plant, request: dict, lease_ms: int) -> None:
+    """Paused in mid-treatment."""
+    _start(plant, request | {"ramp_ms": 100}, lease_ms)
+    _until(plant, lambda: plant.state == protocol.ACTIVE)
+    plant.host.data("pause")
+    _until(plant, lambda: plant.state == protocol.PAUSED)
+
+
+def _fault(plant: Plant, _request: dict, _lease_ms: int) -> None:
+    """The emergency stop was opened and is closed again: latched, with its cause gone."""
+    pico = plant.pico
+    pico.drive_pin(pico.board.ESTOP_PIN, 1)
+    _until(plant, lambda: plant.state == protocol.FAULT)
+    pico.drive_pin(pico.board.ESTOP_PIN, 0)
+    plant.host.run_for_ms(300)
+
+
+_RESTS = {"READY": _ready, "ARMED": _arm, "PAUSED": _paused, "FAULT": _fault}
+_SESSIONS = {"SENSING": _sensing, "RAMP_UP": _ramp_up, "ACTIVE": _active, "RAMP_DOWN": _ramp_down}

@@ -1,0 +1,51 @@
+"""The three waveforms in which faults are injected, and the instants within one of their phases."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from firmware.shared import waveform
+
+MS = 1_000_000
+US = 1_000
+
+
+@dataclass(frozen=True)
+class Wave:
+    """A request, and how long one of its phases carries current."""
+
+    name: str
+    request: dict[str, Any]
+    phase_ms: float
+
+    @property
+    def amplitude_ua(self) -> int:
+        return self.request["amplitude_ua"]
+
+    @property
+    def ramp_ms(self) -> int:
+        return self.request["ramp_ms"]
+
+
+def _wave(name: str, phase_ms: float, **fields: object) -> Wave:
+    request: dict[str, Any] = {"duration_ms": 60_000} | fields
+    wave, problem = waveform.check(request)
+    assert wave is not None, problem
+    return Wave(name, request, phase_ms)
+
+
+# A usual treatment; a fast and stronger one without corners; a slow one with pauses whose sign changes. The last ramp is
+# long, so that a whole phase fits into its middle.
+WAVES = {
+    wave.name: wave
+    for wave in (
+        _wave("square", 50, amplitude_ua=200, frequency_mhz=10_000, ramp_ms=300),
+        _wave("sine", 5, shape="sine", amplitude_ua=300, frequency_mhz=100_000, ramp_ms=200),
+        _wave(
+            "slow", 150, amplitude_ua=100, frequency_mhz=2000, ramp_ms=1200,
+            polarity="alternate", alternate_ms=1000, duty_permille=600,
+        ),
+    )
+}  # fmt: skip
+SENSING_PHASE_MS = 5.0  # a half wave of contact sensing, 100 Hz
+# Early, in the middle and late in a phase; the rest of the sample period is the case's own.
+PHASES = {"early": 0.04, "mid": 0.5, "late": 0.96}

@@ -1,8 +1,8 @@
 """Wires the board together and runs the loop: link, supervisor, telemetry, watchdog. No decisions are made here.
 
-Boot order: the gate is open already (boot.py); then the maintenance flag, the bus, the DAC's safe state, settings,
-checks, and only then the link. From there on Ctrl-C is a byte that the link reads, not an exception that could strike
-between two instructions of the way out: the loop ends in order, in a REPL, with output and watchdog off.
+Boot order: the gate is open already (boot.py); then the maintenance flag, the bus, the DAC's safe state, settings, the
+journal, the self-test, and only then the link. Before the self-test Ctrl-C becomes a byte that the link reads, not an
+exception that could strike with the gate closed: the loop ends in order, in a REPL, with output and watchdog off.
 """
 
 import gc
@@ -27,8 +27,10 @@ else:
     from .hw import engine_esp32 as engine
     from .hw import restart_esp32 as restart
 
-_PASS_MS = 15  # ours: the supervisor runs at 66 Hz, above the 50 Hz that it and the fastest telemetry need
+_PASS_MS = 12  # ours: the supervisor runs at 80 Hz; a dead sample interrupt must be off within 20 ms
 _ANSWERING_MS = 15  # ours: no further line is answered in this pass; the slowest answer takes 25 ms, the dead-man 100
+_TIDY_PASSES = 8  # ours: every 100 ms; less than 20 kB are used up in between
+_TIDY_BYTES = 40000
 _RING_ROWS = 100  # ours: 10 s at the default rate, 2 s at the highest
 _EVENTS_KEPT = 32
 _RESET_DELAY_MS = 50  # ours: lets the reply leave the port
@@ -57,6 +59,9 @@ class Device:
         self._unfed_since_ms = None
         self._ticks_seen = 0
         self._telemetry_due_ms = 0
+        self._passes = self._looked_ms = 0
+        self._flowed = False
+        self._worst_look_ms = 0  # longest time between two looks of the supervisor while current flowed
         self.reset_cause = restart.reset_cause()
         self._last_state = restart.last_state()
         self.events = []
@@ -209,12 +214,14 @@ class Device:
         self._unfed_since_ms = self.now_ms()
 
     def counters(self):
-        """Numbers for support: link and memory. Collects garbage first, which the sample interrupt does not feel."""
-        gc.collect()
+        """Numbers for support: link, memory, supervisor. free_bytes counts garbage as used while a session runs."""
+        if not self.session.running:
+            gc.collect()
         return {
             "damaged_lines": self.link.damaged,
             "dropped_lines": self.link.dropped,
             "sequence": self._sequence,
+            "worst_look_ms": self._worst_look_ms,
             "free_bytes": gc.mem_free(),
         }
 
@@ -283,10 +290,9 @@ class Device:
                 self.fail(error)
 
     def _step(self, dog):
-        """One pass: supervise, read and answer the link, telemetry, watchdog."""
+        """One pass: supervise, read and answer the link, telemetry, watchdog; a look in between whatever takes long."""
         began_ms = self.now_ms()
-        supply_mv, temperature_c = self.engine.housekeeping()
-        self.session.tick(self.estop(), began_ms, supply_mv, temperature_c, self.bare_usb())
+        self._look()
         self._watch_button(began_ms)
         dog.proof(2)
         ticks = self.session.meter.latest[0]
@@ -296,6 +302,7 @@ class Device:
         self._led.value(self.engine.gate_closed)
         self._answer_lines(began_ms)
         self._send_telemetry()
+        self._look()
         self.link.flush()
         dog.proof(4)
         if self._unfed_since_ms is None:
@@ -305,8 +312,26 @@ class Device:
             self._latch(faults.SELFTEST_FAILED, 2 * board.WATCHDOG_MS, board.WATCHDOG_MS)
         if self._reset_at_ms is not None and self.now_ms() >= self._reset_at_ms:
             machine.reset()
+        self._tidy()
         # Not poll() with a time-out: that re-reads the clock at each sample interrupt and costs half of the CPU.
         time.sleep_ms(max(1, _PASS_MS - (self.now_ms() - began_ms)))
+
+    def _look(self):
+        """The supervisor's look at everything, and how long it had not looked."""
+        now_ms = self.now_ms()
+        if self.session.running and self._flowed:
+            self._worst_look_ms = max(self._worst_look_ms, now_ms - self._looked_ms)
+        self._looked_ms = now_ms
+        self._flowed = self.session.running
+        supply_mv, temperature_c = self.engine.housekeeping()
+        self.session.tick(self.estop(), now_ms, supply_mv, temperature_c, self.bare_usb())
+
+    def _tidy(self):
+        """Collect garbage between two looks, before it would have to be done within something else."""
+        self._passes += 1
+        if self._passes % _TIDY_PASSES == 0 and gc.mem_free() < _TIDY_BYTES:
+            gc.collect()
+            self._look()
 
     def leave(self):
         """Output and watchdog off, for the REPL."""
@@ -345,6 +370,7 @@ class Device:
         line = self.link.read_line()
         while line is not None:
             self._answer(line)
+            self._look()
             if self.now_ms() - began_ms > _ANSWERING_MS:
                 return
             line = self.link.read_line()
@@ -407,7 +433,7 @@ def main():
         print("maintenance: output off, no watchdog; reset to leave")
         return
     device = Device()
-    device.boot()
     micropython.kbd_intr(-1)  # up to here Ctrl-C raises, and the gate has never been closed
+    device.boot()
     device.serve()
     device.leave()

@@ -60,18 +60,16 @@ class Journal:
     def add(self, kind, detail, now_ms):
         """Append a record: kind (str), detail (dict of what JSON can express), now_ms: uptime.
 
-        Returns True, or False without writing while the chain is broken: see restart(). Raises OSError when the
-        flash does not take it (what was stored stays), RuntimeError while the gate conducts, ValueError for a
-        record that no page takes.
+        Raises OSError when the flash does not take it (what was stored stays) and, without writing, while the chain
+        is broken (see restart()); RuntimeError while the gate conducts, ValueError for a record that no page takes.
         """
         if self._stale:
             self.open()
         if self.problem:
-            return False
+            raise OSError("its chain is broken: %s" % self.problem)
         if self._full(kind, detail, now_ms):
             self._write(chain.KEPT, self._kept(), now_ms, True)
         self._write(kind, detail, now_ms)
-        return True
 
     def restart(self, now_ms):
         """Begin a new chain behind a broken one, which stays readable until its file is replaced. Raises as add().

@@ -7,7 +7,7 @@ Time and readings come in as arguments. After a fault `reading` and `limit` hold
 from ..shared import faults, limits
 from . import meter, waveplan
 
-SILENT_PERIODS = 40  # ours: 4 ms at 10 kS/s without a sample interrupt; with a late pass still inside 20 ms
+MISSING_MS = 3  # ours: sample interrupts that may be missing between two looks, in ms; the clock's own step is 1 ms
 CONTACT_MS = 10000  # ours: ten seconds without stable contact end a session; who is still there starts again
 COMPLIANCE_MS = 3000  # ours: longer than a hand needs to press the electrode on again
 COMPLIANCE_PHASES = 3  # ours: at 0.1 Hz a phase lasts longer than COMPLIANCE_MS
@@ -32,7 +32,7 @@ class Supervisor:
         """A session starts, or goes on after a pause with what is left of its time."""
         self._amplitude_ua = amplitude_ua
         self._duration_ms = duration_ms
-        self._looked_ms = self._ticks_ms = self._contact_ms = self._full_ms = now_ms
+        self._looked_ms = self._contact_ms = self._full_ms = now_ms
         self._short_ms = self._sense_ms = now_ms
         self._ticks = self._phases = self._full_phases = 0
         self._flowed_ms = 0
@@ -51,7 +51,7 @@ class Supervisor:
         passed_ms = now_ms - self._looked_ms
         self._looked_ms = now_ms
         return (
-            self._interrupt(snapshot, now_ms)
+            self._interrupt(snapshot, passed_ms)
             or self._time(snapshot, passed_ms)
             or self._contact(snapshot, now_ms)
             or self._compliance(snapshot, now_ms)
@@ -82,20 +82,18 @@ class Supervisor:
         self.reading, self.limit = reading, limit
         return code
 
-    def _interrupt(self, snapshot, now_ms):
-        """The sample interrupt comes, on time, and ends."""
-        if snapshot[meter.TICKS] != self._ticks:
-            self._ticks = snapshot[meter.TICKS]
-            self._ticks_ms = now_ms
-            period_us = 1000000 // self._board.SAMPLE_HZ
-            if snapshot[meter.WORST_LATE_US] > period_us:  # beyond it the waveform is no longer what was asked for
-                return self._found(faults.SAMPLE_INTERRUPT_LATE, snapshot[meter.WORST_LATE_US], period_us)
-            return faults.NONE
-        limit_ms = SILENT_PERIODS * 1000 // self._board.SAMPLE_HZ
-        if now_ms - self._ticks_ms < limit_ms:
-            return faults.NONE
-        code = faults.SAMPLE_INTERRUPT_RAISED if snapshot[meter.INSIDE] else faults.SAMPLE_INTERRUPT_STOPPED
-        return self._found(code, now_ms - self._ticks_ms, limit_ms)
+    def _interrupt(self, snapshot, passed_ms):
+        """The sample interrupt came as often as the time that passed asks for, on time, and ended."""
+        board = self._board
+        came_ms = (snapshot[meter.TICKS] - self._ticks) * 1000 // board.SAMPLE_HZ
+        self._ticks = snapshot[meter.TICKS]
+        if passed_ms - came_ms > MISSING_MS:
+            code = faults.SAMPLE_INTERRUPT_RAISED if snapshot[meter.INSIDE] else faults.SAMPLE_INTERRUPT_STOPPED
+            return self._found(code, passed_ms - came_ms, MISSING_MS)
+        period_us = 1000000 // board.SAMPLE_HZ
+        if snapshot[meter.WORST_LATE_US] > period_us:  # beyond it the waveform is no longer what was asked for
+            return self._found(faults.SAMPLE_INTERRUPT_LATE, snapshot[meter.WORST_LATE_US], period_us)
+        return faults.NONE
 
     def _time(self, snapshot, passed_ms):
         """The engine counts samples, this counts milliseconds: a slow sample clock must not lengthen a session."""

@@ -58,9 +58,9 @@ class DeviceClient:
         self.counters = LinkCounters()
         self.identity: dict = {}
         self._reader = LineReader(self.counters)
-        self._replies: dict[int, dict] = {}
+        self._reply: dict | None = None
         self._events: deque[dict] = deque()
-        self._next_id = 1
+        self._next_id = self._oldest_id = 1
         self._last_seq: int | None = None
         self._gaps: deque[tuple[int, int]] = deque()  # (first, last) missing sequence number
         self._request_damaged = False
@@ -117,11 +117,12 @@ class DeviceClient:
         deadline = self.transport.now() + timeout_s
         attempts = 0
         wait_s = HELLO_WAIT_S
+        first_id = self._next_id  # a reply to any of the attempts will do
         while True:
             self.transport.write(WAKE if attempts < QUIET_ATTEMPTS else LEAVE_RAW_REPL + WAKE)
             attempts += 1
             wait_s = wait_s if attempts <= QUIET_ATTEMPTS else min(2 * wait_s, HELLO_WAIT_MAX_S)
-            reply = self._exchange("hello", {}, min(wait_s, timeout_s))
+            reply = self._exchange("hello", {}, min(wait_s, timeout_s), first_id)
             if reply is not None:
                 self.identity = data_of(reply)
                 self._check_protocol()
@@ -171,15 +172,20 @@ class DeviceClient:
             self._pump(left_s)
         return True
 
-    def _exchange(self, command: str, args: dict, timeout_s: float) -> dict | None:
-        """The reply to one request, or None when it did not come or the device saw it damaged."""
+    def _exchange(self, command: str, args: dict, timeout_s: float, oldest_id: int | None = None) -> dict | None:
+        """The reply to one request, or None when it did not come or the device saw it damaged.
+
+        oldest_id: a reply to an earlier request since that one counts too.
+        """
         number = self._next_id
         self._next_id += 1
+        self._oldest_id = oldest_id or number
+        self._reply = None
         self._request_damaged = False
         line = framing.encode({"id": number, "cmd": command, "args": args})
         self.transport.write(line.encode())
         deadline = self.transport.now() + timeout_s
-        while number not in self._replies:
+        while self._reply is None:
             left_s = deadline - self.transport.now()
             if left_s <= 0:
                 return None
@@ -188,7 +194,7 @@ class DeviceClient:
             if self._request_damaged or self.counters.damaged > before:
                 self._request_damaged = False
                 deadline = min(deadline, self.transport.now() + DAMAGED_WAIT_S)
-        return self._replies.pop(number)
+        return self._reply
 
     def _pump(self, timeout_s: float) -> None:
         for message in self._reader.feed(self.transport.read(timeout_s)):
@@ -201,8 +207,8 @@ class DeviceClient:
 
     def _take_reply(self, message: dict) -> None:
         number = message.get("id")
-        if number == self._next_id - 1:
-            self._replies[self._next_id - 1] = message
+        if isinstance(number, int) and self._oldest_id <= number < self._next_id:
+            self._reply = message
         elif message.get("err") == protocol.ERR_FRAME:
             self._request_damaged = True
         else:

@@ -47,7 +47,8 @@ def record_session(vcd: Path) -> list[int]:
     """Run a session, write its VCD, and return the DAC's codes in that interval, as the trace has them."""
     pico, client = booted()
     begin_ns = pico.now_ns
-    client.request("start", {"wave": WAVE, "lease_ms": 10000})
+    terms = client.request("arm", {"wave": WAVE, "lease_ms": 10000})
+    client.request("start", {"session": terms["session"]})
     pico.run_for_ms(RUN_MS)
     from_ns, to_ns = idle_ends(pico, begin_ns)
     pico.trace.write_vcd(vcd, from_ns, to_ns)

@@ -166,6 +166,17 @@ def test_the_latch_sets_whatever_the_chip_is_doing(ready: VirtualPico) -> None:
     assert (ready.gate, ready.pin(board.TRIPPED_PIN)) == (0, 0)
 
 
+def test_what_is_over_before_the_response_time_leaves_no_alarm_behind(ready: VirtualPico) -> None:
+    run(ready, f"gate(1); dac({CODE})")
+    fault_ns = ready.now_ns + MS
+    ready.at(fault_ns, lambda: ready.fail(limiter_shorted="up", pump_rail="up"))
+    ready.at(fault_ns + RESPONSE_NS - 100, lambda: ready.fail(limiter_shorted="", pump_rail=""))
+    ready.run_for_ms(5)
+    assert ready.trace.pin_edges(board.TRIPPED_PIN) == [(0, 0)]
+    assert ready.stage.closed
+    assert ready.stage.current_ua(fault_ns + RESPONSE_NS - 101) > board.COMPARATOR_UA
+
+
 def test_a_conversion_that_ended_before_the_fault_does_not_show_it(ready: VirtualPico) -> None:
     run(ready, f"gate(1); dac({CODE})\nfrom machine import mem32\nADC(26)")
     began_ns = int(run(ready, "import time\nmem32[0x4004C000] = 1 | 1 << 2\nprint(time.ticks_us())")) * 1000

@@ -48,6 +48,10 @@ def group_of(key: Key) -> Group:
     return scenario.plant, scenario.lease_ms, scenario.duration_ms, key.state, key.wave if key.state in RUNNING else ""
 
 
+def _nothing(_case: Case) -> None:
+    """Nothing else is broken."""
+
+
 class Campaign:
     """Runs cases on boards that it boots once, as they are needed. The same seed gives the same results."""
 
@@ -56,21 +60,23 @@ class Campaign:
         self._plants: dict[str, Plant] = {}
         self._boots: dict[str, tuple[int, int]] = {}  # when the self-test of a boot begins and ends
 
-    def run(self, wanted: Sequence[Key], workers: int = 2) -> Iterator[dict[str, Any]]:
-        """The verdicts of these cases as they come."""
+    def run(
+        self, wanted: Sequence[Key], workers: int = 2, before: Callable[[Case], None] = _nothing
+    ) -> Iterator[dict[str, Any]]:
+        """The verdicts of these cases as they come. before(case): what else is broken by then."""
         groups: dict[Group, list[Key]] = {}
         for key in wanted:
             groups.setdefault(group_of(key), []).append(key)
         for group in groups:
-            self._boot(group[0])
+            self.booted(group[0])
         longest_first = sorted(groups.items(), key=lambda item: -len(item[1]))
-        jobs = [partial(self._run_group, group, members) for group, members in longest_first]
+        jobs = [partial(self._run_group, group, members, before) for group, members in longest_first]
         yield from spread(jobs, workers)
 
-    def _boot(self, name: str) -> None:
-        """A board with an ordinary past: one session stands in its journal."""
+    def booted(self, name: str) -> Plant:
+        """A board with an ordinary past, one session in its journal, that was powered on and serves its link."""
         if name in self._plants:
-            return
+            return self._plants[name]
         fresh = Plant(PLANTS[name]())
         fresh.boot()
         fresh.host.arm(WAVES["square"].request)
@@ -82,8 +88,11 @@ class Campaign:
         self._plants[name] = booted
         _off, self_test, ready = (t for t, _state in booted.states[:3])
         self._boots[name] = self_test, ready
+        return booted
 
-    def _run_group(self, group: Group, members: list[Key]) -> Iterator[dict[str, Any]]:
+    def _run_group(
+        self, group: Group, members: list[Key], before: Callable[[Case], None]
+    ) -> Iterator[dict[str, Any]]:
         name, lease_ms, duration_ms, state, wave = group
         plant = self._plants[name]
         if state == "boot":
@@ -96,12 +105,13 @@ class Campaign:
         for stop in stops:
             for key in members:
                 if (key.state, key.phase) == stop:
-                    yield self._run_case(key, plant)
+                    yield self._run_case(key, plant, before)
 
-    def _run_case(self, key: Key, plant: Plant) -> dict[str, Any]:
+    def _run_case(self, key: Key, plant: Plant, before: Callable[[Case], None]) -> dict[str, Any]:
         def work() -> dict[str, Any]:
             plant.began_ns = plant.pico.now_ns
             case = Case(key, plant, SCENARIOS[key.scenario], self.seed)
+            before(case)
             case.run()
             return verdict(case)
 

@@ -7,23 +7,17 @@ import signal
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from selectors import EVENT_READ, DefaultSelector
-from typing import Any
+from typing import Any, NoReturn
 
 _HANG_S = 300  # ours: no single child runs that long; a hang must not hold up the campaign
 
 
 class Child:
-    """A forked process that runs `work` and sends every value it yields, as JSON lines."""
+    """A forked process seen from its parent: it sends values as JSON lines."""
 
-    def __init__(self, work: Callable[[], Iterator[Any]], hang_s: int) -> None:
-        gc.freeze()  # the collector would touch, and so copy, every page
-        reading, writing = os.pipe()
-        self.pid = os.fork()
-        if not self.pid:
-            os.close(reading)
-            _serve(work, writing, hang_s)
-        os.close(writing)
-        self.pipe = reading
+    def __init__(self, pid: int, pipe: int) -> None:
+        self.pid = pid
+        self.pipe = pipe
         self._pending = b""
 
     def read(self) -> tuple[list[Any], bool]:
@@ -37,19 +31,46 @@ class Child:
                 lines.append(json.dumps({"crash": f"a forked process ended with status {status}"}).encode())
         return [json.loads(line) for line in lines], not data
 
+    def last(self) -> Any:
+        """The last value it sends before it ends; a dict with "crash" when it died."""
+        values: list[Any] = []
+        ended = False
+        while not ended:
+            arrived, ended = self.read()
+            values += arrived
+        return values[-1]
 
-def _serve(work: Callable[[], Iterator[Any]], writing: int, hang_s: int) -> None:
+
+def split() -> Child | int:
+    """Fork: the parent gets the child, the child gets the pipe that serve() writes to."""
+    gc.freeze()  # the collector would touch, and so copy, every page
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if pid:
+        os.close(writing)
+        return Child(pid, reading)
+    os.close(reading)
+    return writing
+
+
+def serve(work: Callable[[], Iterator[Any]], pipe: int, hang_s: int = _HANG_S) -> NoReturn:
+    """Send every value that `work` yields, and end the process."""
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.alarm(hang_s)
     try:
-        with os.fdopen(writing, "w") as pipe:
+        with os.fdopen(pipe, "w") as lines:
             for value in work():
-                pipe.write(json.dumps(value) + "\n")
-                pipe.flush()
+                lines.write(json.dumps(value) + "\n")
+                lines.flush()
     except BaseException:
         traceback.print_exc()
         os._exit(1)
     os._exit(0)
+
+
+def _child(work: Callable[[], Iterator[Any]], hang_s: int) -> Child:
+    side = split()
+    return side if isinstance(side, Child) else serve(work, side, hang_s)
 
 
 def forked(work: Callable[[], Any]) -> Any:
@@ -58,13 +79,7 @@ def forked(work: Callable[[], Any]) -> Any:
     def once() -> Iterator[Any]:
         yield work()
 
-    child = Child(once, _HANG_S)
-    values: list[Any] = []
-    ended = False
-    while not ended:
-        arrived, ended = child.read()
-        values += arrived
-    return values[-1]
+    return _child(once, _HANG_S).last()
 
 
 def spread(jobs: Sequence[Callable[[], Iterator[Any]]], workers: int) -> Iterator[Any]:
@@ -73,7 +88,7 @@ def spread(jobs: Sequence[Callable[[], Iterator[Any]]], workers: int) -> Iterato
     with DefaultSelector() as selector:
         while waiting or selector.get_map():
             while waiting and len(selector.get_map()) < workers:
-                child = Child(waiting.pop(0), 100 * _HANG_S)
+                child = _child(waiting.pop(0), 100 * _HANG_S)
                 selector.register(child.pipe, EVENT_READ, child)
             for ready, _events in selector.select():
                 values, ended = ready.data.read()

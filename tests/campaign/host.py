@@ -26,11 +26,12 @@ class Host:
         self.session = 0
         self.renews = True
         self.events: list[dict[str, Any]] = []
+        self.amplitudes_ua: list[int] = []  # of what was asked for
         pico.open_port()
 
     def ask(self, command: str, within_ms: float = 1500, **arguments: object) -> dict[str, Any] | None:
         """The reply to a request, or None when there is none in time."""
-        number = self._send(command, arguments)
+        number = self.send(command, **arguments)
         self.run_for_ms(within_ms, lambda: number in self._replies)
         return self._replies.pop(number, None)
 
@@ -42,6 +43,7 @@ class Host:
 
     def arm(self, wave: dict[str, Any], lease_ms: int = 2000) -> dict[str, Any] | None:
         """Ask for a session; remember its number."""
+        self.amplitudes_ua.append(wave["amplitude_ua"])
         reply = self.ask("arm", wave=wave, lease_ms=lease_ms)
         if reply is not None and reply["ok"]:
             self.session = reply["data"]["session"]
@@ -80,6 +82,12 @@ class Host:
         self._reader.reset()
         self._pico.open_port()
 
+    def forget(self) -> None:
+        """The board has lost its power: no session, no answer is awaited any more."""
+        self.session = 0
+        self._replies.clear()
+        self.reopen()
+
     def heard(self, event: str) -> list[dict[str, Any]]:
         """The events of one kind so far."""
         return [each for each in self.events if each["ev"] == event]
@@ -88,9 +96,10 @@ class Host:
         if self.session and self.renews and self._pico.now_ns >= self._renew_ns:
             self._renew_ns = self._pico.now_ns + _RENEW_NS
             self.renewed_ns = self._pico.now_ns
-            self._send("lease", {"session": self.session})
+            self.send("lease", session=self.session)
 
-    def _send(self, command: str, arguments: dict[str, Any]) -> int:
+    def send(self, command: str, **arguments: object) -> int:
+        """Send a request and go on; returns its number."""
         self._number += 1
         line = framing.encode({"id": self._number, "cmd": command, "args": arguments})
         self._pico.serial_write(line.encode())

@@ -1,5 +1,6 @@
 """Holds what a case did against what the fault table and the issue's bars demand."""
 
+from itertools import pairwise
 from math import inf
 from typing import Any
 
@@ -8,6 +9,7 @@ from firmware.shared import faults, protocol
 
 from .case import Case
 from .measure import Seen, driven, peak_ua
+from .plant import Plant
 from .records import records
 from .waves import US
 
@@ -83,25 +85,24 @@ def _current(case: Case, result: dict[str, Any]) -> list[str]:
     problems = []
     if result["above_us"] > OVER_CAP_NS / US:
         problems.append(f"above 1 mA for {result['above_us']} us")
-    return problems + [f"{ua:.1f} uA in state {name}" for name, ua in stray(case)]
+    return problems + [f"{ua:.1f} uA in state {name}" for name, ua in stray_ua(case.plant, case.scenario.leaks_ua)]
 
 
-def stray(case: Case) -> list[tuple[str, float]]:
-    """(state, largest |electrode current| in uA) of every state that permits none but saw more than the fault excuses.
+def stray_ua(plant: Plant, leaks_ua: float) -> list[tuple[str, float]]:
+    """(state, largest |electrode current| in uA) of every state that permits none but saw more than `leaks_ua`.
 
     In SELF_TEST too the electrodes must see nothing: the current flows into the dummy load.
     """
-    entered = [*case.plant.states, (case.pico.now_ns, -1)]
+    stage, now_ns = plant.pico.stage, plant.pico.now_ns
+    flowed = driven(plant.pico)
     found = []
-    for index, (begin, state) in enumerate(entered[:-1]):
-        begin, end = max(begin, case.plant.began_ns), entered[index + 1][0]
-        if states.flows(state) or begin >= end:
-            continue
-        if not any(a < end and b > begin for a, b in driven(case.pico)):
-            continue
-        ua = peak_ua(case.pico.stage, begin, end)
-        if ua > max(NO_CURRENT_UA, case.scenario.leaks_ua):
-            found.append((protocol.STATE_NAMES[state], ua))
+    for (entered, state), (left, _next) in pairwise([*plant.states, (now_ns, protocol.OFF)]):
+        for begin, end in flowed:
+            begin, end = max(begin, entered, plant.began_ns), min(end, left)
+            if begin < end and not states.flows(state):
+                ua = peak_ua(stage, begin, end)
+                if ua > max(leaks_ua, NO_CURRENT_UA):
+                    found.append((protocol.STATE_NAMES[state], ua))
     return found
 
 

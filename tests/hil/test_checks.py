@@ -38,44 +38,108 @@ def test_a_good_board_passes_all(device: Device) -> None:
     result = device.request("selftest")
     assert result["passed"], result["tests"]
     assert [test[0] for test in result["tests"]] == [
-        "dac-answers", "dac-eeprom", "dac-moves", "sense-zero", "gate-opens", "interrupt-runs",
+        "dac-answers", "dac-moves", "dac-eeprom", "sense-zero", "supply", "temperature", "dummy-load", "gate-opens",
+        "dac-range", "sense-follows", "limiter-holds", "comparator-trips", "interrupt-runs", "memory", "firmware-files",
     ]  # fmt: skip
     assert device.request("status")["gate"] == 0
 
 
-def test_self_test_leaves_no_trace_on_the_gate(bench: Bench) -> None:
+def test_self_test_drives_the_dummy_load_and_nothing_else(bench: Bench) -> None:
     bench.request("selftest")
-    assert [level for _t, level in bench.gate_edges] == [0]
+    assert len(bench.gate_edges) > 10
+    assert [level for _t, level in bench.gate_edges_of_sessions()] == [0]
     assert bench.peak_ua(0, bench.pico.now_ns) == 0
 
 
 def test_dac_moves_notices_a_stuck_dac(bench: Bench) -> None:
     bench.pico.dac.stuck = True
     assert failed(bench)[0] == "dac-moves"
-    assert bench.request("faults")["code"] == faults.DAC_STUCK
+    assert bench.request("faults")["code"] == faults.DAC_READBACK
 
 
-@pytest.mark.parametrize("offset_mv", [-60, 60])
-def test_sense_zero_notices_an_amplifier_that_rests_elsewhere(bench: Bench, offset_mv: int) -> None:
-    true_mv = bench.pico.stage.sense_mv
-    bench.pico.stage.sense_mv = types.MethodType(lambda _stage, t_ns: true_mv(t_ns) + offset_mv, bench.pico.stage)
-    assert "sense-zero" in failed(bench)
+BROKEN = {
+    "sense-zero": {"sense_stuck_mv": 1590.0},
+    "gate-opens": {"gate_stuck": True},
+    "sense-follows": {"sense_gain": 1.15},
+    "limiter-holds": {"limiter_shorted": "up"},
+    "comparator-trips": {"comparator_dead": True},
+    "dummy-load": {"divider_stuck_mv": 1650.0},
+}
+
+
+@pytest.mark.parametrize("check", BROKEN)
+def test_each_check_of_the_output_notices_what_it_looks_for(bench: Bench, check: str) -> None:
+    broken_ns = bench.pico.now_ns
+    bench.pico.stage.fail(broken_ns, **BROKEN[check])
+    assert failed(bench)[0] == check
+    assert bench.peak_ua(broken_ns, bench.pico.now_ns) < 1  # the dummy took all of it
     assert bench.request("faults")["code"] == faults.SELFTEST_FAILED
-
-
-def test_gate_opens_notices_a_gate_that_conducts_when_it_should_not(bench: Bench) -> None:
-    bench.pico.stage.gate(bench.pico.now_ns, True)
-    bench.pico.stage.gate = types.MethodType(lambda _stage, _t_ns, _closed: None, bench.pico.stage)
-    assert failed(bench) == ["gate-opens"]
     with pytest.raises(FaultError):
         bench.start()
+    with pytest.raises(FaultError, match="the cause persists"):
+        bench.request("clear")
+
+
+@pytest.mark.parametrize("side", ["up", "down", "both"])
+def test_a_shorted_limiter_diode_is_noticed_at_boot(boot: Boot, side: str) -> None:
+    bench = boot()
+    bench.pico.stage.fail(0, limiter_shorted=side)
+    bench.client.hello()
+    assert bench.request("faults")["name"] == "selftest-failed"
+    assert failed(bench)[0] == "limiter-holds"
+
+
+def test_a_dummy_relay_that_does_not_switch_gets_no_more_than_50_ua(bench: Bench) -> None:
+    """DUMMY_PIN is cut: the output stays on the electrodes, and the self-test must find out before it injects more."""
+    bench.pico.stage.select = types.MethodType(lambda _stage, _t_ns, _dummy: None, bench.pico.stage)
+    begun_ns = bench.pico.now_ns
+    assert failed(bench)[0] == "dummy-load"
+    assert bench.peak_ua(begun_ns, bench.pico.now_ns) < 53
+
+
+@pytest.mark.parametrize(
+    ("setting", "code"), [({"supply_mv": 9000}, "supply"), ({"temperature_c": 70}, "over-temperature")]
+)
+def test_surroundings_out_of_range_forbid_output(bench: Bench, setting: dict[str, float], code: str) -> None:
+    for name, value in setting.items():
+        setattr(bench.pico, name, value)
+    bench.pico.run_for_ms(100)
+    assert bench.request("faults")["name"] == code
+    with pytest.raises(FaultError):
+        bench.start()
+    with pytest.raises(FaultError, match="the cause persists"):
+        bench.request("clear")
+
+
+def test_altered_firmware_files_are_noticed(boot: Boot, firmware_files: Files) -> None:
+    bench = boot(firmware_files | {"/lib/adafruit_mcp4725.mpy": firmware_files["/lib/adafruit_mcp4725.mpy"] + b"x"})
+    bench.client.hello()
+    assert failed(bench) == ["firmware-files"]
+
+
+def test_the_watchdog_bites_on_demand_and_leaves_no_fault(bench: Bench) -> None:
+    assert bench.request("selftest", {"watchdog": True})["passed"]
+    asked_ns = bench.pico.now_ns
+    bench.pico.run_for_ms(700)
+    assert [cause for _t, cause in bench.pico.trace.resets] == ["watchdog"]
+    assert bench.pico.trace.resets[0][0] - asked_ns < 520_000_000
+    bench.client.reconnect()
+    status = bench.request("status")
+    assert (status["state"], status["reset"], status["fault"]) == ("READY", "watchdog", 0)
+
+
+def test_a_watchdog_that_does_not_bite_is_a_fault(bench: Bench) -> None:
+    bench.request("selftest", {"watchdog": True})
+    bench.pico.mcu.write_uint32(0x4005B000, 1 << 30)  # WATCHDOG.CTRL, clear alias: as if it had no enable
+    bench.pico.run_for_ms(1200)
+    assert bench.pico.trace.resets == [] and bench.request("faults")["name"] == "selftest-failed"
 
 
 def test_interrupt_runs_notices_a_timer_at_half_speed(boot: Boot, firmware_files: Files, tmp_path: Path) -> None:
     old = "freq=self._board.SAMPLE_HZ, hard=True"
     bench = boot(changed(firmware_files, tmp_path, "hw/engine_rp2.py", old, "freq=5000, hard=True"))
     bench.client.hello()
-    assert failed(bench) == ["interrupt-runs"]
+    assert failed(bench)[0] == "interrupt-runs"
 
 
 def test_firmware_for_another_board_refuses_output(boot: Boot, firmware_files: Files, tmp_path: Path) -> None:
@@ -85,7 +149,7 @@ def test_firmware_for_another_board_refuses_output(boot: Boot, firmware_files: F
     bench = boot(firmware_files | {"/lib/board.mpy": compile_for_pico(copy)})
     bench.client.hello()
     assert bench.request("faults")["code"] == faults.BOARD_MISMATCH
-    with pytest.raises(FaultError, match="the cause persists"):
+    with pytest.raises(FaultError, match="still for another board"):
         bench.request("clear")
 
 

@@ -84,7 +84,7 @@ def nearly_full(free: int = 700) -> bytes:
     stored = Files()
     book = core_journal.Journal(stored)
     while len(stored.data["/journal_a"] or b"") < journal_file.FILE_BYTES - free:
-        assert book.add("confirm", {"names": ["area_mm2"]}, 5)
+        book.add("confirm", {"names": ["area_mm2"]}, 5)
     assert stored.data["/journal_b"] is None
     return stored.data["/journal_a"] or b""
 
@@ -106,7 +106,7 @@ def test_power_cut_within_any_flash_command_leaves_the_journal_whole(at_prompt: 
     shutter = Shutter(at_prompt)
     steps = [(None, None)]
     for kind, detail in (("session", SESSION), ("fault", FAULT), ("end", {}), ("clear", {"code": 1})):
-        run_source(at_prompt, f"assert book.add({kind!r}, {detail!r}, 1000)")
+        run_source(at_prompt, f"book.add({kind!r}, {detail!r}, 1000)")
         book = opened(shutter.filesystem())
         steps.append((book.latched, book.open_session))
     assert steps == [(None, None), (None, SESSION), (FAULT, SESSION), (FAULT, None), (None, None)]
@@ -129,7 +129,7 @@ def board_agrees(pico: VirtualPico, expected: core_journal.Journal) -> None:
     boot_to_prompt(pico)
     told = run_source(pico, OPEN + "print(json.dumps([book.problem, book.latched, book.open_session]))")
     assert json.loads(told) == [None, expected.latched, expected.open_session]
-    run_source(pico, "assert book.add('interrupted', {'session': 1, 'reset': 'power'}, 5)")
+    run_source(pico, "book.add('interrupted', {'session': 1, 'reset': 'power'}, 5)")
     assert opened(pico.flash_bytes()[files.FILESYSTEM_OFFSET :]).open_session is None
 
 
@@ -170,9 +170,9 @@ def test_no_write_reaches_the_flash_while_the_gate_conducts(at_prompt: VirtualPi
 # The firmware ---------------------------------------------------------------------------------------------------------
 
 
-def kinds(device: Device) -> list[str]:
+def kinds(bench: Bench) -> list[str]:
     """The kinds of all records, oldest first; their chain is intact."""
-    found = journal.read(device.client)
+    found = journal.read(bench.client)
     assert found.problem is None
     return [record["kind"] for record in found.records if record]
 
@@ -183,14 +183,14 @@ def power_cycled(bench: Bench) -> None:
 
 
 def test_a_session_is_written_down(device: Device) -> None:
-    before = kinds(device)
     ran = device.run(duration_ms=500)
     found = journal.read(device.client)
-    assert kinds(device)[len(before) :] == ["session", "end"]
-    began, end = found.records[-2:]
-    assert began and end
-    assert (began["session"], began["amplitude_ua"], began["duration_ms"]) == (ran.terms["session"], 200, 500)
-    assert (end["session"], end["reason"], end["lift_offs"]) == (ran.terms["session"], "duration", 0)
+    assert found.problem is None
+    began, end = [record for record in found.records if record and record["kind"] != "kept"][-2:]
+    assert (began["kind"], began["session"]) == ("session", ran.terms["session"])
+    assert (began["amplitude_ua"], began["duration_ms"]) == (200, 500)
+    assert (end["kind"], end["session"]) == ("end", ran.terms["session"])
+    assert (end["reason"], end["lift_offs"]) == ("duration", 0)
     assert end["total_uc"] > 50
 
 
@@ -290,7 +290,12 @@ def test_reading_a_long_journal_in_mid_session_disturbs_nothing(boot: Callable[.
     bench.pico.install_files({"/journal_a": nearly_full()})
     bench.client.hello()
     read = []
-    ran = bench.run(duration_ms=1500, during=lambda _s: read.append(len(journal.read(bench.client).lines)))
+
+    def during(since_s: float) -> None:
+        if since_s > 0.6 and not read:
+            read.extend(journal.read(bench.client).lines)
+
+    ran = bench.run(duration_ms=2000, during=during)
     assert ran.reason == "duration" and ran.last["missed"] == 0
-    assert len(read) >= 2 and min(read) > 40
+    assert len(read) > 40
     assert bench.request("faults")["code"] == faults.NONE

@@ -28,7 +28,7 @@ def test_unknown_command_and_wrong_arguments(device: Device) -> None:
     ):  # fmt: skip
         with pytest.raises(BadValueError):
             device.request(command, arguments)
-    assert device.request("status")["state"] == "OFF"
+    assert device.request("status")["state"] == "READY"
 
 
 def test_a_person_can_type_words(bench: Bench) -> None:
@@ -58,8 +58,8 @@ def test_garbage_of_every_kind_never_starts_current_nor_stops_the_link(bench: Be
         bench.pico.run_for_ms(120)
     bench.pico.serial_read()
     assert bench.client.hello()["firmware"]
-    assert bench.request("status")["state"] == "OFF"
-    assert bench.pico.gate == 0 and all(level == 0 for _t, level in bench.gate_edges)
+    assert bench.request("status")["state"] == "READY"
+    assert bench.pico.gate == 0 and all(level == 0 for _t, level in bench.gate_edges_of_sessions())
     assert bench.request("counters")["damaged_lines"] > 10
 
 

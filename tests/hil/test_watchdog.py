@@ -31,15 +31,15 @@ def test_a_dead_interrupt_that_the_supervisor_overlooks_is_no_progress(
     boot: Boot, firmware_files: Files, tmp_path: Path
 ) -> None:
     """The supervisor's own check is disabled: the proof of the interrupt is all that is left."""
-    blind = changed(firmware_files, tmp_path, "core/session.py", "_STALLED_MS = 20 ", "_STALLED_MS = 99999 ")
+    blind = changed(firmware_files, tmp_path, "core/supervisor.py", "MISSING_MS = 3 ", "MISSING_MS = 99999 ")
     old = "    s = ptr32(ptr32(-0x2FFFFF78)[0])\n"
-    new = old + "    if s[TICKS] == 4000:\n        return\n"
+    new = old + "    if s[TICKS] == 6000:\n        return\n"
     bench = boot(changed(blind, tmp_path, "hw/engine_rp2.py", old, new))
     bench.client.hello()
     bench.start(duration_ms=60_000, ramp_ms=100)
-    bench.pico.run_for_ms(390)
+    bench.pico.run_for_ms(590)
     assert bench.pico.gate == 1
-    bench.pico.run_for_ms(560)
+    bench.pico.run_for_ms(660)
     assert [cause for _t, cause in bench.pico.trace.resets] == ["watchdog"]
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from microcurrent.bench.options import ServerOptions
+from microcurrent.bench.pico import VirtualPico
 from microcurrent.bench.process import start_sim
 
 from .conftest import Cli, run_cli
@@ -20,17 +21,41 @@ def out(mc: Cli, line: str, exit_code: int = 0) -> str:
 
 def test_status(mc: Cli) -> None:
     text = out(mc, "status")
-    assert "state        OFF\n" in text
-    assert "gate         open: no current\n" in text
+    for line in (
+        "state        READY (self-test passed, nothing runs)",
+        "gate         open: no current",
+        "profile      home",
+        "zone         face",
+        "area         none",
+        "contact      unknown",
+    ):
+        assert f"{line}\n" in text
+    assert re.search(r"^supply       1[12]\.\d\d V$", text, re.MULTILINE)
+    assert re.search(r"^temperature  \d\d C$", text, re.MULTILINE)
     found = json.loads(out(mc, "status --json"))
-    assert found["state"] == "OFF"
-    assert found["device"]["board"] == "rp2040_pico"
+    assert found["state"] == "READY"
+    assert (found["device"]["board"], found["device"]["state"]) == ("rp2040_pico", "READY")
     assert found["telemetry"]["commanded_ua"] == 0
+    assert 11_000 < found["telemetry"]["supply_mv"] < 13_000
+    assert (found["settings"]["zone"], found["settings"]["area_mm2"]) == ("face", 0)
 
 
 def test_stop_without_a_session(mc: Cli) -> None:
-    assert out(mc, "stop") == "state OFF\n"
-    assert json.loads(out(mc, "stop --now --json"))["state"] == "OFF"
+    assert out(mc, "stop") == "state READY\n"
+    assert json.loads(out(mc, "stop --now --json"))["state"] == "READY"
+
+
+NOT_NOW = [
+    ("pause", "there is nothing to pause; the state is READY"),
+    ("resume", "nothing is paused; the state is READY"),
+]
+
+
+@pytest.mark.parametrize(("line", "text"), NOT_NOW)
+def test_pause_and_resume_without_a_session(mc: Cli, line: str, text: str) -> None:
+    result = mc(line)
+    assert (result.exit_code, result.stdout) == (6, "")
+    assert result.stderr.startswith(f"error: {text}; ")
 
 
 def test_commission_twice(mc: Cli) -> None:
@@ -41,8 +66,34 @@ def test_commission_twice(mc: Cli) -> None:
 
 
 def test_selftest(mc: Cli) -> None:
-    assert out(mc, "selftest").endswith("self-test passed\n")
-    assert json.loads(out(mc, "selftest --json"))["passed"] is True
+    text = out(mc, "selftest")
+    assert text.endswith("self-test passed\n")
+    for name in ("gate-opens", "dac-moves", "sense-follows", "limiter-holds", "comparator-trips", "memory"):
+        assert re.search(rf"^{name} +ok ", text, re.MULTILINE)
+    found = json.loads(out(mc, "selftest --json"))
+    assert found["passed"] is True and "watchdog" not in found
+
+
+def test_the_watchdog_proves_itself(mc: Cli, board: VirtualPico) -> None:
+    """The board is reset, comes back ready, and latches nothing."""
+    resets = len(board.trace.resets)
+    text = out(mc, "selftest --watchdog")
+    assert text.endswith("the watchdog reset the board; it came back in state READY\nself-test passed\n")
+    assert len(board.trace.resets) == resets + 1
+    assert json.loads(out(mc, "faults --json"))["code"] == 0
+
+
+def test_a_watchdog_that_does_not_bite(mc: Cli, board: VirtualPico, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The board goes on, latches the failed self-test, and the command says so."""
+    monkeypatch.setattr(board.mcu.watchdog, "on_watchdog_trigger", lambda: None)
+    result = mc("selftest --watchdog --json")
+    monkeypatch.undo()
+    assert result.exit_code == 10
+    found = json.loads(result.stdout)
+    assert (found["passed"], found["watchdog"]["passed"]) == (False, False)
+    assert result.stderr.startswith("error: the watchdog did not prove itself: fault 12 selftest-failed: ")
+    assert "(the watchdog did not reset the board within 1000 ms, its limit is 500 ms)" in result.stderr
+    assert mc("faults clear").stdout == "cleared: selftest-failed\n"
 
 
 def test_faults_when_there_is_none(mc: Cli) -> None:
@@ -53,20 +104,21 @@ def test_faults_when_there_is_none(mc: Cli) -> None:
 
 
 def test_log(mc: Cli) -> None:
-    assert "boot" in out(mc, "log")
+    out(mc, "reset")
+    assert "boot" in out(mc, "log --events")
     found = json.loads(out(mc, "log --json"))
-    assert found["events"][0]["kind"] == "boot"
+    assert [event["value"] or event["kind"] for event in found["events"]] == ["SELF_TEST", "READY", "boot"]
     assert found["counters"]["damaged_lines"] == 0
 
 
 def test_monitor(mc: Cli) -> None:
     """The first reading is shown at once, whatever the duration."""
-    assert "OFF" in out(mc, "monitor --duration 1ms")
-    assert json.loads(out(mc, "monitor --duration 1ms --json"))["state"] == "OFF"
+    assert "READY" in out(mc, "monitor --duration 1ms")
+    assert json.loads(out(mc, "monitor --duration 1ms --json"))["state"] == "READY"
 
 
 def test_reset(mc: Cli) -> None:
-    assert out(mc, "reset") == "firmware 0.1.0 runs on rp2040_pico; output off\n"
+    assert out(mc, "reset") == "firmware 0.2.0 runs on rp2040_pico; output off\n"
 
 
 def test_config_round_trip(mc: Cli, tmp_path: Path) -> None:

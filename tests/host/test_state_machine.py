@@ -3,7 +3,7 @@
 The engine is the double of the session's cases; only what core/session.py decides is judged here.
 """
 
-from typing import Any
+from typing import Any, ClassVar
 
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -48,6 +48,7 @@ REQUESTS = st.fixed_dictionaries(
         "area_mm2": st.sampled_from([0, 7, 100, 5000]),
     },
 )
+REACHED = ("OFF", "READY", "ARMED", "RAMP_UP", "ACTIVE", "RAMP_DOWN", "PAUSED")
 AT_REST = ("OFF", "READY", "FAULT", "SELF_TEST", "ARMED", "PAUSED")
 
 
@@ -86,7 +87,7 @@ class Watched(case_session.Bench):
 class SessionMachine(RuleBasedStateMachine):
     """Rules: what a host, a hand, the hardware and time may do. Invariants: what nobody may bring about."""
 
-    seen: set[tuple[str, str]] = set()
+    seen: ClassVar[set[tuple[str, str]]] = set()
 
     def __init__(self) -> None:
         super().__init__()
@@ -96,7 +97,7 @@ class SessionMachine(RuleBasedStateMachine):
         self.first_fault: tuple[int, ...] | None = None
 
     def teardown(self) -> None:
-        self.seen |= self.bench.seen
+        SessionMachine.seen |= self.bench.seen
 
     @property
     def name(self) -> str:
@@ -105,7 +106,7 @@ class SessionMachine(RuleBasedStateMachine):
     def may_begin(self) -> bool:
         return self.made.fault[0] == faults.NONE and not self.bench.estop and self.made.checks_passed == 1
 
-    # What a host may ask -----------------------------------------------------------------------------------------------
+    # What a host may ask ---------------------------------------------------------------------------------------------
 
     @rule(request=REQUESTS, lease_ms=st.sampled_from([500, 2000, 10000]))
     def arm(self, request: dict[str, Any], lease_ms: int) -> None:
@@ -124,7 +125,7 @@ class SessionMachine(RuleBasedStateMachine):
         try:
             self.made.start(self.made.number + offset, 0, self.bench.estop, self.bench.now_ms)
         except (session.Refused, OSError):
-            assert self.name in (before, "READY", "FAULT") and not self.engine.gate_closed
+            assert self.name == before or (self.name in ("READY", "FAULT") and not self.engine.gate_closed)
             return
         assert may and before == "ARMED" and offset == 0 and self.name == "RAMP_UP"
 
@@ -169,12 +170,26 @@ class SessionMachine(RuleBasedStateMachine):
             return
         assert offset == 0 and (self.made.running or self.name == "PAUSED")
 
-    # What the board does -----------------------------------------------------------------------------------------------
+    # What the board does ---------------------------------------------------------------------------------------------
 
-    @initialize(latched=st.none() | CODES)
-    def boot(self, latched: int | None) -> None:
-        if latched is not None:
-            self.made.restore(latched, 1, 2, 3, "")
+    @initialize(latched=st.none() | CODES, reached=st.sampled_from(REACHED))
+    def boot(self, latched: int | None, reached: str) -> None:
+        """To OFF, or to FAULT with what the journal kept; else on to one of the states behind."""
+        if reached == "OFF":
+            if latched is not None:
+                self.made.restore(latched, 1, 2, 3, "")
+            return
+        self.all_is_mended()
+        if reached == "ARMED":
+            self.arm({}, 10000)
+        if reached in ("READY", "ARMED"):
+            return
+        self.treatment(1 if reached == "RAMP_UP" else 8)
+        if reached == "RAMP_DOWN":
+            self.pause()
+        elif reached == "PAUSED":
+            self.break_off()
+        assert self.name == reached
 
     @rule(passes=st.booleans() | st.just(True), clears=st.booleans(), finds=st.none() | st.none() | CODES)
     def self_test(self, passes: bool, clears: bool, finds: int | None) -> None:
@@ -217,23 +232,49 @@ class SessionMachine(RuleBasedStateMachine):
         self.bench.tick()
         assert self.name != "ACTIVE"
 
-    @precondition(lambda self: self.made.running)
-    @rule(steps=st.integers(1, 4))
-    def goes_well(self, steps: int) -> None:
-        """Contact, the ramp, full amplitude: so that sequences get somewhere."""
-        for _ in range(steps):
-            self.engine.values.update(good=case_session.STABLE, halves=1, late_voltage=300, late_current=300)
-            if not self.engine.values.get("sensing", 0) and self.engine.gate_closed:
-                self.engine.values["envelope"] = waveplan.ENVELOPE_ONE
-            self.bench.tick()
-
     @precondition(lambda self: self.name in ("ACTIVE", "RAMP_DOWN"))
     @rule(done=st.booleans())
     def ramp_ends(self, done: bool) -> None:
         self.engine.values.update(envelope=waveplan.ENVELOPE_ONE - 1, done=int(done))
         self.bench.tick()
 
-    # What surrounds it -------------------------------------------------------------------------------------------------
+    # What lets sequences get somewhere: chance alone would seldom leave FAULT ----------------------------------------
+
+    @precondition(lambda self: self.name in ("OFF", "FAULT"))
+    @rule()
+    def all_is_mended(self) -> None:
+        self.bench.estop = self.bench.bare_usb = self.engine.unfit = self.engine.no_zero = 0
+        self.engine.broken = self.bench.full_flash = False
+        self.bench.supply_mv = 12000
+        self.self_test(passes=True, clears=True, finds=None)
+
+    @precondition(lambda self: self.name == "READY" and self.may_begin())
+    @rule(looks=st.integers(0, 8))
+    def treatment(self, looks: int) -> None:
+        self.arm({}, 10000)
+        self.start(0)
+        if self.made.running:
+            self.goes_well(looks)
+
+    @precondition(lambda self: self.made.running)
+    @rule(steps=st.integers(1, 4))
+    def goes_well(self, steps: int) -> None:
+        """Contact, the ramp, full amplitude."""
+        for _ in range(steps):
+            self.engine.values.update(good=case_session.STABLE, halves=1, late_voltage=300, late_current=300)
+            if not self.engine.values.get("sensing", 0) and self.engine.gate_closed:
+                self.engine.values["envelope"] = waveplan.ENVELOPE_ONE
+            self.bench.tick()
+
+    @precondition(lambda self: self.name in ("RAMP_UP", "ACTIVE"))
+    @rule()
+    def break_off(self) -> None:
+        """To a pause, where nothing fails."""
+        self.pause()
+        if self.made.running:
+            self.ramp_ends(True)
+
+    # What surrounds it -----------------------------------------------------------------------------------------------
 
     @rule(estop=st.integers(0, 1))
     def emergency_stop(self, estop: int) -> None:
@@ -252,7 +293,7 @@ class SessionMachine(RuleBasedStateMachine):
     def flash(self, full: bool) -> None:
         self.bench.full_flash = full
 
-    # What holds --------------------------------------------------------------------------------------------------------
+    # What holds ------------------------------------------------------------------------------------------------------
 
     @invariant()
     def current_flows_in_three_states_only(self) -> None:
@@ -293,7 +334,7 @@ def test_no_sequence_breaks_what_must_hold() -> None:
     run_state_machine_as_test(
         SessionMachine,
         settings=hypothesis_settings(
-            max_examples=150, stateful_step_count=60, derandomize=True, deadline=None, database=None
+            max_examples=400, stateful_step_count=25, derandomize=True, deadline=None, database=None
         ),
     )
     assert SessionMachine.seen == set(case_states.PERMITTED), "the sequences went through every transition there is"

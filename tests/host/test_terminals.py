@@ -110,7 +110,9 @@ def test_the_only_board_is_found(shell: Shell, sim: SimProcess) -> None:
     assert found == [{"port": sim.port, "kind": "virtual Pico", "serial": "a"}]
     done = shell.run("status --json")
     assert json.loads(done.stdout)["device"]["board"] == "rp2040_pico", done.stderr
-    assert "board        rp2040_pico on" in shell.run("doctor").stdout
+    doctor = shell.run("doctor").stdout
+    assert "ok       board        rp2040_pico on" in doctor
+    assert "note     area         none declared: a 3 mm tip counts, 140uA at most; " in doctor
 
 
 def test_stop_and_status_from_a_second_terminal(shell: Shell, sim: SimProcess) -> None:
@@ -134,6 +136,30 @@ def test_stop_and_status_from_a_second_terminal(shell: Shell, sim: SimProcess) -
     assert sim.ask(do="status")["gate"] == 0
 
 
+def test_pause_and_resume_from_a_second_terminal(shell: Shell, sim: SimProcess) -> None:
+    """The lease goes on meanwhile, the gate is open, and the session time stands still."""
+    with shell.start(f"{LONG} --json") as first:
+        until(first, "RAMP_UP -> ACTIVE")
+        assert json.loads(shell.run("pause --json").stdout)["state"] == "RAMP_DOWN"
+        until(first, "paused; go on with: microcurrent resume (within 5 min, then the session ends)")
+        held = json.loads(shell.run("status --json").stdout)
+        assert (held["state"], held["gate"]) == ("PAUSED", 0)
+        assert shell.run("resume").stdout == "state RAMP_UP\n"
+        until(first, "RAMP_UP -> ACTIVE")
+        assert shell.run("stop").returncode == 0
+        out, err = first.communicate(timeout=60)
+    assert first.returncode == 0, err
+    done = json.loads(out)
+    assert (done["ended"], done["summary"]["stopped_by"]) == ("stopped", "another terminal or the device's button")
+    kinds = [event["detail"]["to"] for event in recorded(shell)["events"] if event["kind"] == "state"]
+    assert kinds[-6:] == ["RAMP_DOWN", "PAUSED", "RAMP_UP", "ACTIVE", "RAMP_DOWN", "READY"]
+
+
+def recorded(shell: Shell) -> dict:
+    """Everything about the newest session."""
+    return json.loads(shell.run("records export last").stdout)
+
+
 def test_load_changes_while_it_runs(shell: Shell, sim: SimProcess) -> None:
     result = shell.run("load dry --area 5cm2")
     assert (result.returncode, result.stdout) == (0, "load dry under 5 cm2\n"), result.stderr
@@ -150,7 +176,7 @@ def test_ctrl_c_ramps_down_first(shell: Shell, sim: SimProcess) -> None:
         out, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "ramping down; Ctrl-C again switches the output off at once\n" in err
-    assert "RAMP_DOWN -> OFF\n" in err
+    assert "RAMP_DOWN -> READY\n" in err
     assert json.loads(out)["ended"] == "stopped"
 
 
@@ -200,10 +226,10 @@ def test_reset_while_running(shell: Shell, sim: SimProcess) -> None:
 def test_monitor_gives_way_to_a_session(shell: Shell, sim: SimProcess) -> None:
     with shell.start("monitor --json") as monitor:
         assert monitor.stdout is not None
-        assert json.loads(monitor.stdout.readline())["state"] == "OFF"
+        assert json.loads(monitor.stdout.readline())["state"] == "READY"
         with shell.start(LONG) as process:
             assert any(json.loads(line)["state"] == "ACTIVE" for line in monitor.stdout)
-            assert shell.run("stop --now").stdout == "state OFF\n"
+            assert shell.run("stop --now").stdout == "state READY\n"
             assert process.communicate(timeout=60) and process.returncode == 0
         monitor.send_signal(signal.SIGINT)
         assert monitor.communicate(timeout=60) and monitor.returncode == 0
@@ -334,11 +360,18 @@ def test_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(demo.WAVE, "ramp_ms", 200)
     said: list[str] = []
     ignore = Watcher(lambda _row: None, lambda _text: None)
-    show = demo.Show(said.append, said.append, lambda _name, _done, _total: None, ignore)
-    for expected in ("0 unchanged", "0 files uploaded"):
+    steps: list[str] = []
+    show = demo.Show(steps.append, said.append, lambda _name, _done, _total: None, ignore)
+    for expected, consent in (
+        ("0 unchanged", "10cm2 declared, confirmed by the button on the virtual Pico"),
+        ("0 files uploaded", "10cm2 declared, already"),
+    ):
         said.clear()
+        steps.clear()
         done = demo.demonstrate(tmp_path / "demo", "typical", None, show)
         assert any(expected in text for text in said), said
+        assert consent in said
+        assert len(steps) == demo.STEPS
         assert done.treated.outcome.ended == "duration"
         assert done.treated.summary["contact"] == "good"
     assert done.files["picture"].read_bytes().startswith(b"\x89PNG")

@@ -1,6 +1,6 @@
 """python -m tests.mutation [FILE...] [--listed TOML]: prints mutants, killed and equivalent ones per file.
 
-Fails on a mutant that is neither, and when the list of equivalent mutants names one that does not survive: a list that nobody prunes hides things.
+Fails on a mutant that is neither, and on a listed one that does not survive: a list that nobody prunes hides things.
 """
 
 import argparse

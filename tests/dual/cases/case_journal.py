@@ -76,7 +76,7 @@ def filled(*records):
     files = Files()
     writer = opened(files)
     for number, (kind, detail) in enumerate(records):
-        assert writer.add(kind, detail, 1000 + number)
+        writer.add(kind, detail, 1000 + number)
     return files
 
 
@@ -145,14 +145,14 @@ def test_the_state_follows_the_records_and_survives():
     files = Files()
     writer = opened(files)
     for kind, detail, latched, open_session in steps:
-        assert writer.add(kind, detail, 5)
+        writer.add(kind, detail, 5)
         for one in (writer, opened(files)):
             assert (one.latched, one.open_session, one.problem) == (latched, open_session, None), kind
 
 
 def test_a_journal_that_was_not_opened_reads_flash_before_it_writes():
     files = filled(("fault", FAULT))
-    assert journal.Journal(files).add("confirm", {}, 9)
+    journal.Journal(files).add("confirm", {}, 9)
     assert [record["n"] for record in verified(files)] == [1, 2]
 
 
@@ -177,7 +177,7 @@ def test_a_full_file_goes_on_in_the_other_one_and_takes_the_state_along():
         writer.add("fault", FAULT, 1)
         writer.add("session", SESSION, 2)
         while files.data[B] is None:
-            assert writer.add("confirm", {"names": []}, 3)
+            writer.add("confirm", {"names": []}, 3)
         first = framing.decode(files.data[B].split(b"\n")[0])
         assert (first["kind"], first["fault"], first["session"]) == ("kept", FAULT, SESSION)
         assert "torn" not in first
@@ -186,7 +186,8 @@ def test_a_full_file_goes_on_in_the_other_one_and_takes_the_state_along():
         files.data[A] = None  # only history is lost with the older file
         alone = opened(files)
         assert (alone.latched, alone.open_session, alone.problem) == (FAULT, SESSION, None)
-        assert alone.add("end", END, 4) and opened(files).open_session is None
+        alone.add("end", END, 4)
+        assert opened(files).open_session is None
 
 
 def test_both_files_stay_bounded_and_the_chain_never_tears():
@@ -195,7 +196,7 @@ def test_both_files_stay_bounded_and_the_chain_never_tears():
     used = set()
     with small_files():
         for number in range(MANY):
-            assert writer.add("session" if number % 2 else "end", SESSION if number % 2 else END, number)
+            writer.add("session" if number % 2 else "end", SESSION if number % 2 else END, number)
             for name in journal.NAMES:
                 size = len(files.data[name] or b"")
                 assert size <= SMALL_BYTES
@@ -212,7 +213,7 @@ def test_the_real_bound_is_two_sectors():
     size = 0
     while files.data[B] is None:
         size = len(files.data[A] or b"")
-        assert writer.add("fault", FAULT, 1)
+        writer.add("fault", FAULT, 1)
     assert journal_file.FILE_BYTES - 300 < size <= journal_file.FILE_BYTES <= 8192
     assert len(verified(files)) > 30
 
@@ -230,7 +231,7 @@ def test_a_file_cut_at_every_byte_loses_at_most_its_last_record():
         assert cut.problem is None, (length, cut.problem)
         assert len(cut.lines(0, 99)) == whole
         assert (cut.latched is not None, cut.open_session is not None) == (whole == 6, whole in (1, 3, 4))
-        assert cut.add("clear", {"code": 7}, 9)
+        cut.add("clear", {"code": 7}, 9)
         records = verified(files)
         assert records[-1]["n"] == len(records)
         assert opened(files).latched is None
@@ -281,7 +282,7 @@ def cut_in_rotation(files, left):
         files.left = None
     after = opened(files)
     assert (after.problem, after.latched, after.open_session) == (None, FAULT, SESSION), left
-    assert after.add("end", END, 4)
+    after.add("end", END, 4)
     assert opened(files).open_session is None
     records = verified(files)
     assert records[-1]["kind"] == "end"
@@ -327,7 +328,7 @@ def test_a_full_flash_raises_once_and_loses_nothing():
             assert error.args[0] == 28
         assert (opened(files).latched, opened(files).open_session) == (FAULT, SESSION)
         files.left = None
-        assert writer.add("end", END, 4)
+        writer.add("end", END, 4)
         assert [kind for kind in kinds(files) if kind != "kept"] == ["session", "fault", "end"]
         assert (writer.latched, writer.open_session) == (FAULT, None)
 
@@ -345,11 +346,20 @@ def test_a_refusal_while_the_gate_conducts_changes_nothing():
     except RuntimeError:
         pass
     files.append = lambda name, data: Files.append(files, name, data)
-    assert writer.add("end", END, 4)
+    writer.add("end", END, 4)
     assert kinds(files) == ["session", "end"]
 
 
 # Damage ---------------------------------------------------------------------------------------------------------------
+
+
+def refuses(damaged):
+    try:
+        damaged.add("confirm", {}, 1)
+    except OSError as error:
+        assert error.args[0] == "its chain is broken: " + damaged.problem
+        return
+    raise AssertionError
 
 
 def test_an_altered_byte_anywhere_breaks_the_chain():
@@ -364,10 +374,11 @@ def test_an_altered_byte_anywhere_breaks_the_chain():
             if at < len(data) - 1:
                 assert damaged.problem, (at, byte)
                 assert (damaged.latched, damaged.open_session) == (None, None)
-                assert damaged.add("confirm", {}, 1) is False and files.data[B] is None
+                refuses(damaged)
+                assert files.data[B] is None
             else:
                 assert damaged.problem is None and len(damaged.lines(0, 9)) == 5
-                assert damaged.add("confirm", {}, 1)
+                damaged.add("confirm", {}, 1)
                 assert verified(files)[5]["torn"] == len(data) - data[:at].rfind(b"\n") - 1
 
 
@@ -453,7 +464,7 @@ def test_a_restart_goes_on_behind_any_damage():
         broken.restart(77)
         for one in (broken, opened(files)):
             assert (one.problem, one.latched, one.open_session) == (None, None, None), index
-        assert broken.add("fault", FAULT, 78)
+        broken.add("fault", FAULT, 78)
         again = opened(files)
         assert (again.problem, again.latched) == (None, FAULT), (index, again.problem)
         again.restart(79)  # of an intact chain: nothing
@@ -462,7 +473,7 @@ def test_a_restart_goes_on_behind_any_damage():
         assert newest[0]["prev"] == "0" * 16 and newest[1]["n"] == newest[0]["n"] + 1
         with small_files():
             for _turn in range(15):
-                assert again.add("session", SESSION, 80)
+                again.add("session", SESSION, 80)
         if not files.unreadable:
             assert verified(files)[0]["kind"] == "kept"
 
@@ -531,7 +542,7 @@ def test_pages_carry_every_record_whatever_its_size():
     writer._stale = False
     with small_files():
         for kind, detail in (("fault", fault), ("session", session), ("end", END), ("session", session)) * 3:
-            assert writer.add(kind, detail, LARGEST)
+            writer.add(kind, detail, LARGEST)
     reader = opened(files)
     lines = all_pages(reader)
     assert lines == reader.lines(0, 99)

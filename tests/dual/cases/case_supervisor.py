@@ -6,7 +6,7 @@ from firmware.shared import faults, limits
 
 FULL = waveplan.ENVELOPE_ONE
 PERIOD_US = 1000000 // board.SAMPLE_HZ
-SILENT_MS = supervisor.SILENT_PERIODS * 1000 // board.SAMPLE_HZ
+MISSING_MS = supervisor.MISSING_MS
 STABLE = supervisor.STABLE_MS * board.SAMPLE_HZ // 1000
 HALF_RAIL = board.COMPLIANCE_MV // 2 * 4096 // (board.ADC_REFERENCE_MV * board.VOLTAGE_DIVIDER)
 GOOD_SUPPLY_MV = 12000
@@ -30,7 +30,7 @@ class Run:
     def step(self, ms=10):
         self.now_ms += ms
         if self.ticking:
-            self.values["ticks"] = self.values.get("ticks", 0) + 1
+            self.values["ticks"] = self.values.get("ticks", 0) + ms * board.SAMPLE_HZ // 1000
         if self.conducting:
             for name in ("phases", "full_phases", "halves"):
                 self.values[name] = self.values.get(name, 0) + 1
@@ -57,28 +57,36 @@ def test_a_good_session_trips_nothing():
     assert run.made.flowed_ms == 60000
 
 
-def test_a_silent_interrupt():
+def test_a_silent_interrupt_is_found_at_the_next_look():
     for start_ms in (0, 2**30 - 3, 2**32 - 3):
         run = Run(start_ms=start_ms)
         run.step()
         run.ticking = False
-        assert run.step(SILENT_MS - 1) == faults.NONE
-        assert run.step(1) == faults.SAMPLE_INTERRUPT_STOPPED
-        assert run.numbers == (SILENT_MS, SILENT_MS)
+        assert run.step(MISSING_MS) == faults.NONE
+        assert run.step(MISSING_MS + 1) == faults.SAMPLE_INTERRUPT_STOPPED
+        assert run.numbers == (MISSING_MS + 1, MISSING_MS)
 
 
-def test_an_interrupt_that_never_came_counts_from_the_beginning():
+def test_an_interrupt_that_never_came():
     run = Run()
     run.ticking = False
-    assert run.step(SILENT_MS - 1) == faults.NONE
-    assert run.step(1) == faults.SAMPLE_INTERRUPT_STOPPED
+    assert run.step(MISSING_MS + 1) == faults.SAMPLE_INTERRUPT_STOPPED
+
+
+def test_an_interrupt_at_half_speed():
+    run = Run()
+    run.ticking = False
+    for _ in range(5):
+        run.values["ticks"] = run.values.get("ticks", 0) + board.SAMPLE_HZ // 1000 * 5
+        code = run.step(10)
+    assert code == faults.SAMPLE_INTERRUPT_STOPPED and run.numbers == (5, MISSING_MS)
 
 
 def test_an_interrupt_that_ended_in_its_middle():
     run = Run()
     run.step()
     run.ticking, run.values["inside"] = False, 1
-    assert run.step(SILENT_MS) == faults.SAMPLE_INTERRUPT_RAISED
+    assert run.step(MISSING_MS + 1) == faults.SAMPLE_INTERRUPT_RAISED
 
 
 def test_an_interrupt_that_is_seen_at_work_is_no_fault():

@@ -29,8 +29,11 @@ else:
 
 _PASS_MS = 12  # ours: the supervisor runs at 80 Hz; a dead sample interrupt must be off within 20 ms
 _ANSWERING_MS = 15  # ours: no further line is answered in this pass; the slowest answer takes 25 ms, the dead-man 100
-_TIDY_PASSES = 8  # ours: every 100 ms; less than 20 kB are used up in between
-_TIDY_BYTES = 40000
+# Rough bytes of heap that a look, and an answer or telemetry row, leave behind (ours, measured on the bench), and
+# how much of it is collected at once. gc.mem_free() would know exactly, but takes 8 ms.
+_LOOK_BYTES = 400
+_LINE_BYTES = 4000
+_TIDY_BYTES = 70000
 _RING_ROWS = 100  # ours: 10 s at the default rate, 2 s at the highest
 _EVENTS_KEPT = 32
 _RESET_DELAY_MS = 50  # ours: lets the reply leave the port
@@ -44,6 +47,7 @@ _FAULT_OF_CHECK = {
     "dac-eeprom": faults.DAC_EEPROM_UNSAFE,
     "supply": faults.SUPPLY,
     "temperature": faults.OVER_TEMPERATURE,
+    "output": faults.DAC_NO_ACK,
 }
 
 
@@ -59,7 +63,7 @@ class Device:
         self._unfed_since_ms = None
         self._ticks_seen = 0
         self._telemetry_due_ms = 0
-        self._passes = self._looked_ms = 0
+        self._used = self._looked_ms = 0
         self._flowed = False
         self._worst_look_ms = 0  # longest time between two looks of the supervisor while current flowed
         self.reset_cause = restart.reset_cause()
@@ -175,7 +179,8 @@ class Device:
         failed = [result for result in results if not result[1]]
         self._note_commissioned(results)
         if failed:
-            self._latch(_FAULT_OF_CHECK.get(failed[0][0], faults.SELFTEST_FAILED), failed[0][2], 0)
+            code = _FAULT_OF_CHECK.get(failed[0][0], faults.SELFTEST_FAILED)
+            self._latch(faults.ESTOP if self.estop() else code, failed[0][2], 0)
             self.session.end_test(False)
             return results
         if clearing:
@@ -319,6 +324,7 @@ class Device:
     def _look(self):
         """The supervisor's look at everything, and how long it had not looked."""
         now_ms = self.now_ms()
+        self._used += _LOOK_BYTES
         if self.session.running and self._flowed:
             self._worst_look_ms = max(self._worst_look_ms, now_ms - self._looked_ms)
         self._looked_ms = now_ms
@@ -328,10 +334,12 @@ class Device:
 
     def _tidy(self):
         """Collect garbage between two looks, before it would have to be done within something else."""
-        self._passes += 1
-        if self._passes % _TIDY_PASSES == 0 and gc.mem_free() < _TIDY_BYTES:
-            gc.collect()
-            self._look()
+        if self._used < _TIDY_BYTES:
+            return
+        self._used = 0
+        self._look()
+        gc.collect()
+        self._look()
 
     def leave(self):
         """Output and watchdog off, for the REPL."""
@@ -370,6 +378,7 @@ class Device:
         line = self.link.read_line()
         while line is not None:
             self._answer(line)
+            self._used += _LINE_BYTES
             self._look()
             if self.now_ms() - began_ms > _ANSWERING_MS:
                 return
@@ -405,6 +414,7 @@ class Device:
         # On the grid, so that passes of 15 ms still give 50 Hz in the mean; at most one period is made up for.
         self._telemetry_due_ms = max(self._telemetry_due_ms + period_ms, now_ms)
         row = self.session.telemetry(now_ms)
+        self._used += _LINE_BYTES
         self.last_telemetry = row
         if not self.session.running:
             return

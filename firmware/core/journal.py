@@ -174,7 +174,8 @@ class Journal:
 
     def _full(self, kind, detail, now_ms):
         """Whether the newer file takes no such record any more."""
-        return self._closed or self._size + len(self._line(kind, detail, now_ms)) + 2 > journal_file.FILE_BYTES
+        data_bytes = len(self._lead) + len(self._line(kind, detail, now_ms)) + 1
+        return self._closed or self._size + data_bytes > journal_file.FILE_BYTES
 
     def _kept(self):
         """What still holds, for the first record of a file."""

@@ -54,20 +54,38 @@ class Meter:
         """Forget everything: a session starts."""
         self.latest = _IDLE
         self._net = self._absolute = 0
+        self._before = [0] * len(SNAPSHOT_FIELDS)  # counters of the session's parts before a pause
+        self._forget_sums()
         self._begin_interval()
+
+    def go_on(self):
+        """The engine starts anew after a pause: its counters begin at zero, the session's do not."""
+        for index in (SAMPLES, MISSED, LATE, PHASES, FULL_PHASES):
+            self._before[index] += self.latest[index]
+        self.latest = _IDLE
+        self._forget_sums()
+
+    def count(self, index):
+        """A counter over the whole session. index: SAMPLES, MISSED, LATE, PHASES or FULL_PHASES."""
+        return self._before[index] + self.latest[index]
+
+    def _forget_sums(self):
+        self._net_seen = self._absolute_seen = self._active_seen = 0
 
     def _begin_interval(self):
         self._sum_abs = self._active = 0
         self._peak_current = self._peak_voltage = 0
 
     def add(self, snapshot):
-        """Take in one engine snapshot; call at least every 50 s (sums wrap)."""
-        before, self.latest = self.latest, snapshot
-        self._net += _difference(snapshot[SUM_NET], before[SUM_NET])
-        sum_abs = _difference(snapshot[SUM_ABS], before[SUM_ABS])
+        """Take in one engine snapshot; call at least every 50 s (sums wrap). It may be the same object every time."""
+        self.latest = snapshot
+        self._net += _difference(snapshot[SUM_NET], self._net_seen)
+        sum_abs = _difference(snapshot[SUM_ABS], self._absolute_seen)
         self._absolute += sum_abs
         self._sum_abs += sum_abs
-        self._active += _difference(snapshot[ACTIVE], before[ACTIVE])
+        self._active += _difference(snapshot[ACTIVE], self._active_seen)
+        self._net_seen, self._absolute_seen = snapshot[SUM_NET], snapshot[SUM_ABS]
+        self._active_seen = snapshot[ACTIVE]
         self._peak_current = max(self._peak_current, snapshot[PEAK_CURRENT])
         self._peak_voltage = max(self._peak_voltage, snapshot[PEAK_VOLTAGE])
 

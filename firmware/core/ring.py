@@ -4,15 +4,16 @@ from array import array
 
 from ..shared import protocol
 
+_LARGEST = 0x7FFFFFFF  # ours: half the memory of 64 bits, and half the time to collect garbage around it
 WIDTH = len(protocol.TELEMETRY_FIELDS)
 
 
 class TelemetryRing:
-    """Fixed memory: `capacity` tuples of 64-bit integers, with their sequence numbers."""
+    """Fixed memory: `capacity` tuples of 32-bit integers (larger ones saturate), with their sequence numbers."""
 
     def __init__(self, capacity):
         self._capacity = capacity
-        self._values = array("q", (0 for _ in range(capacity * WIDTH)))
+        self._values = array("i", (0 for _ in range(capacity * WIDTH)))
         self._sequence = array("i", (-1 for _ in range(capacity)))
         self._next = 0
 
@@ -20,7 +21,7 @@ class TelemetryRing:
         """Store one tuple of TELEMETRY_FIELDS under its sequence number, over the oldest one."""
         base = self._next * WIDTH
         for index in range(WIDTH):
-            self._values[base + index] = row[index]
+            self._values[base + index] = min(max(row[index], -_LARGEST - 1), _LARGEST)
         self._sequence[self._next] = sequence
         self._next = (self._next + 1) % self._capacity
 

@@ -290,6 +290,7 @@ class Session:
 
     def _begin(self, now_ms):
         """The interrupt starts with the gate open; _advance closes it."""
+        self.meter.go_on()
         broken = self._engine.arm(self._plan, self.wave["amplitude_ua"], self._left)
         if broken:
             self.checks_passed = 0
@@ -421,7 +422,7 @@ class Session:
 
     def telemetry(self, now_ms):
         """One list of TELEMETRY_FIELDS; starts a new measuring interval."""
-        latest = self.meter.latest
+        latest, count = self.meter.latest, self.meter.count
         delivered_ua, peak_ua, electrode_mv, headroom_mv = self.meter.take_interval()
         elapsed_ms = remaining_ms = commanded_ua = 0
         impedance_ohm = series_ohm = -1
@@ -438,7 +439,7 @@ class Session:
         return [
             now_ms, self.number, self.state, elapsed_ms, remaining_ms, commanded_ua, delivered_ua, peak_ua,
             electrode_mv, headroom_mv, impedance_ohm, self.contact, self.meter.phase_nc, self.meter.net_nc,
-            self.meter.total_nc, latest[meter.PHASES], latest[meter.FULL_PHASES], latest[meter.SAMPLES],
-            latest[meter.MISSED], latest[meter.LATE], latest[meter.WORST_LATE_US], self.fault[0], series_ohm,
+            self.meter.total_nc, count(meter.PHASES), count(meter.FULL_PHASES), count(meter.SAMPLES),
+            count(meter.MISSED), count(meter.LATE), latest[meter.WORST_LATE_US], self.fault[0], series_ohm,
             self._lift_offs, latest[meter.SENSING], self.temperature_c, self.supply_mv,
         ]  # fmt: skip

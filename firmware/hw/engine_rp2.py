@@ -108,7 +108,8 @@ _NET_BEGUN = const(84)
 _NET_SAMPLES_MIN = const(85)
 _SKIP = const(86)
 _STEP_DUE = const(87)
-_LENGTH = const(88)
+_WATCHED = const(88)
+_LENGTH = const(89)
 
 _SNAPSHOT = (
     TICKS, SAMPLES, MISSED, LATE, WORST_LATE, SUM_NET, SUM_ABS, ACTIVE, PEAK_CURRENT, PEAK_VOLTAGE,
@@ -128,6 +129,8 @@ _ADC_RUN = const(0xB)  # EN | TS_EN | START_MANY, channel 0
 _ADC_RUN_VOLTAGE = const(0x100B)  # the same on channel 1
 _ADC_REST = 0x3  # EN | TS_EN: single conversions, as machine.ADC does them
 _DEADMAN_MS = 100  # ours: main loop silence after which the interrupt opens the gate
+_WATCH_MS = 5  # ours: a sample interrupt that stops is off after 10 ms at most
+_WATCH_TRIES = 1000  # ours: several sample periods
 _BLOCKED_MAX = const(3)  # ours: samples in a row that the bus did not take; one or two are counted skips
 _OPEN_MAX = const(4)  # ours: five samples in a row without current are a lift-off, 0.5 ms at 10 kS/s
 _COMMANDED = const(12)  # ours: sense counts (6 uA) of a command large enough to tell whether current follows
@@ -406,6 +409,21 @@ def _tick(_timer):
 
 
 @micropython.viper
+def _watch(_timer):
+    """Second interrupt, every 5 ms: the first one must have come since. It does not trust main loop or sample timer."""
+    s = ptr32(ptr32(-0x2FFFFF78)[0])
+    if s[TICKS] == s[_WATCHED]:
+        sio = ptr32(-0x30000000)
+        sio[6] = s[_GATE_MASK]
+        s[RUN] = 0
+        if s[TRIP] == 0:
+            s[TRIP] = 6  # faults.SAMPLE_INTERRUPT_STOPPED
+            if s[INSIDE]:
+                s[TRIP] = 28  # faults.SAMPLE_INTERRUPT_RAISED
+    s[_WATCHED] = s[TICKS]
+
+
+@micropython.viper
 def _copy(source, target, count: int):
     words = ptr32(source)
     copy = ptr32(target)
@@ -427,6 +445,7 @@ class Engine:
         Pin(board.TRIPPED_PIN, Pin.IN)
         self._state = array("i", (0 for _ in range(_LENGTH)))
         self._copy = array("i", (0 for _ in range(_LENGTH)))
+        self._taken = array("i", (0 for _ in _SNAPSHOT))
         self._history = array("i", (0 for _ in range(_HISTORY_LENGTH)))
         self._sense = ADC(Pin(board.SENSE_PIN))
         self._voltage = ADC(Pin(board.VOLTAGE_PIN))
@@ -435,6 +454,7 @@ class Engine:
         self._aux_is_supply = False
         self._supply_mv = self._temperature_c = 0
         self._timer = Timer(-1)
+        self._watch_timer = Timer(-1)
         self._plan = None
         self.armed = False
         machine.mem32[_INTERP0_BASE0] = uctypes.addressof(self._state)
@@ -465,8 +485,18 @@ class Engine:
         machine.mem32[_ADC_BASE + _ADC_CS] = _ADC_RUN
         self.feed()
         self._timer.init(mode=Timer.PERIODIC, freq=self._board.SAMPLE_HZ, hard=True, callback=_tick)
+        self._start_watch()
         self.armed = True
         return faults.NONE
+
+    def _start_watch(self):
+        """Between two sample interrupts, so that neither delays the other: both run from the same microsecond clock."""
+        state = self._state
+        before, tries = state[TICKS], 0
+        while state[TICKS] == before and tries < _WATCH_TRIES:
+            tries += 1
+        state[_WATCHED] = state[TICKS] - 1
+        self._watch_timer.init(mode=Timer.PERIODIC, period=_WATCH_MS, hard=True, callback=_watch)
 
     def _load(self, plan, amplitude_ua, left):
         state = self._state
@@ -560,6 +590,7 @@ class Engine:
         """Gate open, interrupt off, DAC at the zero code. Raises OSError when the DAC does not answer."""
         self._gate.value(0)
         self._timer.deinit()
+        self._watch_timer.deinit()
         machine.mem32[_ADC_BASE + _ADC_CS] = _ADC_REST
         self.armed = False
         self._dac.write(self._board.ZERO_CODE)
@@ -570,12 +601,17 @@ class Engine:
         self._state[DEADMAN] = self._board.SAMPLE_HZ * _DEADMAN_MS // 1000
 
     def snapshot(self):
-        """The counters as a tuple of core.meter.SNAPSHOT_FIELDS, taken at one instant; peaks start anew."""
-        copy, state = self._copy, self._state
+        """The counters in the order of core.meter.SNAPSHOT_FIELDS, taken at one instant; peaks start anew.
+
+        Always the same array, filled anew: nothing is allocated.
+        """
+        copy, state, taken = self._copy, self._state, self._taken
         _copy(state, copy, _LENGTH)
         state[PEAK_CURRENT] = 0
         state[PEAK_VOLTAGE] = 0
-        return tuple(copy[index] for index in _SNAPSHOT)
+        for index in range(len(_SNAPSHOT)):
+            taken[index] = copy[_SNAPSHOT[index]]
+        return taken
 
     def history(self):
         """The last 64 samples, oldest first, as hex: three digits of DAC code and three of ADC count each."""
@@ -637,5 +673,6 @@ def _signed(value):
 # The numbers that stand in _tick, where a name would cost a look-up.
 assert (faults.OVER_CURRENT, faults.DAC_NO_ACK, faults.OUTPUT_ASTRAY) == (1, 2, 4)
 assert (faults.SUPERVISOR_LATE, faults.ESTOP, faults.BUS_HUNG) == (7, 9, 15)
+assert (faults.SAMPLE_INTERRUPT_STOPPED, faults.SAMPLE_INTERRUPT_RAISED) == (6, 28)
 assert (faults.DC_IMBALANCE, faults.CHARGE_LIMIT, faults.COMPARATOR) == (21, 22, 27)
 assert waveplan.ENVELOPE_ONE == 0x10000000 and waveplan.UNIT == 2048

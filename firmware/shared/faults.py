@@ -1,7 +1,7 @@
 """The fault table: the only place where a fault is described. Device, host, README and campaign derive from it.
 
 A row is (code, name, meaning, hint, kind, off_us, scenario):
-kind: which layer finds it. TRIP: the sample interrupt; SUPERVISED: the main loop's supervisor; BOOT: checks with the
+kind: which layer finds it. TRIP: an interrupt; SUPERVISED: the main loop's supervisor; BOOT: checks with the
 gate open, at boot and before a start.
 off_us: longest time from the cause (for a TRIP: from the analogue crossing, or the first sample that can show it) to
 an open gate, in us. 0: found before any current flows. Where the stop is a ramp, off_us ends where the ramp begins.
@@ -56,13 +56,13 @@ TABLE = (
     (OUTPUT_ASTRAY, "output-astray", "the measured current exceeds or opposes the command",
      "Check the DAC and the output stage, then run: microcurrent selftest", TRIP, 205, "dac-stuck"),
     (SAMPLE_INTERRUPT_LATE, "sample-interrupt-late", "the sample interrupt came more than a sample period late",
-     "Run: microcurrent selftest; report it if it comes back", SUPERVISED, 40000, "interrupt-late"),
+     "Run: microcurrent selftest; report it if it comes back", SUPERVISED, 50000, "interrupt-late"),
     (SAMPLE_INTERRUPT_STOPPED, "sample-interrupt-stopped", "the sample interrupt stopped coming",
-     _REPORT, SUPERVISED, 20000, "interrupt-dead"),
+     _REPORT, TRIP, 10200, "interrupt-dead"),
     (SUPERVISOR_LATE, "supervisor-late", "the main loop did not look after the output for 100 ms",
      _REPORT, TRIP, 100200, "main-loop-hung"),
     (LEASE_LOST, "lease-lost", "the host did not renew the session's lease in time",
-     "Check the cable and the host" + _CLEAR, SUPERVISED, 2040000, "host-silent"),
+     "Check the cable and the host" + _CLEAR, SUPERVISED, 2050000, "host-silent"),
     (ESTOP, "e-stop", "the emergency stop is open",
      "Close the emergency stop" + _CLEAR, TRIP, 105, "estop-open"),
     (SETTINGS_CORRUPT, "settings-corrupt", "a stored settings slot does not pass its checksum",
@@ -72,7 +72,7 @@ TABLE = (
     (SELFTEST_FAILED, "selftest-failed", "the self-test did not pass",
      "Run: microcurrent selftest and mend what it names", BOOT, 0, "gate-stuck"),
     (INTERNAL, "internal", "the firmware met an exception that nobody expected",
-     _REPORT, SUPERVISED, 40000, "main-loop-raises"),
+     _REPORT, SUPERVISED, 50000, "main-loop-raises"),
     (BOARD_MISMATCH, "board-mismatch", "the firmware was built for another board",
      "Run: microcurrent flash --board with the board you have", BOOT, 0, "other-board"),
     (BUS_HUNG, "bus-hung", "the I2C bus took no sample for four sample periods in a row",
@@ -98,12 +98,12 @@ TABLE = (
     (SUPPLY, "supply", "the output stage's supply is out of its range",
      "Charge or replace the battery" + _CLEAR, SUPERVISED, 200000, "supply-sags"),
     (MAINS_USB, "mains-usb", "a USB cable supplies the board and no isolation is declared",
-     "Unplug it, or declare an isolated supply: microcurrent config set usb_isolated 1", SUPERVISED, 40000,
+     "Unplug it, or declare an isolated supply: microcurrent config set usb_isolated 1", SUPERVISED, 50000,
      "usb-plugged"),
     (COMPARATOR, "comparator", "the hardware comparator opened the gate: the current passed its threshold",
      "Check the output stage, then run: microcurrent selftest", TRIP, 105, "limiter-and-pump"),
     (SAMPLE_INTERRUPT_RAISED, "sample-interrupt-raised",
-     "the sample interrupt ended in its middle: it raised an exception", _REPORT, SUPERVISED, 20000,
+     "the sample interrupt ended in its middle: it raised an exception", _REPORT, TRIP, 10200,
      "interrupt-raises"),
     (JOURNAL_BROKEN, "journal-broken", "the journal's chain of records is broken: altered, or the flash is failing",
      "Keep a copy with: microcurrent log --json" + _CLEAR, BOOT, 0, "journal-altered"),

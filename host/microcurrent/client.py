@@ -24,16 +24,11 @@ LEAVE_RAW_REPL = b"\x02"  # Ctrl-B: a killed mpremote leaves a board in the raw 
 QUIET_ATTEMPTS = 2  # before that byte is tried: a firmware counts it as a damaged line, and may only just be booting
 HELLO_WAIT_S, HELLO_WAIT_MAX_S = 0.5, 4.0  # ours: for one attempt; a virtual board on a busy machine answers late
 HELLO_TIMEOUT_S = 15.0  # ours: boot to the first line takes 0.5 s on a board, ten on a virtual one on a busy machine
-# ours: an answer that waits for the flash (an erase may take 0.4 s, firmware/hw) or for the checks of a boot
+# ours: checks take 0.7 s, a write to the flash 0.4 s and more; a virtual board on a busy machine ten times as long
+CHECKS_S, FLASH_S = 30.0, 5.0
 SLOW_COMMANDS_S = {
-    "selftest": 10.0,
-    "commission": 10.0,
-    "clear": 10.0,
-    "arm": 3.0,
-    "start": 5.0,
-    "config": 3.0,
-    "config_reset": 3.0,
-    "journal": 3.0,
+    **dict.fromkeys(("selftest", "commission", "clear"), CHECKS_S),
+    **dict.fromkeys(("arm", "start", "config", "config_reset", "journal"), FLASH_S),
 }
 ATTEMPTS = 3
 # Sent once: doing these twice is not the same as doing them once.
@@ -91,7 +86,7 @@ class DeviceClient:
         attempts = 1 if command in NOT_REPEATED else ATTEMPTS
         for attempt in range(attempts):
             self.counters.repeated += attempt > 0
-            reply = self._exchange(command, args or {}, wait_s)
+            reply = self._exchange(command, args or {}, wait_s, patient=attempts == 1)
             if reply is not None:
                 return data_of(reply)
         raise PortError(
@@ -122,7 +117,7 @@ class DeviceClient:
             self.transport.write(WAKE if attempts < QUIET_ATTEMPTS else LEAVE_RAW_REPL + WAKE)
             attempts += 1
             wait_s = wait_s if attempts <= QUIET_ATTEMPTS else min(2 * wait_s, HELLO_WAIT_MAX_S)
-            reply = self._exchange("hello", {}, min(wait_s, timeout_s), first_id)
+            reply = self._exchange("hello", {}, min(wait_s, timeout_s), oldest_id=first_id)
             if reply is not None:
                 self.identity = data_of(reply)
                 self._check_protocol()
@@ -172,10 +167,13 @@ class DeviceClient:
             self._pump(left_s)
         return True
 
-    def _exchange(self, command: str, args: dict, timeout_s: float, oldest_id: int | None = None) -> dict | None:
+    def _exchange(
+        self, command: str, args: dict, timeout_s: float, *, oldest_id: int | None = None, patient: bool = False
+    ) -> dict | None:
         """The reply to one request, or None when it did not come or the device saw it damaged.
 
-        oldest_id: a reply to an earlier request since that one counts too.
+        oldest_id: a reply to an earlier request since that one counts too. patient: wait for the whole time in spite
+        of damage, which may have been that of a line sent before.
         """
         number = self._next_id
         self._next_id += 1
@@ -191,7 +189,7 @@ class DeviceClient:
                 return None
             before = self.counters.damaged
             self._pump(left_s)
-            if self._request_damaged or self.counters.damaged > before:
+            if not patient and (self._request_damaged or self.counters.damaged > before):
                 self._request_damaged = False
                 deadline = min(deadline, self.transport.now() + DAMAGED_WAIT_S)
         return self._reply

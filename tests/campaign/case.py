@@ -13,13 +13,13 @@ from .plant import Plant
 from .scenario import Scenario
 from .waves import WAVES, Wave
 
-RUNNING = ("SENSING", "RAMP_UP", "ACTIVE", "RAMP_DOWN")  # SENSING: the first part of RAMP_UP
-IDLE = ("OFF", "SELF_TEST", "READY", "ARMED", "PAUSED", "FAULT")
+RUNNING: tuple[str, ...] = ("SENSING", "RAMP_UP", "ACTIVE", "RAMP_DOWN")  # SENSING: the first part of RAMP_UP
+IDLE: tuple[str, ...] = ("OFF", "SELF_TEST", "READY", "ARMED", "PAUSED", "FAULT")
 SAMPLE_NS = 100_000
 BOOT_MS = 3000
 _TELLING_MS = 500
 _AFTER_LATCH_MS = 5
-_BRIEF_MS = 60  # how long an attempt is watched where nothing needs to be found
+_BRIEF_MS = 100  # how long an attempt is watched where nothing needs to be found
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,10 @@ class Case:
         self.scenario.inject(self)
         if self.running:
             self._watch(self.scenario.patience_ms if self._waits else _BRIEF_MS)
-        if not self.latched and (not self.running or self.scenario.latent):
+        else:
+            self._attempt()
+        if self.scenario.latent and not self.latched:
+            self.host.ask("stop", now=True)
             self._attempt()
         if self.latched:
             self._try_again()
@@ -129,15 +132,15 @@ class Case:
 
     def _watch(self, patience_ms: float) -> None:
         """Run until a fault is latched, the session has ended, or nobody waits any longer."""
-        resets = len(self.pico.trace.resets)
+        resets = self._resets()
 
         def over() -> bool:
-            return self._found() or self.plant.state == protocol.FAULT or len(self.pico.trace.resets) > resets
+            return self._found() or self.plant.state == protocol.FAULT or self._resets() > resets
 
         self.host.run_for_ms(patience_ms, over)
         if self.plant.state == protocol.FAULT:  # the journal is written before the host hears of it
             self.host.run_for_ms(_TELLING_MS, self._found)
-        if len(self.pico.trace.resets) > resets:
+        if self._resets() > resets:
             self.await_boot()
         elif self.latched:
             self.host.run_for_ms(_AFTER_LATCH_MS)
@@ -153,8 +156,6 @@ class Case:
 
     def _attempt(self) -> None:
         """Treat: whatever leads from the present state to a session, until something refuses."""
-        if self.running:
-            self.host.ask("stop", now=True)
         if not self._idle_in_time():
             return
         request: dict[str, Any] = self.wave.request | {"ramp_ms": 100, "duration_ms": self.duration_ms}
@@ -179,8 +180,13 @@ class Case:
 
     def _refused(self, reply: dict[str, Any] | None) -> None:
         self.refusals.append(reply["err"] if reply else "silence")
-        if reply and not self.latched:
+        if self._resets():
+            self.await_boot()
+        elif reply and not self.latched:
             self.latched = self.host.data("faults")["code"]
+
+    def _resets(self) -> int:
+        return sum(t_ns > self.injected_ns for t_ns, _cause in self.pico.trace.resets)
 
     def _try_again(self) -> None:
         """A latched fault must refuse the next session."""

@@ -10,7 +10,7 @@ from firmware.shared import faults
 
 from .campaign import Campaign
 from .case import Case, Key
-from .report import Row, charge_text, time_text
+from .report import Row, charge_text, markdown, scenario_of, time_text
 from .scenarios import SCENARIOS
 
 COLUMNS = ("limiter shorted and", "comparator", "latched", "gate open after", "peak uA", "above 1 mA", "charge")
@@ -41,9 +41,9 @@ def _shorted_and_dead(case: Case) -> None:
 
 def rows(results: list[dict[str, Any]]) -> list[Row]:
     """One row per pair, in the fault table's order."""
-    order = {name: index for index, name in enumerate(SCENARIOS)}
+    order = list(SCENARIOS)
     results = [result for result in results if "latched" in result]
-    results.sort(key=lambda result: (result["comparator_dead"], order[result["key"].partition(":")[0].partition("/")[0]]))
+    results.sort(key=lambda result: (result["comparator_dead"], order.index(scenario_of(result))))
     return [_row(result) for result in results]
 
 
@@ -57,3 +57,8 @@ def _row(result: dict[str, Any]) -> Row:
         time_text(result["above_us"]),
         "-" if result["charge_nc"] is None else charge_text(result["charge_nc"]),
     )
+
+
+def page(results: list[dict[str, Any]]) -> str:
+    """doubles.md."""
+    return markdown(COLUMNS, rows(results))

@@ -29,13 +29,13 @@ class Host:
         self.amplitudes_ua: list[int] = []  # of what was asked for
         pico.open_port()
 
-    def ask(self, command: str, within_ms: float = 1500, **arguments: object) -> dict[str, Any] | None:
+    def ask(self, command: str, *, within_ms: float = 1500, **arguments: Any) -> dict[str, Any] | None:
         """The reply to a request, or None when there is none in time."""
         number = self.send(command, **arguments)
         self.run_for_ms(within_ms, lambda: number in self._replies)
         return self._replies.pop(number, None)
 
-    def data(self, command: str, **arguments: object) -> dict[str, Any]:
+    def data(self, command: str, **arguments: Any) -> dict[str, Any]:
         """The data of a reply that must come and must be no refusal."""
         reply = self.ask(command, **arguments)
         assert reply is not None and reply["ok"], (command, reply)
@@ -98,7 +98,7 @@ class Host:
             self.renewed_ns = self._pico.now_ns
             self.send("lease", session=self.session)
 
-    def send(self, command: str, **arguments: object) -> int:
+    def send(self, command: str, **arguments: Any) -> int:
         """Send a request and go on; returns its number."""
         self._number += 1
         line = framing.encode({"id": self._number, "cmd": command, "args": arguments})

@@ -3,8 +3,10 @@
 from microcurrent.bench.skin import Load
 
 from .case import Case
+from .waves import MS
 
 TOO_DRY = Load("too dry", 150_000)  # 10 V drive 65 uA through it: less than 90 % of any waveform of the campaign
+BOUNCE_NS = 30 * MS
 FOLLOWING_UA = 15.0  # within what the sample interrupt tolerates, above the 10 uA of net DC
 
 
@@ -38,12 +40,12 @@ def skin_dries(case: Case) -> None:
 
 
 def lift_off(case: Case) -> None:
-    """An electrode is lifted; in the variant "bounce" for 30 ms."""
+    """An electrode is lifted; in the variant "bounce" it touches the skin again."""
     pico = case.pico
     pico.set_load("open")
     if case.key.variant == "bounce":
-        case.notes["contact_ns"] = pico.now_ns + 30_000_000
-        pico.at(pico.now_ns + 30_000_000, lambda: pico.set_load("typical"))
+        case.notes["contact_ns"] = pico.now_ns + BOUNCE_NS
+        pico.at(pico.now_ns + BOUNCE_NS, lambda: pico.set_load("typical"))
 
 
 def electrodes_touch(case: Case) -> None:

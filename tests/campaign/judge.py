@@ -21,7 +21,7 @@ NO_CURRENT_UA = 0.001  # below a millionth of anything that is driven
 def verdict(case: Case) -> dict[str, Any]:
     """The result of a case that has run: figures, and what is wrong in `problems`."""
     scenario, end_ns = case.scenario, case.pico.now_ns
-    reference_ns = scenario.reference(case)
+    reference_ns = scenario.reference(case) if case.latched else inf
     off_ns = _ramp_ns(case) if scenario.by_ramp else case.off_ns
     counts = case.latched and reference_ns < inf
     since_ns = min(reference_ns, off_ns)
@@ -38,7 +38,8 @@ def verdict(case: Case) -> dict[str, Any]:
         "refusals": case.refusals,
     }
     problems = [*_code(case), *_time(result), *_current(case, result), *_refusal(case), *_journal(case)]
-    return result | {"problems": problems + scenario.check(case)}
+    problems += scenario.check(case)
+    return result | {"notes": case.notes, "problems": problems}
 
 
 def _outcome(case: Case) -> str:
@@ -68,7 +69,7 @@ def _code(case: Case) -> list[str]:
         if state == "FAULT":
             expected.add(faults.ESTOP)  # the first fault stays
         return [] if case.latched in expected else [f"latched {faults.name_of(case.latched)}"]
-    if state in scenario.unseen or not scenario.runs_out(case.key):
+    if state in scenario.unseen or case.key.wave in scenario.unseen or not scenario.runs_out(case.key):
         return []
     if scenario.harmless and peak_ua(case.pico.stage, case.injected_ns, case.pico.now_ns) <= HARMLESS_UA:
         return []

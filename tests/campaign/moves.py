@@ -68,7 +68,9 @@ def _lease(plant: Plant, random: Random) -> None:
 
 
 def _command(plant: Plant, random: Random) -> None:
-    plant.host.send(random.choice(("pause", "resume", "stop", "disarm", "clear", "status", "faults", "log", "counters")))
+    plant.host.send(
+        random.choice(("pause", "resume", "stop", "disarm", "clear", "status", "faults", "log", "counters"))
+    )
 
 
 def _pause(plant: Plant, _random: Random) -> None:
@@ -132,8 +134,8 @@ def _reset(plant: Plant, random: Random) -> None:
 Move = Callable[[Plant, Random], None]
 _CHANCES: tuple[tuple[Move, float], ...] = (
     (_arm, 6), (_usual_arm, 6), (_start, 8), (_arm_and_start, 8), (_lease, 4), (_command, 6), (_pause, 5), (_resume, 5),
-    (_stop, 5), (_any_command, 3), (_config, 3), (_garbage, 4), (_load, 10), (_estop, 5), (_usb, 3), (_button, 2), (_port, 2),
-    (_ctrl_c, 1), (_reset, 2),
+    (_stop, 5), (_any_command, 3), (_config, 3), (_garbage, 4), (_load, 10), (_estop, 5), (_usb, 3), (_button, 2),
+    (_port, 2), (_ctrl_c, 1), (_reset, 2),
 )  # fmt: skip
 _MOVES = [move for move, _weight in _CHANCES]
 _WEIGHTS = [weight for _move, weight in _CHANCES]

@@ -53,7 +53,7 @@ class Plant:
         self.pico.run_for_ms(30)
 
     def lose_power(self) -> None:
-        """The supply fails and comes back: RAM holds chance bits, the DAC loads its EEPROM, the flash stays as it is."""
+        """Power fails and comes back: RAM holds chance bits, the DAC loads its EEPROM, the flash stays as it is."""
         sram = self.pico.mcu.sram
         sram[:] = Random(self.pico.now_ns).randbytes(len(sram))
         self.pico.reset("power")

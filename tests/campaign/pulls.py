@@ -1,4 +1,4 @@
-"""The plug is pulled at random instants of a board's life; it boots again and must be whole, and tell what it was doing.
+"""The plug is pulled at random instants of a board's life; it boots again, must be whole and tell what it was doing.
 
 The life runs once per worker. At each instant a forked process loses its power there and goes on by itself. Half of the
 instants are chance, the other half are drawn from the times at which the flash is busy.
@@ -16,6 +16,7 @@ from .fork import forked, serve, split, spread
 from .judge import stray_ua
 from .plant import SETTINGS, Plant
 from .records import records
+from .report import Row
 from .torn import FlashWatch
 from .waves import MS, WAVES
 
@@ -77,9 +78,11 @@ def _survey(plant: Plant) -> tuple[int, int, list[tuple[float, float]]]:
     return begin_ns, plant.pico.now_ns, [(done.start_ns, done.takes_ns) for done in watch.operations]
 
 
-def run(campaign: Campaign, count: int, workers: int) -> Iterator[dict[str, Any]]:
-    """The results of all pulls as they come."""
+def run(campaign: Campaign, count: int, workers: int, only: int | None = None) -> Iterator[dict[str, Any]]:
+    """The results of all pulls as they come, or that of one of them."""
     chosen = list(enumerate(instants(campaign, count)))
+    if only is not None:
+        chosen = chosen[only : only + 1]
     plant = campaign.booted("real")
     yield from spread([partial(_live, plant, chosen[part::workers]) for part in range(workers)], workers)
 
@@ -88,10 +91,15 @@ def _live(plant: Plant, chosen: list[tuple[int, int]]) -> Iterator[dict[str, Any
     """Run the life; at each instant a forked process leaves it and loses its power."""
     results: list[dict[str, Any]] = []
     watch = FlashWatch(plant.pico)
+    pulled = False
 
     def pull(number: int) -> None:
+        nonlocal pulled
+        if pulled:  # in the forked process the later instants are still to come
+            return
         side = split()
         if isinstance(side, int):
+            pulled = True
             raise Pulled(number, side)
         result = side.last()
         results.append({"number": number, "problems": [result["crash"]]} if "crash" in result else result)
@@ -100,8 +108,8 @@ def _live(plant: Plant, chosen: list[tuple[int, int]]) -> Iterator[dict[str, Any
         plant.pico.at(t_ns, partial(pull, number))
     try:
         life(plant)
-    except Pulled as pulled:
-        serve(partial(_after, plant, watch, pulled.number), pulled.pipe)
+    except Pulled as cut:
+        serve(partial(_after, plant, watch, cut.number), cut.pipe)
     yield from results
 
 
@@ -140,7 +148,7 @@ def _problems(plant: Plant, before: list[dict[str, Any]], state: int) -> list[st
     if broken:
         problems.append(f"the journal is broken: {broken}")
     code, kept = _latched(plant), _kept(before)
-    if code != kept:
+    if code != kept and not (code == faults.ESTOP and plant.pico.pin(plant.pico.board.ESTOP_PIN)):
         problems.append(f"{faults.name_of(code)} is latched, the journal had {faults.name_of(kept)}")
     if _open(before) and not any(record["kind"] == "interrupted" for record in told[len(before) :]):
         problems.append("an interrupted session is not told")
@@ -164,3 +172,18 @@ def _open(before: list[dict[str, Any]]) -> bool:
     """Whether the journal's last session has not ended."""
     kinds = [record["kind"] for record in before if record["kind"] in ("session", "end", "interrupted")]
     return bool(kinds) and kinds[-1] == "session"
+
+
+COLUMNS = ("state when pulled", "pulls", "flash was busy", "failed")
+
+
+def rows(results: list[dict[str, Any]]) -> list[Row]:
+    """One row per state."""
+    whole = [result for result in results if "state" in result]
+    found = []
+    for state in protocol.STATE_NAMES:
+        mine = [result for result in whole if result["state"] == state]
+        if mine:
+            torn, failed = (sum(bool(result[what]) for result in mine) for what in ("torn", "problems"))
+            found.append((state, str(len(mine)), str(torn), str(failed)))
+    return found

@@ -1,4 +1,4 @@
-"""How a board gets into each state. Every function is a generator: it yields each phase's name where it stands in it."""
+"""How a board gets into each state: generators that yield each phase's name where the board stands in it."""
 
 from collections.abc import Callable, Iterator
 
@@ -89,7 +89,8 @@ def _ramp_down(plant: Plant, wave: Wave) -> None:
 
 
 def _until(plant: Plant, holds: Callable[[], bool]) -> None:
-    assert plant.host.run_for_ms(3000, holds), plant.states
+    found = plant.host.run_for_ms(3000, holds)
+    assert found, (protocol.STATE_NAMES[plant.state], plant.host.heard("fault")[-1:])
 
 
 def _ready(_plant: Plant, _request: dict, _lease_ms: int) -> None:

@@ -71,6 +71,11 @@ def last_renewal(case: Case) -> float:
     return max(case.host.renewed_ns, case.from_ns) if not case.running else case.host.renewed_ns
 
 
+def last_contact(case: Case) -> float:
+    """The injection, but not before the output looked for contact."""
+    return injection(case)
+
+
 def session_over(case: Case) -> float:
     """When the session's time at treatment level was over: its length after the first sample above sensing level."""
     begun = _treated_ns(case)

@@ -22,10 +22,15 @@ def rows(results: Sequence[dict[str, Any]]) -> list[Row]:
     """One row per fault, in the table's order: its worst case in every column."""
     found = []
     for _code, name, _meaning, _hint, _kind, _off, scenario in faults.TABLE:
-        mine = [result for result in results if result["key"].partition(":")[0].partition("/")[0] == scenario]
+        mine = [result for result in results if scenario_of(result) == scenario]
         if mine:
             found.append(_row(name, mine))
     return found
+
+
+def scenario_of(result: dict[str, Any]) -> str:
+    """The scenario that a result's key names."""
+    return result["key"].partition(":")[0].partition("/")[0]
 
 
 def _row(name: str, results: list[dict[str, Any]]) -> Row:
@@ -67,7 +72,8 @@ def charge_text(nc: float) -> str:
 def failures(results: Iterable[dict[str, Any]]) -> list[str]:
     """One line per case that failed, with what repeats it."""
     return [
-        f"{result['key']}: {'; '.join(result['problems'])}\n    repeat: python -m tests.campaign --only \"{result['key']}\""
+        f"{result['key']}: {'; '.join(result['problems'])}\n"
+        f'    repeat: python -m tests.campaign --only "{result["key"]}"'
         for result in results
         if result["problems"]
     ]
@@ -105,3 +111,20 @@ def write(name: str, text: str, results: Sequence[dict[str, Any]]) -> None:
     (FOLDER / f"{name}.md").write_text(text)
     ordered = sorted(results, key=lambda result: result["key"])
     (FOLDER / f"{name}.json").write_text(json.dumps(ordered, indent=0) + "\n")
+
+
+def numbered(results: Iterable[dict[str, Any]], what: str, seed: int) -> list[str]:
+    """One line per numbered case that failed, with what repeats it."""
+    return [
+        f"{what} {result['number']}: {'; '.join(result['problems'])}\n"
+        f"    repeat: python -m tests.campaign {what} --seed {seed} --only {result['number']}"
+        for result in sorted(results, key=lambda result: result["number"])
+        if result["problems"]
+    ]
+
+
+def page(results: Sequence[dict[str, Any]], seed: int) -> str:
+    """results.md: the table, and why some cases need not latch anything."""
+    passed = sum(not result["problems"] for result in results)
+    head = f"{len(results)} cases, {passed} passed, seed {seed}. Every number is the worst case.\n\n"
+    return head + markdown(COLUMNS, rows(results)) + "\nNothing need be latched:\n\n" + "\n".join(unseen()) + "\n"

@@ -1,58 +1,123 @@
-"""One scenario per fault of the table, by the name that the table gives it."""
+"""One scenario per fault of the table, by the name that the table gives it: what is injected, and what must follow."""
 
 from collections.abc import Mapping
 
 from firmware.shared import faults
 
-from . import inject_bus, inject_chip, inject_flash, inject_stage, references
+from . import contact, inject_bus, inject_chip, inject_flash, inject_stage, references
 from .case import IDLE, Key
 from .scenario import Scenario
 from .waves import Wave
 
+BOOTING = ("OFF", "SELF_TEST")
+SELF_TEST = {faults.SELFTEST_FAILED: "the self-test before the session finds it"}
+READ_BACK = SELF_TEST | {faults.DAC_READBACK: "written codes are read back before the gate closes"}
+NO_SAMPLES = dict.fromkeys(IDLE, "no sample interrupt runs there; the next session sets timer and engine up anew")
+ENDS_FIRST = {"RAMP_DOWN": "the ramp ends before it can be told"}
+LIFTED = {"RAMP_DOWN": "lost current ends the ramp down at once"}
+NEAR_ZERO = "a DAC stuck within the sensing level of zero looks like a lifted electrode; no more than that level flows"
+
 
 def _short(wave: Wave) -> int:
+    """A session just long enough to meet a fault in each of its parts."""
     return 2 * wave.ramp_ms + 900
 
 
-def _mid_at_rest(key: Key) -> bool:
+def _once_at_rest(key: Key) -> bool:
+    """At rest its late end is awaited once per state: what leads to it is the same session."""
     return key.state not in IDLE or key.phase == "mid"
 
 
-def _three(key: Key) -> bool:
-    return (key.state, key.wave) in (("SENSING", "square"), ("RAMP_UP", "sine"), ("ACTIVE", "slow")) or (
-        key.state in IDLE and key.phase == "mid" and key.state == "READY"
-    )
+def _ten_seconds(key: Key) -> bool:
+    """Ten seconds of contact sensing are all alike: they are awaited with one waveform per state."""
+    awaited = (("SENSING", "square"), ("RAMP_UP", "sine"), ("ACTIVE", "slow"), ("READY", "sine"))
+    return (key.state, key.wave) in awaited and key.variant != "bounce"
+
 
 SCENARIOS: Mapping[str, Scenario] = {
     "pump-at-rail": Scenario(
-        faults.OVER_CURRENT, inject_stage.pump_at_rail, references.over_window, variants=("up", "down", "2k")
+        faults.OVER_CURRENT, inject_stage.pump_at_rail, references.over_window,
+        variants=("up", "down", "2k"), at_rest=SELF_TEST,
     ),
     "dac-absent": Scenario(faults.DAC_NO_ACK, inject_bus.dac_absent),
     "dac-eeprom": Scenario(faults.DAC_EEPROM_UNSAFE, inject_bus.dac_eeprom),
-    "dac-stuck": Scenario(faults.OUTPUT_ASTRAY, inject_bus.dac_stuck, references.astray, patience_ms=700),
-    "interrupt-late": Scenario(faults.SAMPLE_INTERRUPT_LATE, inject_chip.interrupt_late),
-    "interrupt-dead": Scenario(faults.SAMPLE_INTERRUPT_STOPPED, inject_chip.interrupt_dead),
-    "main-loop-hung": Scenario(faults.SUPERVISOR_LATE, inject_chip.main_loop_hung, variants=("150 ms", "for ever"), patience_ms=800),
-    "host-silent": Scenario(faults.LEASE_LOST, inject_stage.host_silent, references.last_renewal, lease_ms=500, patience_ms=2000, by_ramp=True),
+    "dac-stuck": Scenario(
+        faults.OUTPUT_ASTRAY, inject_bus.dac_stuck, references.astray,
+        patience_ms=700, at_rest=READ_BACK, harmless=NEAR_ZERO,
+    ),
+    "interrupt-late": Scenario(
+        faults.SAMPLE_INTERRUPT_LATE, inject_chip.interrupt_late, at_rest=SELF_TEST, unseen=NO_SAMPLES
+    ),
+    "interrupt-dead": Scenario(
+        faults.SAMPLE_INTERRUPT_STOPPED, inject_chip.interrupt_dead, at_rest=SELF_TEST, unseen=NO_SAMPLES
+    ),
+    "main-loop-hung": Scenario(
+        faults.SUPERVISOR_LATE, inject_chip.main_loop_hung, variants=("150 ms", "for ever"), patience_ms=700,
+        others={faults.WATCHDOG_RESET: "the interrupt opens the gate, the watchdog resets before anybody can be told"},
+        unseen=dict.fromkeys(IDLE, "nothing flows there, and the main loop goes on after 150 ms"),
+    ),
+    "host-silent": Scenario(
+        faults.LEASE_LOST, inject_stage.host_silent, references.last_renewal,
+        lease_ms=500, patience_ms=2500, by_ramp=True, unseen=ENDS_FIRST,
+    ),
     "estop-open": Scenario(faults.ESTOP, inject_stage.estop_open, variants=("open", "wire")),
     "settings-corrupt": Scenario(faults.SETTINGS_CORRUPT, inject_flash.settings_corrupt),
-    "cpu-hung": Scenario(faults.WATCHDOG_RESET, inject_chip.cpu_hung, variants=("", "timers"), patience_ms=700),
-    "gate-stuck": Scenario(faults.SELFTEST_FAILED, inject_stage.gate_stuck, references.never, latent=True, leaks_ua=1),
+    "cpu-hung": Scenario(
+        faults.WATCHDOG_RESET, inject_chip.cpu_hung, variants=("", "timers"), patience_ms=700,
+        others={faults.SAMPLE_INTERRUPT_STOPPED: "a byte from the host wakes the main loop, which misses the samples"},
+        unseen=dict.fromkeys(BOOTING, "the watchdog starts with the link; the electrodes are not connected"),
+    ),
+    "gate-stuck": Scenario(
+        faults.SELFTEST_FAILED, inject_stage.gate_stuck, references.never, latent=True, leaks_ua=1.0
+    ),
     "main-loop-raises": Scenario(faults.INTERNAL, inject_chip.main_loop_raises, plant="raising"),
     "other-board": Scenario(faults.BOARD_MISMATCH, inject_flash.other_board),
-    "sda-held": Scenario(faults.BUS_HUNG, inject_bus.sda_held),
-    "dac-deaf": Scenario(faults.DAC_READBACK, inject_bus.dac_deaf, references.astray, patience_ms=700),
-    "sense-dead": Scenario(faults.SENSE_STUCK, inject_stage.sense_dead, patience_ms=500),
-    "skin-dries": Scenario(faults.COMPLIANCE_LOST, inject_stage.skin_dries, references.full_amplitude, patience_ms=5500, runs_out=_mid_at_rest),
-    "lift-off": Scenario(faults.OPEN_ELECTRODE, inject_stage.lift_off, variants=("open", "bounce"), patience_ms=10400, runs_out=_three),
-    "electrodes-touch": Scenario(faults.SHORT, inject_stage.electrodes_touch, references.full_amplitude, patience_ms=3500, runs_out=_mid_at_rest),
-    "offset-drifts": Scenario(faults.DC_IMBALANCE, inject_stage.offset_drifts, references.full_amplitude, patience_ms=4500, runs_out=_mid_at_rest),
-    "phase-too-long": Scenario(faults.CHARGE_LIMIT, inject_chip.phase_too_long, references.phase_full, patience_ms=600),
-    "clock-slow": Scenario(faults.OVER_TIME, inject_chip.clock_slow, references.session_over, duration_ms=_short, patience_ms=6000),
-    "chip-warm": Scenario(faults.OVER_TEMPERATURE, inject_stage.chip_warm, patience_ms=400),
-    "supply-sags": Scenario(faults.SUPPLY, inject_stage.supply_sags, patience_ms=400, variants=("low", "high")),
+    "sda-held": Scenario(
+        faults.BUS_HUNG, inject_bus.sda_held,
+        others={faults.DAC_NO_ACK: "the transfer under way is aborted"},
+        unseen={"OFF": "boot clocks the bus free"},
+    ),
+    "dac-deaf": Scenario(
+        faults.DAC_READBACK, inject_bus.dac_deaf, references.astray, patience_ms=700, at_rest=SELF_TEST,
+        others={faults.OUTPUT_ASTRAY: "while samples are played the interrupt sees it"}, harmless=NEAR_ZERO,
+    ),
+    "sense-dead": Scenario(
+        faults.SENSE_STUCK, inject_stage.sense_dead, patience_ms=500, at_rest=SELF_TEST, unseen=LIFTED
+    ),
+    "skin-dries": Scenario(
+        faults.COMPLIANCE_LOST, inject_stage.skin_dries, references.full_amplitude,
+        patience_ms=5500, runs_out=_once_at_rest, unseen=ENDS_FIRST,
+    ),
+    "lift-off": Scenario(
+        faults.OPEN_ELECTRODE, inject_stage.lift_off, references.last_contact, variants=("for good", "bounce"),
+        patience_ms=10_400, runs_out=_ten_seconds, unseen=LIFTED, check=contact.check,
+    ),
+    "electrodes-touch": Scenario(
+        faults.SHORT, inject_stage.electrodes_touch, references.full_amplitude,
+        patience_ms=3500, runs_out=_once_at_rest, unseen=ENDS_FIRST,
+    ),
+    "offset-drifts": Scenario(
+        faults.DC_IMBALANCE, inject_stage.offset_drifts, references.full_amplitude,
+        patience_ms=4500, runs_out=_once_at_rest, at_rest=SELF_TEST,
+        unseen=ENDS_FIRST | {"slow": "one polarity at a time is no balanced waveform: its own lower limit bounds it"},
+    ),
+    "phase-too-long": Scenario(
+        faults.CHARGE_LIMIT, inject_chip.phase_too_long, references.phase_full,
+        patience_ms=900, unseen=NO_SAMPLES | ENDS_FIRST, harmless="a sine that stands still at zero drives nothing",
+    ),
+    "clock-slow": Scenario(
+        faults.OVER_TIME, inject_chip.clock_slow, references.session_over,
+        duration_ms=_short, patience_ms=6000, unseen=NO_SAMPLES | ENDS_FIRST,
+    ),
+    "chip-warm": Scenario(faults.OVER_TEMPERATURE, inject_stage.chip_warm, patience_ms=300),
+    "supply-sags": Scenario(faults.SUPPLY, inject_stage.supply_sags, variants=("low", "high"), patience_ms=300),
     "usb-plugged": Scenario(faults.MAINS_USB, inject_stage.usb_plugged),
-    "limiter-and-pump": Scenario(faults.COMPARATOR, inject_stage.limiter_and_pump, references.over_comparator, variants=("", "2k")),
-    "interrupt-raises": Scenario(faults.SAMPLE_INTERRUPT_RAISED, inject_chip.interrupt_raises, plant="raising"),
+    "limiter-and-pump": Scenario(
+        faults.COMPARATOR, inject_stage.limiter_and_pump, references.over_comparator,
+        variants=("", "2k"), at_rest=SELF_TEST,
+    ),
+    "interrupt-raises": Scenario(
+        faults.SAMPLE_INTERRUPT_RAISED, inject_chip.interrupt_raises, plant="raising", at_rest=SELF_TEST
+    ),
     "journal-altered": Scenario(faults.JOURNAL_BROKEN, inject_flash.journal_altered),
-}
+}  # fmt: skip

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from random import Random
 
+from rp2040py.peripherals.ssi import CMD_BLOCK_ERASE, CMD_PAGE_PROGRAM, CMD_SECTOR_ERASE
+
 from microcurrent.bench.flash_chip import BUSY_NS, TimedFlash
 from microcurrent.bench.pico import VirtualPico
-from rp2040py.peripherals.ssi import CMD_BLOCK_ERASE, CMD_PAGE_PROGRAM, CMD_SECTOR_ERASE
 
 SPANS = {CMD_SECTOR_ERASE: 4096, CMD_PAGE_PROGRAM: 256, CMD_BLOCK_ERASE: 65536}
 

@@ -54,4 +54,6 @@ def other_board() -> dict[str, bytes]:
 @cache
 def without_window() -> dict[str, bytes]:
     """No comparison of the measured current with its window: the campaign must notice."""
-    return changed(firmware_files(), "hw/engine_rp2.py", "        trip = 1  # faults.OVER_CURRENT", "        trip = trip")
+    return changed(
+        firmware_files(), "hw/engine_rp2.py", "        trip = 1  # faults.OVER_CURRENT", "        trip = trip"
+    )

@@ -17,6 +17,7 @@ from .fork import forked, spread
 from .judge import stray_ua
 from .measure import peak_ua
 from .plant import Plant
+from .report import Row
 from .waves import MS, WAVES
 
 BASES = (
@@ -105,3 +106,20 @@ def _problems(plant: Plant, events: list[dict[str, Any]]) -> list[str]:
     if plant.state >= len(protocol.STATE_NAMES):
         problems.append(f"state {plant.state}")
     return problems
+
+
+COLUMNS = ("begun in", "cases", "emulated s", "peak uA", "failed")
+
+
+def rows(results: list[dict[str, Any]]) -> list[Row]:
+    """One row per base."""
+    whole = [result for result in results if "base" in result]
+    found = []
+    for base in sorted({result["base"] for result in whole}):
+        mine = [result for result in whole if result["base"] == base]
+        failed = sum(bool(result["problems"]) for result in mine)
+        seconds = sum(result["ms"] for result in mine) / 1000
+        found.append(
+            (base, str(len(mine)), f"{seconds:.0f}", f"{max(result['peak_ua'] for result in mine):.0f}", str(failed))
+        )
+    return found

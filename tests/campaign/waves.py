@@ -33,8 +33,8 @@ def _wave(name: str, phase_ms: float, **fields: object) -> Wave:
     return Wave(name, request, phase_ms)
 
 
-# A usual treatment; a fast and stronger one without corners; a slow one with pauses whose sign changes. The last ramp is
-# long, so that a whole phase fits into its middle.
+# A usual treatment; a fast and stronger one without corners; a slow one with pauses whose sign changes. The last ramp
+# is long, so that a whole phase fits into its middle.
 WAVES = {
     wave.name: wave
     for wave in (

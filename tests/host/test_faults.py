@@ -83,7 +83,9 @@ def test_the_list_is_the_table() -> None:
     assert lines[0].split() == ["code", "fault", "found", "by", "off", "within", "meaning", "remedy"]
     assert len(lines) == len(CODES) + 2
     assert lines[2].startswith("1     over-current              sample interrupt       105 us")
-    assert all(fault.meaning in line and fault.hint in line for fault, line in zip(all_faults(), lines[2:], strict=True))
+    assert all(
+        fault.meaning in line and fault.hint in line for fault, line in zip(all_faults(), lines[2:], strict=True)
+    )
 
 
 @pytest.mark.parametrize(("off_us", "text"), [(0, "before any current"), (105, "105 us"), (2_040_000, "2040 ms")])

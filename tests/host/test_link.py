@@ -111,6 +111,13 @@ def test_damaged_reply_is_asked_for_again(link: Spoiler, client: DeviceClient) -
     assert client.counters.damaged + client.counters.foreign >= 1
 
 
+def test_damage_of_an_earlier_line_ends_no_command_that_is_sent_once(link: Spoiler, client: DeviceClient) -> None:
+    """Its complaint comes first; the reply takes longer than a damaged request is waited for."""
+    link.write(b"garbage\n" * 3)
+    assert client.request("selftest")["passed"]
+    assert client.counters.repeated == 0
+
+
 # What only the reply to a command holds.
 LOST_REPLIES = [("arm", b'"binding"'), ("start", b'"state": "RAMP_UP"')]
 

@@ -36,7 +36,13 @@ def test_a_session_and_its_record(mc: Cli, tmp_path: Path) -> None:
     assert summary["phase_charge_nc"] == pytest.approx(2000, rel=0.05)
     assert summary["contact"] == "good"
     assert summary["missed"] == 0
-    notes = ("READY -> ARMED", "looking for contact at 8 uA", "contact found: ", "RAMP_UP -> ACTIVE", "RAMP_DOWN -> READY")
+    notes = (
+        "READY -> ARMED",
+        "looking for contact at 8 uA",
+        "contact found: ",
+        "RAMP_UP -> ACTIVE",
+        "RAMP_DOWN -> READY",
+    )
     places = [result.stderr.index(note) for note in notes]
     assert places == sorted(places)
     assert (summary["lift_offs"], summary["temperature_max_c"] < 60) == (0, True)

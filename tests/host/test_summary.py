@@ -77,7 +77,11 @@ def test_the_search_for_contact_counts_in_no_mean() -> None:
     full = flowing(protocol.ACTIVE, 200, lift_offs=1)
     rows = [seeking, straddling, full, seeking, seeking, straddling, full, full]
     summary = summarize(WAVE, "duration", rows)
-    assert (summary["measured_in"], summary["delivered_mean_ua"], summary["impedance_ohm"]) == ("full current", 200, 9000)
+    assert (summary["measured_in"], summary["delivered_mean_ua"], summary["impedance_ohm"]) == (
+        "full current",
+        200,
+        9000,
+    )
     assert (summary["contact"], summary["lift_offs"]) == ("good", 1)
     assert table(summary)["lift-offs"] == ("0", "1")
 

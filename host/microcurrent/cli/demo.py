@@ -28,7 +28,7 @@ BUILD_ENV = "MICROCURRENT_BUILD"  # set by make; otherwise ./build
 )
 @click.pass_context
 def command(ctx: click.Context, image: str | None, as_json: bool, place: Path | None, load: str) -> None:
-    """Boot a virtual Pico, flash it with mpremote, commission its DAC, self-test it and run 10 s of 200 uA.
+    """Boot a virtual Pico, flash it with mpremote, commission its DAC, self-test it, declare an area, run 200 uA.
 
     Leaves a picture, a VCD and the session's record, and says where.
     """

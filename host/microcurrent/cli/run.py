@@ -70,7 +70,8 @@ def command(
 ) -> None:
     """Run a waveform, show it live and record it.
 
-    Ctrl-C ramps down first; a second Ctrl-C switches the output off at once.
+    Contact is looked for first, at 8 uA; the ramp begins when both electrodes have touched without a gap. Ctrl-C ramps
+    down first; a second Ctrl-C switches the output off at once.
     """
     from .. import treatment
     from ..connect import Wishes, chosen_port, client_on

@@ -207,6 +207,32 @@ def test_both_files_stay_bounded_and_the_chain_never_tears():
     assert records[-1]["n"] > MANY
 
 
+def test_a_file_takes_what_just_fits():
+    one = filled(("session", SESSION)).data[A]
+    for unwhole in (0, 1):  # with the last newline missing, the next record brings it along
+        before = one[: len(one) - unwhole]
+        size = len(filled(("session", SESSION), ("end", END)).data[A])
+        for bound, files_used in ((size, 1), (size - 1, 2)):
+            files = Files(before)
+            with small_files():
+                journal_file.FILE_BYTES = bound
+                writer = opened(files)
+                writer.add("end", END, 1001)
+            assert (files.data[B] is not None) == (files_used == 2), (unwhole, bound)
+            writer.add("confirm", {}, 1002)
+            assert kinds(files)[-2:] == ["end", "confirm"]
+
+
+def test_what_was_torn_is_told_once():
+    with small_files():
+        files = Files(some()[:-10])
+        writer = opened(files)
+        while files.data[A][:40] == some()[:40]:
+            writer.add("confirm", {}, 1)
+        kept = [record for record in verified(files) if record["kind"] == "kept"]
+        assert ["torn" in record for record in kept] == [True, False]
+
+
 def test_the_real_bound_is_two_sectors():
     files = Files()
     writer = opened(files)
@@ -400,6 +426,8 @@ def test_lines_that_are_missing_moved_or_doubled_break_the_chain():
     assert problem_of(one, altered, three) == (
         "record 3 does not chain to the record before it: one of them was altered"
     )
+    unasked = chain.line_of(2, 1001, "restart", {}, "f" * 16)
+    assert problem_of(one, unasked).startswith("record 2 does not chain")
     for wrong in ({"n": True}, {"ms": "1"}, {"kind": 1}, {"prev": None}):
         record = framing.decode(two)
         record.update(wrong)
@@ -430,6 +458,29 @@ def test_a_file_that_cannot_be_read_or_is_too_long_is_a_problem():
     long = filled(*[("session", SESSION)] * 8)
     with small_files():
         assert opened(long).problem == "/journal_a has more than 1300 bytes"
+        foreign = Counting(b"x" * 100000)
+        assert opened(foreign).problem
+        assert foreign.read_bytes <= 2 * (SMALL_BYTES + 512)
+    scan = journal_file.Scan(foreign, A)
+    assert max([len(line) for line in scan.lines()]) < 2048  # a heap in pieces has no more in one block
+
+
+class Counting(Files):
+    read_bytes = 0
+
+    def read(self, name, at, count):
+        data = Files.read(self, name, at, count)
+        self.read_bytes += len(data)
+        return data
+
+
+def test_damage_before_an_earlier_restart_is_not_forgotten():
+    walk = chain.Walk()
+    for line in (b"x", chain.line_of(2, 1, "restart", {}, chain.UNCHAINED)) + (
+        chain.line_of(3, 1, "restart", {}, chain.UNCHAINED),
+    ):
+        walk.take(line)
+    assert (walk.problem, walk.past) == (None, "the line after record 0: no checksum at the start of the line")
 
 
 def broken_journals():
@@ -453,6 +504,7 @@ def broken_journals():
         Files(b, b),
         Files(a, b + b"x" * 2000 + b"\n"),
         Files(a + six[: len(six) // 2], b),
+        Files(a, b + six),
         unreadable,
     )
 
@@ -502,10 +554,12 @@ def test_a_damaged_older_file_stays_when_the_newer_one_has_room():
         writer = opened(files)
         while files.data[B] is None:
             writer.add("confirm", {"names": ["a"]}, 1)
-        files.data[A] = replaced(files.data[A], 40, 0)
-        opened(files).restart(5)
-        assert b"restart" in files.data[B] and files.data[B].count(b"\n") == 3
-        assert opened(files).problem is None
+        whole = dict(files.data)
+        for at in (40, len(whole[A]) - 40):
+            files = Files(replaced(whole[A], at, 0), whole[B])
+            opened(files).restart(5)
+            assert b"restart" in files.data[B] and files.data[B].count(b"\n") == 3
+            assert opened(files).problem is None
 
 
 # Pages ----------------------------------------------------------------------------------------------------------------
@@ -552,6 +606,21 @@ def test_pages_carry_every_record_whatever_its_size():
     assert reader.lines(numbers[-1] + 1, 9) == []
 
 
+def test_a_page_goes_on_when_files_turned_over_meanwhile():
+    with small_files():
+        files = Files()
+        writer = opened(files)
+        for number in range(12):
+            writer.add("session", SESSION, number)
+        for number in range(12, 24):
+            first = writer.page(0)
+            writer.add("session", SESSION, number)
+            numbers = [framing.decode(line)["n"] for line in writer.page(first["next"])["lines"]]
+            assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+            assert numbers[0] in (first["next"], framing.decode(writer.lines(0, 1)[0])["n"])
+            assert all_pages(writer) == opened(files).lines(0, 99)
+
+
 def test_pages_carry_damage_too():
     long = b'\x00\xff\\"' * 500
     data = some()
@@ -581,3 +650,24 @@ def test_a_page_has_room_for_the_longest_problem():
     assert page["lines"] == [line.decode()] and page["next"] == LARGEST
     reply = framing.encode({"id": LARGEST, "ok": True, "data": page})
     assert framing.MAX_LINE_BYTES - 40 < len(reply) <= framing.MAX_LINE_BYTES
+    longest = b'"' * (journal_page.LINE_BYTES // 2)
+    page = journal_page.page([(1, longest)], "p" * journal_page.PROBLEM_BYTES)
+    assert page["lines"] == [longest.decode()]
+    sizes = set()
+    for length in range(1, 40 if ON_BOARD else 200):
+        page = journal_page.page([(LARGEST, b"x" * length)] * 200, None)
+        sizes.add(len(framing.encode({"id": LARGEST, "ok": True, "data": page})))
+    assert framing.MAX_LINE_BYTES - 8 < max(sizes) <= framing.MAX_LINE_BYTES
+
+
+def test_a_record_may_be_as_long_as_a_page_takes():
+    files = Files()
+    writer = opened(files)
+    bare = journal_page.cost(chain.line_of(1, 1, "x", {"a": ""}, chain.UNCHAINED).decode())
+    writer.add("x", {"a": "0" * (journal_page.LINE_BYTES - bare)}, 1)
+    assert len(all_pages(opened(files))) == 1
+    try:
+        writer.add("x", {"a": "0" * (journal_page.LINE_BYTES - bare + 1)}, 1)
+    except ValueError:
+        return
+    raise AssertionError

@@ -40,6 +40,23 @@ def test_sums_wrap_at_32_bits():
     assert gauge.net_nc == gauge.charge_nc(0x7FFFFFF0 - 4000)
 
 
+def test_a_pause_adds_up():
+    gauge = meter.Meter(board)
+    taken = list(snapshot(sum_abs=1000, sum_net=-500, active=10, samples=20, phases=3, full_phases=2, missed=1, late=4))
+    gauge.add(taken)
+    before = (gauge.total_nc, gauge.net_nc)
+    gauge.go_on()
+    assert (gauge.total_nc, gauge.net_nc) == before and gauge.count(meter.PHASES) == 3
+    for _ in range(2):  # the same numbers again move nothing; an engine may hand out the same array every time
+        gauge.add(taken)
+        assert (gauge.total_nc, gauge.net_nc) == (gauge.charge_nc(2000), gauge.charge_nc(-1000))
+    found = [gauge.count(index) for index in (meter.SAMPLES, meter.PHASES, meter.FULL_PHASES, meter.MISSED, meter.LATE)]
+    assert found == [40, 6, 4, 2, 8]
+    assert gauge.take_interval()[0] == gauge.current_ua(2000, 20)
+    gauge.begin()
+    assert (gauge.total_nc, gauge.net_nc, gauge.count(meter.SAMPLES)) == (0, 0, 0)
+
+
 def test_contact_boundaries_scale_with_area():
     for area_mm2 in (100, 1000):
         dry = contact.DRY_OHM_CM2 * 100 // area_mm2
@@ -60,6 +77,6 @@ def test_ring_keeps_the_newest():
         kept.put(sequence * 2, [sequence] * ring.WIDTH)
     assert kept.bounds() == (4, 10)
     assert kept.get(6, 2) == [[6, [3] * ring.WIDTH], [8, [4] * ring.WIDTH]]
-    big = [2**40] * ring.WIDTH
-    kept.put(12, big)
-    assert kept.get(12, 1) == [[12, big]]
+    for sequence, value, held in ((12, 2**40, 2**31 - 1), (13, -(2**40), -(2**31)), (14, 2**31 - 1, 2**31 - 1)):
+        kept.put(sequence, [value] * ring.WIDTH)
+        assert kept.get(sequence, 1) == [[sequence, [held] * ring.WIDTH]]

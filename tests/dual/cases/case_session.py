@@ -22,6 +22,7 @@ class Engine:
         self.unfit = 0
         self.no_zero = 0
         self.state = -1
+        self.passed_ms = 0  # time for which sample interrupts have come, until the next feed
 
     def open_gate(self):
         self.gate_closed = 0
@@ -51,7 +52,8 @@ class Engine:
             raise OSError(5)
 
     def feed(self):
-        self.values["ticks"] = self.values.get("ticks", 0) + 50
+        self.values["ticks"] = self.values.get("ticks", 0) + self.passed_ms * board.SAMPLE_HZ // 1000
+        self.passed_ms = 0
 
     def snapshot(self):
         return tuple(self.values.get(name, 0) for name in meter.SNAPSHOT_FIELDS)
@@ -100,6 +102,7 @@ class Bench:
 
     def tick(self, ms=10):
         self.now_ms += ms
+        self.engine.passed_ms += ms
         self.made.tick(self.estop, self.now_ms, self.supply_mv, 27, self.bare_usb)
 
     def to_sensing(self, **changes):

@@ -319,7 +319,7 @@ def test_begin_forgets_the_session_before():
 
 
 def test_the_stated_times():
-    assert (supervisor.SILENT_PERIODS, supervisor.CONTACT_MS, supervisor.SENSE_MS) == (40, 10000, 300)
+    assert (supervisor.MISSING_MS, supervisor.CONTACT_MS, supervisor.SENSE_MS) == (3, 10000, 300)
     assert (supervisor.COMPLIANCE_MS, supervisor.COMPLIANCE_PHASES) == (3000, 3)
     assert (supervisor.SHORT_MS, supervisor.SHORT_OHM, supervisor.SHORT_FROM_UA) == (1000, 100, 100)
     assert (supervisor.OVERTIME_MS, supervisor.TEMPERATURE_LOOKS, supervisor.STABLE_MS) == (500, 3, 300)
@@ -329,34 +329,21 @@ def test_a_supervisor_without_a_session_permits_no_time():
     made = supervisor.Supervisor(board)
     assert (made.reading, made.limit) == (0, 0)
     good = {"good": 1, "halves": 1, "late_voltage": 300}
-    assert made.look(snapshot(ticks=1, **good), supervisor.OVERTIME_MS, GOOD_SUPPLY_MV, 27, 0, 0) == faults.NONE
-    code = made.look(snapshot(ticks=2, **good), supervisor.OVERTIME_MS + 1, GOOD_SUPPLY_MV, 27, 0, 0)
+    ticks = board.SAMPLE_HZ // 1000
+    now_ms = supervisor.OVERTIME_MS
+    assert made.look(snapshot(ticks=now_ms * ticks, **good), now_ms, GOOD_SUPPLY_MV, 27, 0, 0) == faults.NONE
+    code = made.look(snapshot(ticks=(now_ms + 1) * ticks, **good), now_ms + 1, GOOD_SUPPLY_MV, 27, 0, 0)
     assert (code, made.reading, made.limit) == (faults.OVER_TIME, supervisor.OVERTIME_MS + 1, supervisor.OVERTIME_MS)
 
 
-def test_a_silent_interrupt_is_found_at_any_count_and_however_late_it_is_looked_for():
+def test_missing_interrupts_are_told_in_whole_milliseconds():
     run = Run()
-    run.values["ticks"] = 1000000
-    run.step()
     run.ticking = False
-    run.values["ticks"] = int("1000001")  # the same number, another object
-    assert run.step(SILENT_MS + 1) == faults.SAMPLE_INTERRUPT_STOPPED
-    assert run.numbers == (SILENT_MS + 1, SILENT_MS)
-
-
-def test_a_counter_that_begins_anew_counts_as_progress():
-    run = Run()
-    run.values.update(ticks=1000, full_phases=1000, phases=1000)
-    run.step()
-    run.ticking = run.conducting = False
-    for name in ("ticks", "full_phases"):
-        run.values[name] = 5
-    assert run.step(SILENT_MS) == faults.NONE
-    run.ticking = True
-    run.values["phases"] += 10
-    assert run.steps(supervisor.COMPLIANCE_MS - 10) == faults.NONE
-    run.values["full_phases"] = 3
-    assert run.step(11) == faults.NONE
+    run.values["ticks"] = board.SAMPLE_HZ // 1000 * 7 + 1
+    assert run.step(7 + MISSING_MS) == faults.NONE
+    run.values["ticks"] += board.SAMPLE_HZ // 1000 - 1  # a tenth of a millisecond short of one
+    assert run.step(2 + MISSING_MS) == faults.SAMPLE_INTERRUPT_STOPPED
+    assert run.numbers == (2 + MISSING_MS, MISSING_MS)
 
 
 def test_full_phases_that_stand_still_at_a_large_count():

@@ -1,0 +1,1 @@
+"""The hazard trace: hazards.toml, what holds it against sources and tests, and the page that is made of it."""

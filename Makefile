@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --timeou
 export MICROCURRENT_BUILD := $(CURDIR)/build
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench sigrok sim flash image setup clean distclean
+.PHONY: help demo test check campaign pulls mutation tables bench sigrok sim flash image setup clean distclean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,19 @@ check: setup  ## lint, formatting and types (host, and both boards against their
 	$(MAKE) --no-print-directory build/stubs/rp2 build/stubs/esp32
 	$(BIN)/basedpyright --project boards/rp2040_pico/pyrightconfig.json
 	$(BIN)/basedpyright --project boards/esp32_devkit/pyrightconfig.json
+
+campaign: setup image  ## every fault x state x phase on the virtual Pico, double faults, random sequences, plug pulls
+	$(BIN)/python -m tests.campaign
+	$(BIN)/python -m tests.campaign doubles
+	$(BIN)/python -m tests.campaign random --cases $(or $(CASES),10000)
+	$(BIN)/python -m tests.campaign pulls --count $(or $(PULLS),500)
+
+mutation: setup  ## change the safety files in every small way: each change must make a test fail
+	$(BIN)/python -m tests.mutation
+
+tables: setup  ## write the tables of README.md and tests/hazards/HAZARDS.md anew from their data
+	$(BIN)/python -m tests.readme
+	$(BIN)/python -m tests.hazards render
 
 bench: setup image  ## measure: interrupt cost, jitter, start-up of the command line
 	$(BIN)/python -m tests.bench.measure

@@ -175,6 +175,7 @@ class Device:
     def _prove(self, checks_of, clearing=False):
         """Run a list of checks in state SELF_TEST and latch the first that fails; returns all results."""
         self.session.begin_test()
+        self._free_bus()
         results = self._patiently(checks_of, self.engine, self.dac, board)
         failed = [result for result in results if not result[1]]
         self._note_commissioned(results)
@@ -188,6 +189,13 @@ class Device:
             self.session.clear()
         self.session.end_test(True)
         return results
+
+    def _free_bus(self):
+        """A bus that does not answer gets its nine clocks and a fresh controller; the checks tell whether that helped."""
+        try:
+            self.dac.read()
+        except OSError:
+            self.dac.bus = bus.open_bus(board)
 
     def _note_commissioned(self, results):
         for result in results:
@@ -314,6 +322,7 @@ class Device:
             dog.feed()
         elif self.now_ms() - self._unfed_since_ms > 2 * board.WATCHDOG_MS:
             self._unfed_since_ms = None
+            restart.take_watchdog_test()  # a later reset by the watchdog is a real one
             self._latch(faults.SELFTEST_FAILED, 2 * board.WATCHDOG_MS, board.WATCHDOG_MS)
         if self._reset_at_ms is not None and self.now_ms() >= self._reset_at_ms:
             machine.reset()

@@ -268,7 +268,8 @@ class Session:
             return False
         board = self._board
         reading = units.ua_of_counts(snapshot[meter.TRIP_READING], board.ADC_REFERENCE_MV, board.SENSE_UV_PER_UA)
-        self.raise_fault(snapshot[meter.TRIP], reading, self.wave["amplitude_ua"] + board.TRIP_UA, now_ms)
+        limit_ua = self.wave["amplitude_ua"] + board.TRIP_UA if snapshot[meter.TRIP] == faults.OVER_CURRENT else 0
+        self.raise_fault(snapshot[meter.TRIP], reading, limit_ua, now_ms)
         return True
 
     def _supervise(self, snapshot, now_ms, bare_usb):
@@ -383,11 +384,11 @@ class Session:
             self._latch(faults.LEASE_LOST, self._lease_ms, self._lease_ms, now_ms)
         self._go(protocol.READY if self.fault[0] == faults.NONE else protocol.FAULT)
         self._emit({"ev": "end", "session": self.number, "reason": protocol.END_NAMES[ending], "t": row})
+        self._write_fault()  # first: a power cut between the two records must not leave an ended session without it
         self.note("end", {
             "session": self.number, "reason": protocol.END_NAMES[ending], "elapsed_ms": self._flowed_ms,
             "total_uc": self.meter.total_nc // 1000, "net_uc": self.meter.net_nc // 1000, "lift_offs": self._lift_offs,
         })  # fmt: skip
-        self._write_fault()
 
     def _park(self, now_ms):
         try:

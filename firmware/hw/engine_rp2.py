@@ -235,9 +235,14 @@ def _tick(_timer):
         if s[TRIP] == 0:
             s[TRIP] = trip
             s[TRIP_READING] = d
+    # The other channel is read at the end, at least 4 us from here: a conversion under way, and one of its own.
+    # With RUN = 0 the way there is shorter than that, so supply and temperature wait for RUN.
     adc[0] = _ADC_RUN_VOLTAGE
-    if s[_AUX]:
-        adc[0] = s[_AUX]
+    aux = 0
+    if s[RUN]:
+        aux = s[_AUX]
+        if aux:
+            adc[0] = aux
     # The last samples, for whoever has to understand a fault; they stand still a little after it.
     if s[_HISTORY_LEFT]:
         history = ptr32(s[_HISTORY])
@@ -382,10 +387,10 @@ def _tick(_timer):
             sio[6] = s[_GATE_MASK]
     s[NEXT] = code
     s[_WRAPPED] = wrapped
-    # The electrode voltage was converted meanwhile (4 us at most after the switch); back to the current sense.
+    # The output voltage was converted meanwhile; back to the current sense.
     v = adc[1] & 0xFFF
     adc[0] = _ADC_RUN
-    if s[_AUX]:
+    if aux:
         s[_AUX_RESULT] = v
         s[_AUX] = 0
     else:

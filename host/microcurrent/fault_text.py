@@ -15,8 +15,8 @@ _NUMBERS = {
     faults.COMPARATOR: ("last sample {reading} uA", ""),
     faults.DAC_EEPROM_UNSAFE: ("EEPROM code {reading}", ""),
     faults.SAMPLE_INTERRUPT_LATE: ("{reading} us late", "limit {limit} us"),
-    faults.SAMPLE_INTERRUPT_STOPPED: ("silent for {reading} ms", "limit {limit} ms"),
-    faults.SAMPLE_INTERRUPT_RAISED: ("silent for {reading} ms", "limit {limit} ms"),
+    faults.SAMPLE_INTERRUPT_STOPPED: ("missing for {reading} ms", "limit {limit} ms"),
+    faults.SAMPLE_INTERRUPT_RAISED: ("missing for {reading} ms", "limit {limit} ms"),
     faults.LEASE_LOST: ("", "lease {limit} ms"),
     faults.SENSE_STUCK: ("voltage reading {reading} counts", "{limit} would be open electrodes"),
     faults.COMPLIANCE_LOST: ("for {reading} ms", "limit {limit} ms"),
@@ -29,7 +29,7 @@ _NUMBERS = {
     faults.SELFTEST_FAILED: ("reading of the failed check {reading}", ""),
 }
 _FOUND_BY = {
-    faults.TRIP: "sample interrupt",
+    faults.TRIP: "interrupt",
     faults.SUPERVISED: "supervisor",
     faults.BOOT: "check without current",
 }
@@ -89,6 +89,8 @@ def numbers_text(code: int, reading: int, limit: int) -> str:
         return f"the watchdog did not reset the board within {reading} ms, its limit is {limit} ms"
     if reading == limit == 0:
         return ""
+    if code in (faults.SAMPLE_INTERRUPT_STOPPED, faults.SAMPLE_INTERRUPT_RAISED) and not reading:
+        return ""  # found by another interrupt, which counts no milliseconds
     about_reading, about_limit = _NUMBERS.get(code, ("", ""))
     parts = (about_reading, about_limit if limit else "")
     return ", ".join(part.format(reading=reading, limit=limit) for part in parts if part)

@@ -51,10 +51,10 @@ def table_rows(summary: dict) -> list[tuple[str, str, str]]:
 
 
 def impedance_text(summary: dict) -> str:
-    """The impedance at the end of a phase, and at its beginning, where the skin's capacity still conducts."""
-    late = _shown(summary["impedance_ohm"], "ohm")
-    early = summary.get("series_ohm")
-    return late if early is None else f"{late} ({early} ohm as a phase begins)"
+    """The impedance at the end of a phase, and how much of it is in series with the skin's capacity."""
+    whole = _shown(summary["impedance_ohm"], "ohm")
+    series_ohm = summary.get("series_ohm")
+    return whole if series_ohm is None else f"{whole} ({series_ohm} ohm of it in series)"
 
 
 def _newer_rows(summary: dict) -> list[tuple[str, str, str]]:

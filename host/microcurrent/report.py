@@ -38,8 +38,8 @@ def list_row(session: dict) -> tuple[str, ...]:
 def played_text(wave: dict, accepted: dict, sample_hz: int | None) -> str:
     """What the board plays where it is not what was asked, in one line; empty when nothing differs.
 
-    accepted: the reply to start; the terms that an older firmware does not tell are taken as asked. sample_hz: the
-    board's sample rate, None when it is not known.
+    accepted: the session's terms, the reply to arm; those that an older firmware does not tell are taken as asked.
+    sample_hz: the board's sample rate, None when it is not known.
     """
     shown = [
         f"{name} {accepted[field]} {unit} (asked {asked} {unit})"
@@ -51,7 +51,7 @@ def played_text(wave: dict, accepted: dict, sample_hz: int | None) -> str:
 
 
 def _asked(wave: dict) -> list[tuple[str, str, str, int]]:
-    """(name, field of the reply to start, unit, value asked for) of the terms that the board's grid may change."""
+    """(name, field of the reply to arm, unit, value asked for) of the terms that the board's grid may change."""
     terms = []
     if wave["shape"] == waveform.SQUARE:
         phase_us = round(500000 / wave["frequency_mhz"] * wave["duty_permille"])

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PORTABLE = {"array", "binascii", "json"}
-DEVICE = PORTABLE | {"gc", "machine", "micropython", "os", "select", "sys", "time", "uctypes", "adafruit_mcp4725"}
+PORTABLE = {"array", "binascii", "hashlib", "json"}
+DEVICE = PORTABLE | {"gc", "machine", "micropython", "os", "select", "sys", "time", "uctypes", "adafruit_mcp4725", "esp32"}
 
 WIRING = "firmware"  # the files directly in it: app.py, main.py, boot.py
 # layer folder, all that is in it -> (project packages it may import, other modules it may import; None = any)

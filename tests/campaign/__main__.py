@@ -37,6 +37,9 @@ class Run:
             for result in results:
                 found.append(result)
                 progress.advance(task)
+                if result.get("problems"):
+                    name = result.get("key", result.get("number"))
+                    progress.console.print(f"{name}: {'; '.join(result['problems'])}", markup=False, highlight=False)
         return found
 
     def end(self, problems: list[str]) -> int:

@@ -1,6 +1,6 @@
 """The list of all cases, and how they are run: each state is reached once, and every case forks from there."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from random import Random
 from typing import Any
@@ -13,7 +13,8 @@ from .plant import Plant, firmware_files
 from .scenarios import SCENARIOS
 from .waves import PHASES, WAVES
 
-PLANTS: dict[str, Callable[[], dict[str, bytes]]] = {"real": firmware_files, "raising": variants.raising}
+Firmware = Mapping[str, Callable[[], dict[str, bytes]]]
+FIRMWARE: Firmware = {"real": firmware_files, "raising": variants.raising}
 _BOOTING = ("OFF", "SELF_TEST", "READY")  # reached along one boot
 Group = tuple[str, int, Any, str, str]  # firmware, lease, length of the session, state or "boot", waveform
 
@@ -55,10 +56,10 @@ def _nothing(_case: Case) -> None:
 class Campaign:
     """Runs cases on boards that it boots once, as they are needed. The same seed gives the same results."""
 
-    def __init__(self, seed: int = 1) -> None:
+    def __init__(self, seed: int = 1, firmware: Firmware = FIRMWARE) -> None:
         self.seed = seed
+        self._firmware = firmware
         self._plants: dict[str, Plant] = {}
-        self._boots: dict[str, tuple[int, int]] = {}  # when the self-test of a boot begins and ends
 
     def run(
         self, wanted: Sequence[Key], workers: int = 2, before: Callable[[Case], None] = _nothing
@@ -77,25 +78,20 @@ class Campaign:
         """A board with an ordinary past, one session in its journal, that was powered on and serves its link."""
         if name in self._plants:
             return self._plants[name]
-        fresh = Plant(PLANTS[name]())
-        fresh.boot()
-        fresh.host.arm(WAVES["square"].request)
-        fresh.host.start()
-        fresh.host.data("stop", now=True)
-        fresh.host.run_for_ms(200)
-        booted = Plant(flash=fresh.pico.flash_bytes())
-        booted.boot()
-        self._plants[name] = booted
-        _off, self_test, ready = (t for t, _state in booted.states[:3])
-        self._boots[name] = self_test, ready
-        return booted
+        plant = self._plants[name] = Plant(self._firmware[name]())
+        plant.boot()
+        plant.host.arm(WAVES["square"].request)
+        plant.host.start()
+        plant.host.data("stop", now=True)
+        plant.host.run_for_ms(200)
+        return plant
 
     def _run_group(self, group: Group, members: list[Key], before: Callable[[Case], None]) -> Iterator[dict[str, Any]]:
         name, lease_ms, duration_ms, state, wave = group
         plant = self._plants[name]
         if state == "boot":
             plant = Plant(flash=plant.pico.flash_bytes())
-            stops = reach.boot(plant, *self._boots[name])
+            stops = reach.boot(plant, *forked(partial(reach.boot_times, plant)))
         else:
             shape = WAVES[wave or "square"]
             phases = reach.reach(plant, state, shape, lease_ms, duration_ms(shape))

@@ -17,6 +17,7 @@ RUNNING: tuple[str, ...] = ("SENSING", "RAMP_UP", "ACTIVE", "RAMP_DOWN")  # SENS
 IDLE: tuple[str, ...] = ("OFF", "SELF_TEST", "READY", "ARMED", "PAUSED", "FAULT")
 SAMPLE_NS = 100_000
 BOOT_MS = 3000
+CLEARED_IN = ("ACTIVE", "square", "mid")  # where `clear` is asked for while the cause persists
 _TELLING_MS = 500
 _AFTER_LATCH_MS = 5
 _BRIEF_MS = 100  # how long an attempt is watched where nothing needs to be found
@@ -53,6 +54,7 @@ class Case:
     injected_ns: int = 0
     latched: int = 0  # code of the first fault after the injection
     refusals: list[str] = field(default_factory=list)  # of what the host asked for afterwards
+    cleared: bool = False  # whether `clear` was granted, in the cases that ask for it
     notes: dict[str, float] = field(default_factory=dict)  # instants that a scenario remembers
     _heard: int = 0
 
@@ -101,7 +103,7 @@ class Case:
         self.scenario.inject(self)
         if self.running:
             self._watch(self.scenario.patience_ms if self._waits else _BRIEF_MS)
-        else:
+        elif not self.latched:
             self._attempt()
         if self.scenario.latent and not self.latched:
             self.host.ask("stop", now=True)
@@ -192,3 +194,6 @@ class Case:
         """A latched fault must refuse the next session."""
         reply = self.host.arm(self.wave.request)
         self.refusals.append("none" if reply and reply["ok"] else reply["err"] if reply else "silence")
+        if self.key.reached == CLEARED_IN:
+            reply = self.host.ask("clear")
+            self.cleared = bool(reply and reply["ok"])

@@ -20,25 +20,24 @@ class Child:
         self.pipe = pipe
         self._pending = b""
 
-    def read(self) -> tuple[list[Any], bool]:
-        """(values that have arrived, whether it has ended). Waits for the first byte."""
+    def read(self) -> list[Any] | None:
+        """Values that have arrived; None at the end. Waits for the first byte."""
         data = os.read(self.pipe, 1 << 16)
         *lines, self._pending = (self._pending + data).split(b"\n")
-        if not data:
-            os.close(self.pipe)
-            _pid, status = os.waitpid(self.pid, 0)
-            if status:
-                lines.append(json.dumps({"crash": f"a forked process ended with status {status}"}).encode())
-        return [json.loads(line) for line in lines], not data
+        return [json.loads(line) for line in lines] if data else None
+
+    def close(self) -> list[Any]:
+        """Wait until it has ended; a dict with "crash" if it did not end well."""
+        os.close(self.pipe)
+        _pid, status = os.waitpid(self.pid, 0)
+        return [{"crash": f"a forked process ended with status {status}"}] if status else []
 
     def last(self) -> Any:
-        """The last value it sends before it ends; a dict with "crash" when it died."""
+        """The last value it sends before it ends, or what close() says of its end."""
         values: list[Any] = []
-        ended = False
-        while not ended:
-            arrived, ended = self.read()
+        while (arrived := self.read()) is not None:
             values += arrived
-        return values[-1]
+        return (values + self.close())[-1]
 
 
 def split() -> Child | int:
@@ -91,7 +90,9 @@ def spread(jobs: Sequence[Callable[[], Iterator[Any]]], workers: int) -> Iterato
                 child = _child(waiting.pop(0), 100 * _HANG_S)
                 selector.register(child.pipe, EVENT_READ, child)
             for ready, _events in selector.select():
-                values, ended = ready.data.read()
+                child: Child = ready.data
+                values = child.read()
+                if values is None:
+                    selector.unregister(child.pipe)
+                    values = child.close()
                 yield from values
-                if ended:
-                    selector.unregister(ready.fd)

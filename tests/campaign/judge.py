@@ -25,6 +25,7 @@ def verdict(case: Case) -> dict[str, Any]:
     off_ns = _ramp_ns(case) if scenario.by_ramp else case.off_ns
     counts = case.latched and reference_ns < inf
     since_ns = min(reference_ns, off_ns)
+    seen = Seen(case.pico.stage, case.injected_ns, end_ns)
     result = {
         "key": str(case.key),
         "fault": faults.name_of(scenario.fault),
@@ -32,8 +33,8 @@ def verdict(case: Case) -> dict[str, Any]:
         "outcome": _outcome(case),
         "off_us": round(max(off_ns - reference_ns, 0) / US, 1) if counts else None,
         "limit_us": _limit_us(case),
-        "peak_ua": round(peak_ua(case.pico.stage, case.injected_ns, end_ns), 1),
-        "above_us": round(Seen(case.pico.stage, case.injected_ns, end_ns).above_ns / US, 2),
+        "peak_ua": round(seen.peak_ua, 1),
+        "above_us": round(seen.above_ns / US, 2),
         "charge_nc": round(Seen(case.pico.stage, since_ns, min(off_ns, end_ns)).charge_nc, 1) if counts else None,
         "refusals": case.refusals,
     }
@@ -108,8 +109,9 @@ def stray_ua(plant: Plant, leaks_ua: float) -> list[tuple[str, float]]:
 
 
 def _refusal(case: Case) -> list[str]:
-    """A latched fault refuses the next session."""
-    return ["a new session was armed"] if case.latched and case.refusals[-1] == "none" else []
+    """A latched fault refuses the next session, and stays latched while its cause can be seen."""
+    armed = ["a new session was armed"] if case.latched and case.refusals[-1] == "none" else []
+    return armed + (["cleared although the cause persists"] if case.cleared and not case.scenario.clears else [])
 
 
 def _journal(case: Case) -> list[str]:

@@ -23,6 +23,13 @@ def reach(plant: Plant, state: str, wave: Wave, lease_ms: int, duration_ms: int)
     yield from _phase(plant, SENSING_PHASE_MS if state == "SENSING" else wave.phase_ms)
 
 
+def boot_times(plant: Plant) -> tuple[int, int]:
+    """When the self-test of a boot begins and ends."""
+    plant.boot()
+    _off, self_test, ready = (t for t, _state in plant.states[:3])
+    return self_test, ready
+
+
 def boot(plant: Plant, self_test_ns: int, ready_ns: int) -> Iterator[tuple[str, str]]:
     """(state, phase) along a boot from power-on, given when the self-test begins and ends."""
     for state, begin, end in (("OFF", 0, self_test_ns), ("SELF_TEST", self_test_ns, ready_ns)):

@@ -40,10 +40,10 @@ class Scenario:
     others: codes that may be latched instead while current flows, with the reason. at_rest: the same where the fault
     met a board at rest. unseen: states in which nothing need be latched, with the reason. latent: found after
     the session. runs_out: whether a case is watched until the latch; the others only until the harm would be done.
-    clears: whether `clear` is granted although the cause persists, because it shows in a session only.
+    clears: whether `clear` may be granted, because the cause is gone by then or shows in a session only.
     by_ramp: the stop is a ramp, and the time ends where it begins. lease_ms, duration_ms: of the session that the fault
-    meets. plant: which firmware, see campaign.PLANTS. harmless: why nothing need be latched while no more than sensing
-    level flows. leaks_ua: what may flow at rest. check: what else is wrong with a case that has run.
+    meets. plant: which firmware, see campaign.FIRMWARE. harmless: why nothing need be latched while no more than
+    sensing level flows. leaks_ua: what may flow at rest. check: what else is wrong with a case that has run.
     """
 
     fault: int

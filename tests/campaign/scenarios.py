@@ -46,31 +46,36 @@ SCENARIOS: Mapping[str, Scenario] = {
         patience_ms=700, at_rest=READ_BACK, harmless=NEAR_ZERO,
     ),
     "interrupt-late": Scenario(
-        faults.SAMPLE_INTERRUPT_LATE, inject_chip.interrupt_late, at_rest=SELF_TEST, unseen=NO_SAMPLES
+        faults.SAMPLE_INTERRUPT_LATE, inject_chip.interrupt_late, at_rest=SELF_TEST, unseen=NO_SAMPLES,
+        clears=True,
     ),
     "interrupt-dead": Scenario(
-        faults.SAMPLE_INTERRUPT_STOPPED, inject_chip.interrupt_dead, at_rest=SELF_TEST, unseen=NO_SAMPLES
+        faults.SAMPLE_INTERRUPT_STOPPED, inject_chip.interrupt_dead, at_rest=SELF_TEST, unseen=NO_SAMPLES,
+        clears=True,
     ),
     "main-loop-hung": Scenario(
         faults.SUPERVISOR_LATE, inject_chip.main_loop_hung, variants=("150 ms", "for ever"), patience_ms=700,
         others={faults.WATCHDOG_RESET: "the interrupt opens the gate, the watchdog resets before anybody can be told"},
         unseen=dict.fromkeys(IDLE, "nothing flows there, and the main loop goes on after 150 ms"),
+        clears=True,
     ),
     "host-silent": Scenario(
         faults.LEASE_LOST, inject_stage.host_silent, references.last_renewal,
         lease_ms=500, patience_ms=2500, by_ramp=True, unseen=ENDS_FIRST,
+        clears=True,
     ),
     "estop-open": Scenario(faults.ESTOP, inject_stage.estop_open, variants=("open", "wire")),
-    "settings-corrupt": Scenario(faults.SETTINGS_CORRUPT, inject_flash.settings_corrupt),
+    "settings-corrupt": Scenario(faults.SETTINGS_CORRUPT, inject_flash.settings_corrupt, clears=True),
     "cpu-hung": Scenario(
         faults.WATCHDOG_RESET, inject_chip.cpu_hung, variants=("", "timers"), patience_ms=700,
         others={faults.SAMPLE_INTERRUPT_STOPPED: "a byte from the host wakes the main loop, which misses the samples"},
         unseen=dict.fromkeys(BOOTING, "the watchdog starts with the link; the electrodes are not connected"),
+        clears=True,
     ),
     "gate-stuck": Scenario(
         faults.SELFTEST_FAILED, inject_stage.gate_stuck, references.never, latent=True, leaks_ua=1.0
     ),
-    "main-loop-raises": Scenario(faults.INTERNAL, inject_chip.main_loop_raises, plant="raising"),
+    "main-loop-raises": Scenario(faults.INTERNAL, inject_chip.main_loop_raises, plant="raising", clears=True),
     "other-board": Scenario(faults.BOARD_MISMATCH, inject_flash.other_board),
     "sda-held": Scenario(
         faults.BUS_HUNG, inject_bus.sda_held,
@@ -87,14 +92,17 @@ SCENARIOS: Mapping[str, Scenario] = {
     "skin-dries": Scenario(
         faults.COMPLIANCE_LOST, inject_stage.skin_dries, references.full_amplitude,
         patience_ms=5500, runs_out=_once_at_rest, unseen=ENDS_FIRST,
+        clears=True,
     ),
     "lift-off": Scenario(
         faults.OPEN_ELECTRODE, inject_stage.lift_off, references.last_contact, variants=("for good", "bounce"),
         patience_ms=10_400, runs_out=_ten_seconds, unseen=LIFTED, check=contact.check,
+        clears=True,
     ),
     "electrodes-touch": Scenario(
         faults.SHORT, inject_stage.electrodes_touch, references.full_amplitude,
         patience_ms=3500, runs_out=_once_at_rest, unseen=ENDS_FIRST,
+        clears=True,
     ),
     "offset-drifts": Scenario(
         faults.DC_IMBALANCE, inject_stage.offset_drifts, references.full_amplitude,
@@ -104,10 +112,13 @@ SCENARIOS: Mapping[str, Scenario] = {
     "phase-too-long": Scenario(
         faults.CHARGE_LIMIT, inject_chip.phase_too_long, references.phase_full,
         patience_ms=900, unseen=NO_SAMPLES | ENDS_FIRST, harmless="a sine that stands still at zero drives nothing",
+        clears=True,
     ),
     "clock-slow": Scenario(
         faults.OVER_TIME, inject_chip.clock_slow, references.session_over,
-        duration_ms=_short, patience_ms=6000, unseen=NO_SAMPLES | ENDS_FIRST,
+        duration_ms=_short, patience_ms=6000, unseen=NO_SAMPLES | ENDS_FIRST, variants=("count", "quarter"),
+        others={faults.SAMPLE_INTERRUPT_STOPPED: "the supervisor counts fewer samples than the time asks for"},
+        clears=True,
     ),
     "chip-warm": Scenario(faults.OVER_TEMPERATURE, inject_stage.chip_warm, patience_ms=300),
     "supply-sags": Scenario(faults.SUPPLY, inject_stage.supply_sags, variants=("low", "high"), patience_ms=300),
@@ -117,7 +128,8 @@ SCENARIOS: Mapping[str, Scenario] = {
         variants=("", "2k"), at_rest=SELF_TEST,
     ),
     "interrupt-raises": Scenario(
-        faults.SAMPLE_INTERRUPT_RAISED, inject_chip.interrupt_raises, plant="raising", at_rest=SELF_TEST
+        faults.SAMPLE_INTERRUPT_RAISED, inject_chip.interrupt_raises, plant="raising", at_rest=SELF_TEST,
+        clears=True,
     ),
-    "journal-altered": Scenario(faults.JOURNAL_BROKEN, inject_flash.journal_altered),
+    "journal-altered": Scenario(faults.JOURNAL_BROKEN, inject_flash.journal_altered, clears=True),
 }  # fmt: skip

@@ -51,9 +51,11 @@ def other_board() -> dict[str, bytes]:
     return {"/lib/board.mpy": compiled(source.replace(ours, theirs), "board.py")}
 
 
-@cache
 def without_window() -> dict[str, bytes]:
     """No comparison of the measured current with its window: the campaign must notice."""
-    return changed(
-        firmware_files(), "hw/engine_rp2.py", "        trip = 1  # faults.OVER_CURRENT", "        trip = trip"
-    )
+    return changed(firmware_files(), "hw/engine_rp2.py", "trip = 1  # faults.OVER_CURRENT", "trip = trip")
+
+
+def without_record() -> dict[str, bytes]:
+    """Faults are latched, but not written down: the campaign must notice."""
+    return changed(firmware_files(), "core/session.py", 'self.note("fault", detail)', "pass")

@@ -60,11 +60,12 @@ def run(campaign: Campaign, numbers: range, workers: int) -> Iterator[dict[str, 
     for base in BASES:
         walks = [walk for walk in (Walk(number, campaign.seed) for number in numbers) if walk.base == base]
         chunks = [walks[at : at + CASES_PER_JOB] for at in range(0, len(walks), CASES_PER_JOB)]
-        jobs += [partial(_from_base, plant, base, chunk) for chunk in chunks]
+        jobs += [partial(walk_from, plant, base, chunk) for chunk in chunks]
     yield from spread(jobs, workers)
 
 
-def _from_base(plant: Plant, base: tuple[str, str, str], walks: list[Walk]) -> Iterator[dict[str, Any]]:
+def walk_from(plant: Plant, base: tuple[str, str, str], walks: list[Walk]) -> Iterator[dict[str, Any]]:
+    """The results of walks that begin at `base`, which a booted board is brought to."""
     state, wave, wanted = base
     for phase in reach.reach(plant, state, WAVES[wave], 2000, 60_000):
         if phase == wanted:

@@ -14,14 +14,21 @@ import pytest
 
 from firmware.shared import protocol, settings, waveform
 from microcurrent.bench.pico import VirtualPico
+from microcurrent.build import build_firmware
 from microcurrent.client import DeviceClient, telemetry_values
 from microcurrent.errors import MicrocurrentError
+from microcurrent.image.resolver import resolve_image
 from microcurrent.transport import BenchTransport, SerialTransport
+
+from . import forked
 
 SQUARE = {"amplitude_ua": 200, "frequency_mhz": 10000, "duration_ms": 1000, "ramp_ms": 200}
 DECLARED = {"profile": 1, "zone": waveform.ZONES.index("body"), "area_mm2": 1000}  # the widest caps there are
 SENSING_CODES = 16  # 8 uA of contact sensing
 CONTACT_MS = 400  # contact sensing before the ramp: 5 ms of settling, 300 ms of stable contact, two passes
+
+
+_BOOTED: list["Bench"] = []  # of this process: the board that `bench` hands out
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -30,6 +37,35 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     kept = [item for item in items if "device" in getattr(item, "fixturenames", ())]
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])
     items[:] = kept
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Boot the common board once in every worker: that takes longer than most tests, which run in forks of it."""
+    config = session.config
+    if config.getoption("--port") or config.getoption("collectonly") or _BOOTED:
+        return
+    if any(uses_common_board(item) for item in session.items):
+        files = build_firmware("rp2040_pico").files
+        _BOOTED.append(made_bench(resolve_image().path, files, {}))
+        _BOOTED[0].client.hello()
+
+
+def pytest_runtest_protocol(item: pytest.Item) -> bool | None:
+    """Tests on the common board run in forks of the process that booted it."""
+    if item.config.getoption("--port") or not uses_common_board(item):
+        return None
+    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    for report in forked.run(item):
+        item.ihook.pytest_runtest_logreport(report=report)
+    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+    return True
+
+
+def uses_common_board(item: pytest.Item) -> bool:
+    """Whether a test works on the board that is booted once."""
+    return item.path.parent == Path(__file__).parent and bool(
+        {"bench", "device"} & set(getattr(item, "fixturenames", ()))
+    )
 
 
 @dataclass
@@ -160,27 +196,30 @@ class Bench(Device):
         return float(abs(delivered).max())
 
 
+def made_bench(image: Path, files: dict[str, bytes], keywords: dict[str, Any]) -> Bench:
+    """A virtual Pico with our firmware that has not run yet; its settings permit what there is at most."""
+    options: dict[str, Any] = {"dac_eeprom": (2048, 0)} | keywords
+    pico = VirtualPico(image, **options)
+    if "flash" not in keywords:
+        pico.install_files(files | {"/settings_a": settings.encode_slot(1, settings.defaults() | DECLARED)})
+    return Bench(pico, files)
+
+
 @pytest.fixture
 def boot(image: Path, firmware_files: dict[str, bytes]) -> Callable[..., Bench]:
     """Make a virtual Pico with our firmware; keywords go to VirtualPico. It has not run yet."""
 
     def made(files: dict[str, bytes] | None = None, **keywords: Any) -> Bench:
-        options: dict[str, Any] = {"dac_eeprom": (2048, 0)} | keywords
-        pico = VirtualPico(image, **options)
         installed = firmware_files if files is None else files
-        if "flash" not in keywords:
-            pico.install_files(installed | {"/settings_a": settings.encode_slot(1, settings.defaults() | DECLARED)})
-        return Bench(pico, installed)
+        return made_bench(image, installed, keywords)
 
     return made
 
 
 @pytest.fixture
-def bench(boot: Callable[..., Bench]) -> Bench:
-    """A booted virtual Pico, DAC commissioned, typical skin under 10 cm2."""
-    made = boot()
-    made.client.hello()
-    return made
+def bench() -> Bench:
+    """A booted virtual Pico, DAC commissioned, typical skin under 10 cm2: this test's own, for it runs in a fork."""
+    return _BOOTED[0]
 
 
 @pytest.fixture

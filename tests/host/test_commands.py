@@ -94,6 +94,7 @@ def test_a_watchdog_that_does_not_bite(mc: Cli, board: VirtualPico, monkeypatch:
     assert result.stderr.startswith("error: the watchdog did not prove itself: fault 12 selftest-failed: ")
     assert "(the watchdog did not reset the board within 1000 ms, its limit is 500 ms)" in result.stderr
     assert mc("faults clear").stdout == "cleared: selftest-failed\n"
+    assert mc("reset").exit_code == 0  # the next boot reports the test that failed; no later one
 
 
 def test_faults_when_there_is_none(mc: Cli) -> None:

@@ -15,7 +15,8 @@ from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
-from hypothesis import given
+import pytest
+from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
@@ -24,7 +25,13 @@ from firmware.hw import link, storage
 from firmware.shared import chain, framing, limits, protocol, settings, waveform
 from tests.dual.cases import case_commands, case_journal
 
-EXAMPLES = hypothesis_settings(max_examples=200, derandomize=True, deadline=None, database=None)
+EXAMPLES = hypothesis_settings(
+    max_examples=200,
+    derandomize=True,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],  # a busy machine is no failure
+)
 
 ARGUMENTS = ("id", "cmd", "args", "wave", "session", "lease_ms", "set", "utc_s", "rate_hz", "from", "from_seq", "count",
              "now", "watchdog", "schema", "serial", "values")  # fmt: skip
@@ -239,10 +246,12 @@ def test_any_two_files_make_a_journal_that_goes_on_or_says_why_not(
     if made.problem:
         assert made.latched is None and made.open_session is None
         before = dict(files.data)
-        assert made.add(kind, detail, 5) is False and files.data == before
+        with pytest.raises(OSError, match="its chain is broken"):
+            made.add(kind, detail, 5)
+        assert files.data == before
         made.restart(6)
     assert made.problem is None
-    assert made.add(kind, detail, 7) is True
+    made.add(kind, detail, 7)
 
     reopened = journal.Journal(files)
     reopened.open()

@@ -20,6 +20,13 @@ WAVE = checked_wave({"amplitude_ua": 200, "frequency_mhz": 1_000_000, "duration_
 FAULT = protocol.FAULT
 _FAULTY = {"state": FAULT, "contact": protocol.CONTACT_OPEN, "fault": faults.ESTOP, "impedance_ohm": -1}
 FAULTY_ROW = [_FAULTY.get(name, 0) for name in protocol.TELEMETRY_FIELDS]
+# Answers of a device that does nothing.
+ANSWERS: dict[str, dict] = {
+    "hello": {"protocol": protocol.PROTOCOL_VERSION, "firmware": "0.2.0", "sample_hz": 10_000, "state": FAULT},
+    "status": {"state": "FAULT", "fault": faults.ESTOP, "session": 0, "estop": 1, "telemetry": FAULTY_ROW},
+    "config": {"set": settings.defaults()},
+    "faults": {"code": 0, "reading": 0, "limit": 0},
+}
 RAMP_READS = 10  # reads that a ramp down takes: a second Ctrl-C may come meanwhile
 
 
@@ -73,24 +80,15 @@ class ScriptedDevice:
 
     def _answer(self, command: str, args: dict) -> dict:
         self.asked[command] = args
-        if command == "hello":
-            return {"protocol": protocol.PROTOCOL_VERSION, "firmware": "0.2.0", "sample_hz": 10_000, "state": FAULT}
-        if command == "status" and self.running:
-            return {"state": self.state, "session": 1, "end": "pause", "telemetry": [0, 1, *FAULTY_ROW[2:]]}
-        if command == "status":
-            return {"state": "FAULT", "fault": faults.ESTOP, "session": 0, "estop": 1, "telemetry": FAULTY_ROW}
-        if command == "config":
-            return {"set": settings.defaults()}
-        if command == "faults":
-            return {"code": 0, "reading": 0, "limit": 0}
-        if command == "arm":
-            return {"session": 1, "lease_ms": 2000, "duration_ms": WAVE["duration_ms"], **self.accepts}
         if command == "start":
             self.running, self.started_at = True, self.reads
             self.state = "RAMP_UP"
         if command == "stop":
             self.stop(at_once=bool(args.get("now")))
-        return {}
+        if command == "status" and self.running:
+            return {"state": self.state, "session": 1, "end": "pause", "telemetry": [0, 1, *FAULTY_ROW[2:]]}
+        terms = {"session": 1, "lease_ms": 2000, "duration_ms": WAVE["duration_ms"], **self.accepts}
+        return {**ANSWERS, "arm": terms}.get(command, {})
 
     def _finish(self) -> None:
         self._end_at = None

@@ -5,6 +5,7 @@ The engine is the double of the session's cases; only what core/session.py decid
 
 from typing import Any, ClassVar
 
+from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -48,7 +49,29 @@ REQUESTS = st.fixed_dictionaries(
         "area_mm2": st.sampled_from([0, 7, 100, 5000]),
     },
 )
-REACHED = ("OFF", "READY", "ARMED", "RAMP_UP", "ACTIVE", "RAMP_DOWN", "PAUSED")
+UNFIT = st.sampled_from([0, 0, faults.DAC_READBACK, faults.DAC_NO_ACK])
+SURROUNDINGS = st.sampled_from(
+    [
+        ("estop", 0),
+        ("estop", 1),
+        ("supply_mv", 12000),
+        ("supply_mv", 0),
+        ("supply_mv", 20000),
+        ("bare_usb", 0),
+        ("bare_usb", 1),
+        ("broken", False),
+        ("broken", True),
+        ("no_zero", 0),
+        ("no_zero", faults.OUTPUT_ASTRAY),
+        ("full_flash", False),
+        ("full_flash", True),
+    ]
+)
+REACHED = (
+    *("OFF", "READY", "RAMP_DOWN"),
+    *("ARMED", "RAMP_UP", "PAUSED") * 2,
+    *("ACTIVE",) * 3,
+)
 AT_REST = ("OFF", "READY", "FAULT", "SELF_TEST", "ARMED", "PAUSED")
 
 
@@ -119,9 +142,10 @@ class SessionMachine(RuleBasedStateMachine):
         assert may and before == "READY" and self.name == "ARMED"
         assert 1 <= terms["amplitude_ua"] <= terms["limit_ua"] <= board.HARD_CAP_UA
 
-    @rule(offset=st.sampled_from([0, 0, 0, 1, -1]))
-    def start(self, offset: int) -> None:
+    @rule(offset=st.sampled_from([0, 0, 0, 1, -1]), unfit=UNFIT, full_flash=st.sampled_from([False, False, True]))
+    def start(self, offset: int, unfit: int = 0, full_flash: bool = False) -> None:
         before, may = self.name, self.may_begin()
+        self.engine.unfit, self.bench.full_flash = unfit, full_flash
         try:
             self.made.start(self.made.number + offset, 0, self.bench.estop, self.bench.now_ms)
         except (session.Refused, OSError):
@@ -129,9 +153,10 @@ class SessionMachine(RuleBasedStateMachine):
             return
         assert may and before == "ARMED" and offset == 0 and self.name == "RAMP_UP"
 
-    @rule()
-    def resume(self) -> None:
+    @rule(unfit=UNFIT)
+    def resume(self, unfit: int) -> None:
         before, may = self.name, self.may_begin()
+        self.engine.unfit = unfit
         try:
             self.made.resume(self.bench.estop, self.bench.now_ms)
         except session.Refused:
@@ -276,22 +301,12 @@ class SessionMachine(RuleBasedStateMachine):
 
     # What surrounds it -----------------------------------------------------------------------------------------------
 
-    @rule(estop=st.integers(0, 1))
-    def emergency_stop(self, estop: int) -> None:
-        self.bench.estop = estop
-
-    @rule(supply_mv=st.sampled_from([12000, 12000, 0, 20000]), bare_usb=st.sampled_from([0, 0, 1]))
-    def supply(self, supply_mv: int, bare_usb: int) -> None:
-        self.bench.supply_mv, self.bench.bare_usb = supply_mv, bare_usb
-
-    @rule(broken=st.booleans(), unfit=st.sampled_from([0, 0, faults.DAC_READBACK, faults.DAC_NO_ACK]),
-          no_zero=st.sampled_from([0, 0, faults.OUTPUT_ASTRAY]))  # fmt: skip
-    def parts(self, broken: bool, unfit: int, no_zero: int) -> None:
-        self.engine.broken, self.engine.unfit, self.engine.no_zero = broken, unfit, no_zero
-
-    @rule(full=st.booleans())
-    def flash(self, full: bool) -> None:
-        self.bench.full_flash = full
+    @rule(change=SURROUNDINGS)
+    def surroundings(self, change: tuple[str, Any]) -> None:
+        name, value = change
+        holder = self.bench if hasattr(self.bench, name) else self.engine
+        assert hasattr(holder, name)
+        setattr(holder, name, value)
 
     # What holds ------------------------------------------------------------------------------------------------------
 
@@ -334,7 +349,12 @@ def test_no_sequence_breaks_what_must_hold() -> None:
     run_state_machine_as_test(
         SessionMachine,
         settings=hypothesis_settings(
-            max_examples=400, stateful_step_count=25, derandomize=True, deadline=None, database=None
+            max_examples=500,
+            stateful_step_count=25,
+            derandomize=True,
+            deadline=None,
+            database=None,
+            suppress_health_check=[HealthCheck.too_slow],  # a busy machine is no failure
         ),
     )
     assert SessionMachine.seen == set(case_states.PERMITTED), "the sequences went through every transition there is"

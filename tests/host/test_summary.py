@@ -104,7 +104,7 @@ def test_impedance_supply_and_temperature() -> None:
     assert (summary["series_ohm"], summary["temperature_max_c"]) == (5000, 31)
     assert (summary["supply_min_mv"], summary["supply_max_mv"]) == (11200, 12010)
     shown = table(summary)
-    assert shown["impedance"] == ("", "9000 ohm (5000 ohm as a phase begins)")
+    assert shown["impedance"] == ("", "9000 ohm (5000 ohm of it in series)")
     assert (shown["supply"], shown["temperature, highest"]) == (("", "11.20 .. 12.01 V"), ("", "31 C"))
 
 

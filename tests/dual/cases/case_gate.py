@@ -47,7 +47,7 @@ def test_only_a_closed_emergency_stop_will_do():
 
 
 def test_only_a_passed_self_test_will_do():
-    for checks_passed in (0, 2, -1):
+    for checks_passed in (0, 2, -1, None):
         assert verdict(checks_passed=checks_passed) == gate.REFUSED_CHECKS
 
 

@@ -1,7 +1,7 @@
 """Limits: every rule around its boundary, the lowest binds and is named, the printed maximum passes its own check."""
 
 from boards.rp2040_pico import board
-from firmware.core import gate, waveplan
+from firmware.core import waveplan
 from firmware.shared import limits, rules, settings, waveform
 
 CAP_UA = board.HARD_CAP_UA
@@ -328,23 +328,21 @@ def test_what_raises_needs_the_button():
     assert limits.raises(settings.defaults(), {}) == []
 
 
-def permit(amplitude_ua, limit_ua, fault=0, estop=0, checks_passed=1, state=6, needed=6):
-    return gate.permit(amplitude_ua, limit_ua, CAP_UA, fault, estop, checks_passed, state, needed)
+def test_every_limit_is_a_whole_number():
+    for kept in (setup({}), setup(OPEN), setup(OPEN, threshold_ua=333), setup({}, area_mm2=13)):
+        for polarity in waveform.POLARITIES:
+            for row in rules.rows(wave(polarity=polarity), kept, CAP_UA):
+                assert isinstance(row[1], int), row
 
 
-def test_gate_refuses_around_every_boundary():
-    assert permit(0, 600) == gate.REFUSED_AMPLITUDE
-    assert permit(1, 600) == gate.PERMITTED
-    assert permit(600, 600) == gate.PERMITTED
-    assert permit(601, 600) == gate.REFUSED_LIMIT
-    assert permit(1000, 2000) == gate.PERMITTED
-    assert permit(1001, 2000) == gate.REFUSED_AMPLITUDE
-    assert permit(-1, 600) == gate.REFUSED_AMPLITUDE
+def test_words_are_compared_by_their_letters():
+    square, biphasic = "".join(("squ", "are")), "".join(("bi", "phasic"))  # as JSON brings them: other objects
+    request = wave(shape=square, polarity=biphasic, duty_permille=300)
+    assert not rules.is_unipolar(request)
+    assert rules.share_permille(request) == 400
 
 
-def test_gate_denies_by_default():
-    assert permit(10, 600, fault=1) == gate.REFUSED_FAULT
-    assert permit(10, 600, estop=1) == gate.REFUSED_ESTOP
-    for unsure in (0, 2, None, -1):
-        assert permit(10, 600, checks_passed=unsure) == gate.REFUSED_CHECKS
-        assert permit(10, 600, state=unsure) == gate.REFUSED_STATE
+def test_a_rule_without_its_input_says_so_even_when_its_fallback_is_exceeded():
+    rows = {row[0]: row for row in limits.table(wave(amplitude_ua=141), setup({}), CAP_UA)}
+    assert rows["density"][1:3] == (140, limits.NOT_EVALUATED)
+    assert refusal(setup({}), amplitude_ua=141).startswith("amplitude_ua is 141; rule density ")

@@ -519,8 +519,8 @@ def test_a_dac_that_vanishes_when_it_pauses_is_a_fault():
 def test_lease_ramps_down_then_latches():
     bench = Bench()
     bench.to_active()
-    bench.now_ms = 1500
-    bench.made.renew(1, 1500)
+    bench.tick(1400)
+    bench.made.renew(1, bench.now_ms)
     bench.tick(2000)
     assert bench.made.state == protocol.ACTIVE
     bench.tick(1)

@@ -53,7 +53,7 @@ class Run:
 
 def test_a_good_session_trips_nothing():
     run = Run()
-    assert run.steps(60000, 100) == faults.NONE
+    assert run.steps(60000, 1000) == faults.NONE
     assert run.made.flowed_ms == 60000
 
 
@@ -110,7 +110,7 @@ def test_over_time_counts_treatment_only():
     assert run.numbers == (1001 + supervisor.OVERTIME_MS, 1000 + supervisor.OVERTIME_MS)
     run = Run(duration_ms=1000)
     run.values["sensing"] = 1
-    assert run.steps(5000) == faults.NONE
+    assert run.steps(5000, 100) == faults.NONE
     assert run.made.flowed_ms == 0
 
 
@@ -149,7 +149,7 @@ def test_a_dead_sense_amplifier_is_no_open_electrode():
         run.conducting = False
         run.values.update(sensing=1, good=0, late_voltage=0, envelope=0)
         run.values.update(reprieve)
-        assert run.steps(2000) == faults.NONE
+        assert run.steps(2000, 100) == faults.NONE
 
 
 def test_the_numbers_of_a_dead_sense_amplifier():
@@ -172,10 +172,12 @@ def lacking(frequency_hz, envelope=FULL):
     run.conducting = False
     run.values["envelope"] = envelope
     half_ms = 500 // frequency_hz if frequency_hz else 0
-    for elapsed in range(1, 40000):
-        if half_ms and elapsed % half_ms == 0:
-            run.values["phases"] += 1
-        if run.step(1):
+    elapsed, phases = 0, run.values["phases"]
+    while elapsed < supervisor.COMPLIANCE_MS + 500:
+        ms = 1 if -20 <= elapsed - supervisor.COMPLIANCE_MS < 20 else 20
+        elapsed += ms
+        run.values["phases"] = phases + (elapsed // half_ms if half_ms else 0)
+        if run.step(ms):
             assert run.made.limit == supervisor.COMPLIANCE_MS
             assert run.made.reading == elapsed
             return elapsed
@@ -357,6 +359,17 @@ def test_full_phases_that_stand_still_at_a_large_count():
     assert run.step(1) == faults.COMPLIANCE_LOST
 
 
+def test_a_count_of_full_phases_that_begins_anew_counts_as_progress():
+    run = Run()
+    run.values.update(full_phases=1000, phases=1000)
+    run.step()
+    run.conducting = False
+    run.values["phases"] += 10
+    assert run.steps(supervisor.COMPLIANCE_MS - 100, 100) == faults.NONE
+    run.values["full_phases"] = 3
+    assert run.step(101) == faults.NONE
+
+
 def test_an_envelope_beyond_full_counts_as_full():
     assert short(200, 372, 0, FULL + 1) == faults.SHORT
     assert lacking(10, FULL + 1) == supervisor.COMPLIANCE_MS + 1
@@ -395,15 +408,13 @@ def test_limits_round_down_on_any_board():
     assert made.contact_is_stable(snapshot(good=2970)) and not made.contact_is_stable(snapshot(good=2969))
 
 
-def test_silence_rounds_down_on_any_board():
-    class Board(OddBoard):
-        SAMPLE_HZ = 10010
-
-    made = supervisor.Supervisor(Board)
+def test_missing_time_rounds_down_on_any_board():
+    made = supervisor.Supervisor(OddBoard)
     made.begin(200, 1000, 0)
-    assert made.look(snapshot(), 2, GOOD_SUPPLY_MV, 27, 0, 0) == faults.NONE
-    assert made.look(snapshot(), 3, GOOD_SUPPLY_MV, 27, 0, 0) == faults.SAMPLE_INTERRUPT_STOPPED
-    assert (made.reading, made.limit) == (3, 3)  # 40000 // 10010
+    assert made.look(snapshot(ticks=9891), 1001, GOOD_SUPPLY_MV, 27, 0, 0) == faults.NONE  # 998.99 ms of interrupts
+    made.begin(200, 1000, 0)
+    assert made.look(snapshot(ticks=9891), 1002, GOOD_SUPPLY_MV, 27, 0, 0) == faults.SAMPLE_INTERRUPT_STOPPED
+    assert (made.reading, made.limit) == (4, MISSING_MS)
 
 
 def half_rail_counts(compliance_mv):
@@ -414,10 +425,11 @@ def half_rail_counts(compliance_mv):
 
     made = supervisor.Supervisor(Board)
     made.begin(200, 1000, 0)
-    made.look(snapshot(ticks=1, sensing=1), 0, GOOD_SUPPLY_MV, 27, 0, 0)
-    looks = [snapshot(ticks=2, sensing=1, halves=1, late_voltage=0)] * 2
-    codes = [made.look(look, supervisor.SENSE_MS + index, GOOD_SUPPLY_MV, 27, 0, 0) for index, look in enumerate(looks)]
-    assert codes == [faults.NONE, faults.SENSE_STUCK]
+    codes = []
+    for now_ms, halves in ((0, 0), (supervisor.SENSE_MS, 1), (supervisor.SENSE_MS + 1, 1)):
+        look = snapshot(ticks=now_ms * 10, sensing=1, halves=halves)
+        codes.append(made.look(look, now_ms, GOOD_SUPPLY_MV, 27, 0, 0))
+    assert codes == [faults.NONE, faults.NONE, faults.SENSE_STUCK]
     return made.limit
 
 

@@ -1,0 +1,56 @@
+"""The tables of README.md that come from data: `python -m tests.readme` writes them, tests/arch/test_readme.py compares.
+
+Between <!-- name --> and <!-- /name --> stands what this file makes of the fault table and of the campaign's last run.
+"""
+
+import re
+import sys
+from pathlib import Path
+
+from firmware.shared import faults
+
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+CAMPAIGN = ROOT / "tests" / "campaign" / "results.md"
+FOUND_BY = {faults.TRIP: "interrupt", faults.SUPERVISED: "supervisor", faults.BOOT: "check, gate open"}
+
+
+def fault_table() -> str:
+    """Every fault: code, name, what finds it, its longest time to an open gate, meaning."""
+    rows = ["| code | fault | found by | off within | it means |", "|---|---|---|---|---|"]
+    for code, name, meaning, _hint, kind, off_us, _scenario in faults.TABLE:
+        rows.append(f"| {code} | {name} | {FOUND_BY[kind]} | {shown(off_us)} | {meaning} |")
+    return "\n".join(rows)
+
+
+def shown(off_us: int) -> str:
+    """A time with a unit that suits it; nothing flowed for 0."""
+    if off_us == 0:
+        return "never on"
+    if off_us < 1000:
+        return f"{off_us} µs"
+    return f"{off_us / 1000:g} ms" if off_us < 1_000_000 else f"{off_us / 1_000_000:g} s"
+
+
+def campaign_table() -> str:
+    """What `make campaign` wrote last."""
+    return CAMPAIGN.read_text().strip()
+
+
+TABLES = {"faults": fault_table, "campaign": campaign_table}
+
+
+def rendered(text: str) -> str:
+    """The README with its tables as they should be. Raises ValueError when a marker is missing."""
+    for name, table in TABLES.items():
+        pattern = re.compile(rf"(<!-- {name} -->\n).*?(\n<!-- /{name} -->)", re.DOTALL)
+        made = table()
+        text, count = pattern.subn(lambda match, made=made: match.group(1) + made + match.group(2), text)
+        if count != 1:
+            raise ValueError(f"README.md has {count} places for the table {name!r}, not one")
+    return text
+
+
+if __name__ == "__main__":
+    README.write_text(rendered(README.read_text()))
+    sys.stdout.write("README.md: tables written\n")

@@ -191,7 +191,7 @@ class Device:
         return results
 
     def _free_bus(self):
-        """A bus that does not answer gets its nine clocks and a fresh controller; the checks tell whether that helped."""
+        """A bus that does not answer gets nine clocks and a fresh controller; the checks tell whether it helped."""
         try:
             self.dac.read()
         except OSError:

@@ -11,6 +11,12 @@ import pytest
 
 from microcurrent.build import build_firmware
 from microcurrent.image.resolver import resolve_image
+from tests.hazards.outcome import HazardOutcome
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A hazard whose tests did not all run and pass fails a full run."""
+    config.pluginmanager.register(HazardOutcome(config), "hazards")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

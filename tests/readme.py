@@ -1,6 +1,6 @@
-"""The tables of README.md that come from data: `python -m tests.readme` writes them, tests/arch/test_readme.py compares.
+"""The tables of README.md that come from data: `python -m tests.readme` writes them, a test compares.
 
-Between <!-- name --> and <!-- /name --> stands what this file makes of the fault table and of the campaign's last run.
+Between <!-- name --> and <!-- /name --> stands what this file makes of the fault table.
 """
 
 import re
@@ -11,7 +11,6 @@ from firmware.shared import faults
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
-CAMPAIGN = ROOT / "tests" / "campaign" / "results.md"
 FOUND_BY = {faults.TRIP: "interrupt", faults.SUPERVISED: "supervisor", faults.BOOT: "check, gate open"}
 
 
@@ -32,12 +31,7 @@ def shown(off_us: int) -> str:
     return f"{off_us / 1000:g} ms" if off_us < 1_000_000 else f"{off_us / 1_000_000:g} s"
 
 
-def campaign_table() -> str:
-    """What `make campaign` wrote last."""
-    return CAMPAIGN.read_text().strip()
-
-
-TABLES = {"faults": fault_table, "campaign": campaign_table}
+TABLES = {"faults": fault_table}
 
 
 def rendered(text: str) -> str:

@@ -51,10 +51,12 @@ DUMMY_OHM = 4700  # full scale into it and SERIES_OHM needs 7.9 V, inside the co
 
 # Engine.
 SAMPLE_HZ = 500  # soft timer, 1 ms ticks: what it can honestly promise is not measured yet
-TRIP_UA = 100  # measured current beyond the set-point by this much trips in the interrupt; ours, below the limiter at 600 uA
+TRIP_UA = (
+    100  # measured current beyond the set-point by this much trips in the interrupt; ours, below the limiter at 600 uA
+)
 CONTACT_UA = 8  # current that looks for contact: 10 uA less the gain and offset errors of an uncalibrated stage
 # Measured current may exceed or oppose the command by this much. Ours: an uncalibrated ADC is off by up to 6 %, which
 # is 36 uA at 600 uA, beside the stage's own 36 uA.
 FOLLOW_UA = 100
-WATCHDOG_MS = 500  # ours: the longest time a hung CPU may hold the output
+WATCHDOG_MS = 480  # ours: with a pass of the main loop before it, a hung CPU holds the output for less than 500 ms
 WATCHDOG_FLASH_MS = 4000  # while a flash or EEPROM write runs with the gate open; ours: ten sector erases of 400 ms

@@ -295,7 +295,8 @@ class Session:
         broken = self._engine.arm(self._plan, self.wave["amplitude_ua"], self._left)
         if broken:
             self.checks_passed = 0
-            self.raise_fault(broken, 0, 0, now_ms)
+            self._latch(broken, 0, 0, now_ms)
+            self._finish(protocol.END_FAULT, now_ms)
             raise Refused(
                 protocol.ERR_FAULT, "%s; no current flows; %s" % (faults.meaning_of(broken), faults.hint_of(broken))
             )

@@ -52,7 +52,7 @@ COMMANDS = (
     "resume",  # contact sensing and ramp up again
     "stop",  # ramp down and end; args: "now": true drops the gate at once
     "lease",  # renew the host lease; args: "session"
-    "telemetry",  # args: "rate_hz" 0..50
+    "telemetry",  # args: "rate_hz" 0..30
     "replay",  # args: "from_seq", "count" -> telemetry tuples still in the device's ring
     "config",  # args: none to read all, or {"set": {...}} -> the settings as they stand; see ERR_CONFIRM
     "config_reset",  # settings back to their defaults
@@ -112,4 +112,4 @@ TELEMETRY_FIELDS = (
     "temperature_c",  # of the chip
     "supply_mv",  # positive rail of the output stage
 )
-TELEMETRY_RATE_MAX_HZ = 50
+TELEMETRY_RATE_MAX_HZ = 30  # what the main loop keeps beside the supervisor, measured on the virtual Pico

@@ -1,3 +1,3 @@
 """microcurrent: host side of an open controller for microcurrent stimulators. Not a medical device."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -7,7 +7,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PORTABLE = {"array", "binascii", "hashlib", "json"}
-DEVICE = PORTABLE | {"gc", "machine", "micropython", "os", "select", "sys", "time", "uctypes", "adafruit_mcp4725", "esp32"}
+MICROPYTHON = {"gc", "machine", "micropython", "os", "select", "sys", "time", "uctypes", "esp32"}
+DEVICE = PORTABLE | MICROPYTHON | {"adafruit_mcp4725"}
 
 WIRING = "firmware"  # the files directly in it: app.py, main.py, boot.py
 # layer folder, all that is in it -> (project packages it may import, other modules it may import; None = any)

@@ -1,4 +1,4 @@
-"""The README's tables are those of the fault table and of the campaign's last run."""
+"""The README's fault table is that of firmware/shared/faults.py."""
 
 import re
 

@@ -25,12 +25,14 @@ def failed(bench: Bench) -> list[str]:
     return [test[0] for test in result["tests"] if not test[1]]
 
 
-def changed(files: Files, tmp_path: Path, name: str, old: str, new: str) -> Files:
-    """The firmware with one place of one module changed."""
+def changed(files: Files, tmp_path: Path, name: str, *places: str) -> Files:
+    """The firmware with some places of one module changed: old, new, old, new ..."""
     source = (FIRMWARE / name).read_text()
-    assert source.count(old) == 1
+    for old, new in zip(places[::2], places[1::2], strict=True):
+        assert source.count(old) == 1
+        source = source.replace(old, new)
     copy = tmp_path / Path(name).name
-    copy.write_text(source.replace(old, new))
+    copy.write_text(source)
     return files | {f"/lib/firmware/{name.removesuffix('.py')}.mpy": compile_for_pico(copy)}
 
 

@@ -23,8 +23,8 @@ def test_unknown_command_and_wrong_arguments(device: Device) -> None:
     with pytest.raises(FirmwareError, match="there is no command 'dance'"):
         device.request("dance")
     for command, arguments in (
-        ("telemetry", {"rate_hz": 51}), ("telemetry", {"rate_hz": -1}), ("telemetry", {"rate_hz": "10"}),
-        ("start", {}), ("start", {"wave": 3}), ("start", {"wave": {"amplitude_ua": 1e3}}), ("replay", {"count": 0}),
+        ("telemetry", {"rate_hz": 31}), ("telemetry", {"rate_hz": -1}), ("telemetry", {"rate_hz": "10"}),
+        ("arm", {}), ("arm", {"wave": 3}), ("arm", {"wave": {"amplitude_ua": 1e3}}), ("replay", {"count": 0}),
     ):  # fmt: skip
         with pytest.raises(BadValueError):
             device.request(command, arguments)
@@ -48,7 +48,7 @@ def test_a_word_cannot_start_anything(bench: Bench) -> None:
 def test_garbage_of_every_kind_never_starts_current_nor_stops_the_link(bench: Bench) -> None:
     """Seeded noise without the byte of Ctrl-C, half lines, frames with every byte damaged in turn."""
     noise = random.Random(1)
-    start = framing.encode({"id": 5, "cmd": "start", "args": {"wave": {"amplitude_ua": 100, "frequency_mhz": 10000,
+    start = framing.encode({"id": 5, "cmd": "arm", "args": {"wave": {"amplitude_ua": 100, "frequency_mhz": 10000,
                                                                        "duration_ms": 5000}}}).encode()  # fmt: skip
     for round_number in range(12):
         bench.pico.serial_write(bytes(noise.choice([*range(3), *range(4, 256)]) for _ in range(200)))
@@ -70,7 +70,7 @@ def test_a_half_line_does_not_hold_up_a_running_session(bench: Bench) -> None:
         if 1.0 < elapsed_s < 1.06:
             bench.pico.serial_write(b"\n")
 
-    ran = bench.run(renew=False, during=half, duration_ms=1800)
+    ran = bench.run(renew=False, during=half, duration_ms=1400)
     assert ran.reason == "duration" and ran.last["worst_late_us"] < 20
 
 
@@ -100,8 +100,9 @@ def test_five_hundred_requests_at_once_are_all_answered_in_order(bench: Bench) -
 
 def test_a_stream_of_harmless_questions_does_not_end_a_session(bench: Bench) -> None:
     """The slowest answers, as fast as the line takes them: the supervisor still comes in time."""
-    bench.request("start", {"wave": SQUARE | {"duration_ms": 60_000}, "lease_ms": 10_000})
-    bench.pico.run_for_ms(300)
+    terms = bench.request("arm", {"wave": SQUARE | {"duration_ms": 60_000}, "lease_ms": 10_000})
+    bench.request("start", {"session": terms["session"]})
+    bench.pico.run_for_ms(800)
     questions = [framing.encode({"id": number, "cmd": ("log", "counters", "status", "config")[number % 4]})
                  for number in range(1000, 1120)]  # fmt: skip
     bench.pico.serial_write("".join(questions).encode())
@@ -120,7 +121,7 @@ def test_a_stream_of_harmless_questions_does_not_end_a_session(bench: Bench) -> 
 
 def test_nesting_as_deep_as_a_line_allows_ends_nothing(bench: Bench) -> None:
     bench.start(duration_ms=60_000, ramp_ms=100)
-    bench.pico.run_for_ms(300)
+    bench.pico.run_for_ms(600)
     shallow: object = []
     for _ in range(framing.MAX_BRACKETS - 5):
         shallow = [shallow]
@@ -130,7 +131,7 @@ def test_nesting_as_deep_as_a_line_allows_ends_nothing(bench: Bench) -> None:
     for value in (shallow, deep):
         for message in (
             {"id": value, "cmd": "status"}, {"id": 1, "cmd": value}, {"id": 1, "cmd": "start", "args": value},
-            {"id": 1, "cmd": "start", "args": {"wave": {"shape": value}}},
+            {"id": 1, "cmd": "arm", "args": {"wave": {"shape": value}}},
             {"id": 1, "cmd": "lease", "args": {"session": value}},
         ):  # fmt: skip
             bench.pico.serial_write(framing.encode(message).encode())
@@ -141,7 +142,7 @@ def test_nesting_as_deep_as_a_line_allows_ends_nothing(bench: Bench) -> None:
 
 
 def test_a_host_that_stops_reading_neither_disturbs_the_waveform_nor_hides_its_end(bench: Bench) -> None:
-    bench.request("telemetry", {"rate_hz": 50})
+    bench.request("telemetry", {"rate_hz": 30})
     bench.start(duration_ms=3000, ramp_ms=200)
     bench.pico.run_for_ms(1500)  # nobody takes what the board sends
     while bench.client.next_event(0.05):
@@ -176,7 +177,7 @@ def test_missed_telemetry_is_fetched_from_the_ring(bench: Bench) -> None:
 
 
 def test_telemetry_rate_is_kept(device: Device) -> None:
-    device.request("telemetry", {"rate_hz": 50})
+    device.request("telemetry", {"rate_hz": 30})
     ran = device.run(duration_ms=2000)
-    assert 95 <= len(ran.rows) <= 104
+    assert 65 <= len(ran.rows) <= 72  # 310 ms of contact sensing and 2 s
     assert json.dumps(ran.rows[0])

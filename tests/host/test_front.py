@@ -49,7 +49,7 @@ def test_unknown_command() -> None:
 
 
 def test_version() -> None:
-    assert run_cli("--version").stdout == "microcurrent, version 0.1.0\n"
+    assert run_cli("--version").stdout == "microcurrent, version 0.2.0\n"
     assert cli.name == "cli"
 
 

@@ -193,7 +193,7 @@ def test_link_lost_during_a_session(link: Spoiler, client: DeviceClient, board: 
 
 def test_disk_full_during_a_session(client: DeviceClient, board: VirtualPico) -> None:
     """SQLite's own page limit stands for the disk's: the session is ramped down, the error says so."""
-    client.request("telemetry", {"rate_hz": 50})
+    client.request("telemetry", {"rate_hz": 30})
     with Records() as records:
 
         def fill(_row: dict[str, int]) -> None:

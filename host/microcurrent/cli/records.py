@@ -68,9 +68,9 @@ def list_records(data_dir: str | None, as_json: bool) -> None:
 @json_option
 def show(name: str, data_dir: str | None, as_json: bool) -> None:
     """Show one session: request, device, figures, events."""
+    from ..figures import table_rows
     from ..record_reader import open_stored
     from ..report import named_event, show_rows
-    from ..figures import table_rows
     from .progress import print_table
 
     with open_stored(data_dir) as records:

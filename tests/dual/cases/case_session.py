@@ -532,7 +532,7 @@ def test_lease_ramps_down_then_latches():
     assert bench.made.state == protocol.FAULT and bench.made.fault[0] == faults.LEASE_LOST
     assert bench.made.fault[4] == 1 and not bench.engine.gate_closed
     assert bench.told("end")[0]["reason"] == "lease"
-    assert [kind for kind, _detail in bench.records] == ["session", "end", "fault"]
+    assert [kind for kind, _detail in bench.records] == ["session", "fault", "end"]
 
 
 def test_lease_works_across_the_tick_wrap_and_after_days():
@@ -674,6 +674,7 @@ def test_a_dac_that_does_not_follow_forbids_the_start():
         err, text = refusal(bench.begin)
         assert err == "fault" and text.startswith(faults.meaning_of(code) + "; no current flows; ")
         assert bench.made.state == protocol.FAULT and bench.made.fault[0] == code and bench.made.checks_passed == 0
+        assert len(bench.written("end")) == len(bench.written("session")) == 1
 
 
 def test_a_sense_amplifier_without_zero_forbids_the_gate():

@@ -68,7 +68,7 @@ TABLE = (
     (SETTINGS_CORRUPT, "settings-corrupt", "a stored settings slot does not pass its checksum",
      "Check the settings with: microcurrent config show" + _CLEAR, BOOT, 0, "settings-corrupt"),
     (WATCHDOG_RESET, "watchdog-reset", "the watchdog reset the board",
-     "Run: microcurrent selftest" + _CLEAR, BOOT, 501000, "cpu-hung"),
+     "Run: microcurrent selftest" + _CLEAR, BOOT, 500000, "cpu-hung"),
     (SELFTEST_FAILED, "selftest-failed", "the self-test did not pass",
      "Run: microcurrent selftest and mend what it names", BOOT, 0, "gate-stuck"),
     (INTERNAL, "internal", "the firmware met an exception that nobody expected",

@@ -53,13 +53,15 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         _BOOTED[0].client.hello()
 
 
-def pytest_runtest_protocol(item: pytest.Item) -> bool | None:
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
     """Tests on the common board run in forks of the process that booted it."""
     if item.config.getoption("--port") or not uses_common_board(item):
         return None
     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
     for report in forked.run(item):
         item.ihook.pytest_runtest_logreport(report=report)
+    # What an earlier test left set up for this one ended in the child; here nobody else would tear it down.
+    item.session._setupstate.teardown_exact(nextitem)
     item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
     return True
 

@@ -304,7 +304,7 @@ def test_settings_as_a_table() -> None:
         "threshold_ua": ("none", "none, 1uA .. 1mA"),
         "session_max_ms": ("20min", "1s .. 1h"),
         "lease_ms": ("2s", "500ms .. 10s"),
-        "telemetry_hz": ("10Hz", "0Hz .. 50Hz"),
+        "telemetry_hz": ("10Hz", f"0Hz .. {protocol.TELEMETRY_RATE_MAX_HZ}Hz"),
         "usb_isolated": ("no", "no, yes"),
     }
     assert len(rules.PROFILES) == len(rules.PROFILE_UA)

@@ -16,7 +16,7 @@ import machine
 import micropython
 from machine import Pin
 
-from .core import commands, consent, journal, ring, session
+from .core import commands, consent, journal, report, ring, session, terms
 from .hw import bus, checks, commission, dac, journal_files, link, storage, watchdog
 from .shared import faults, framing, protocol
 
@@ -29,9 +29,10 @@ else:
 
 _PASS_MS = 12  # ours: the supervisor runs at 80 Hz; a dead sample interrupt must be off within 20 ms
 _ANSWERING_MS = 15  # ours: no further line is answered in this pass; the slowest answer takes 25 ms, the dead-man 100
-# Rough bytes of heap that a look, and an answer or telemetry row, leave behind (ours, measured on the bench), and
-# how much of it is collected at once. gc.mem_free() would know exactly, but takes 8 ms.
-_LOOK_BYTES = 400
+# Bytes of heap that a look, a telemetry row and an answer leave behind (measured on the bench, rounded up), and how
+# much of it is collected at once. gc.mem_free() would know exactly, but takes 8 ms.
+_LOOK_BYTES = 40
+_ROW_BYTES = 2000
 _LINE_BYTES = 4000
 _TIDY_BYTES = 70000
 _RING_ROWS = 100  # ours: 10 s at the default rate, 2 s at the highest
@@ -123,7 +124,7 @@ class Device:
         try:
             self._patiently(self.storage.save, values)
         except RuntimeError as error:
-            raise session.Refused(protocol.ERR_STATE, error.args[0]) from None
+            raise terms.Refused(protocol.ERR_STATE, error.args[0]) from None
         self.settings = values
         self.telemetry_hz = values["telemetry_hz"]
         self._settings_problem = None
@@ -150,15 +151,15 @@ class Device:
 
     def clear(self):
         """Clear the latched fault. Raises Refused while its cause persists, or when a check fails."""
-        code = self.session.fault[0]
+        code = self.session.latch.code
         persists = self._persists(code)
         if persists:
-            raise session.Refused(
+            raise terms.Refused(
                 protocol.ERR_FAULT, "%s; the fault stays latched; %s" % (persists, faults.hint_of(code))
             )
         self._prove(checks.boot, clearing=True)
-        if self.session.fault[0]:
-            raise session.Refused(
+        if self.session.latch.code:
+            raise terms.Refused(
                 protocol.ERR_FAULT, "the cause persists; the fault stays latched; %s" % faults.hint_of(code)
             )
 
@@ -204,16 +205,16 @@ class Device:
 
     def _repair(self):
         """What a cleared fault left damaged in flash is written anew."""
-        if self.session.fault[0] == faults.SETTINGS_CORRUPT:
+        if self.session.latch.code == faults.SETTINGS_CORRUPT:
             self.save_settings({})
-        elif self.session.fault[0] == faults.JOURNAL_BROKEN:
+        elif self.session.latch.code == faults.JOURNAL_BROKEN:
             self._patiently(self.journal.restart, self.now_ms())
 
     def commission(self):
         """Write the DAC's EEPROM if needed; returns whether it was written."""
         self.engine.disarm()
         written = self._patiently(commission.commission, self.dac, board.ZERO_CODE, self.engine.gate_closed)
-        self._prove(checks.boot, clearing=self.session.fault[0] == faults.DAC_EEPROM_UNSAFE)
+        self._prove(checks.boot, clearing=self.session.latch.code == faults.DAC_EEPROM_UNSAFE)
         return written
 
     def record(self, kind, detail):
@@ -288,10 +289,12 @@ class Device:
             return
         open_session, kept = self.journal.open_session, self.journal.latched
         if open_session:
-            number = open_session["session"]
+            number = open_session.get("session", 0)
             self.session.note("interrupted", {"session": number, "reset": self.reset_cause})
-        if kept:
-            self.session.restore(kept["code"], kept["reading"], kept["limit"], kept["session"], kept["samples"])
+        if kept:  # another firmware may have written it with fewer fields: a fault all the same
+            code = kept.get("code", faults.INTERNAL)
+            numbers = [kept.get(name, 0) for name in ("reading", "limit", "session")]
+            self.session.restore(code, numbers[0], numbers[1], numbers[2], kept.get("samples", ""))
 
     def serve(self):
         """Run the loop, watched, until Ctrl-C arrives on the link."""
@@ -422,8 +425,8 @@ class Device:
         period_ms = 1000 // self.telemetry_hz
         # On the grid, so that passes of 15 ms still give 50 Hz in the mean; at most one period is made up for.
         self._telemetry_due_ms = max(self._telemetry_due_ms + period_ms, now_ms)
-        row = self.session.telemetry(now_ms)
-        self._used += _LINE_BYTES
+        row = report.row(self.session, now_ms)
+        self._used += _ROW_BYTES
         self.last_telemetry = row
         if not self.session.running:
             return

@@ -1,10 +1,10 @@
 """Answers the commands of shared/protocol.py: one function per command, found by name in HANDLERS.
 
-`device` is the wired board of firmware/app.py. Each handler returns the reply's data or raises session.Refused.
+`device` is the wired board of firmware/app.py. Each handler returns the reply's data or raises terms.Refused.
 """
 
 from ..shared import faults, limits, protocol, settings, waveform
-from .session import Refused
+from .terms import Refused
 
 _REPLAY_ROWS_MAX = 3  # ours: three rows of telemetry stay below framing.MAX_LINE_BYTES
 
@@ -58,13 +58,13 @@ def status(device, _arguments):
         "state": session.state_name,
         "session": session.number,
         "end": protocol.END_NAMES[session.end],
-        "fault": session.fault[0],
+        "fault": session.latch.code,
         "gate": device.engine.gate_closed,
         "estop": device.estop(),
         "uptime_ms": device.now_ms(),
         "reset": device.reset_cause,
         "telemetry": device.last_telemetry,
-        "wave": session.wave or None,
+        "wave": session.terms.wave if session.terms else None,
     }
 
 
@@ -206,16 +206,16 @@ def read_faults(device, _arguments):
         "limit": limit,
         "time_ms": time_ms,
         "session": number,
-        "samples": device.session.samples,
+        "samples": device.session.latch.samples,
     }
 
 
 def clear(device, _arguments):
     """Clear the latched fault once its cause is gone."""
-    if device.session.fault[0]:
+    if device.session.latch.code:
         _need_idle(device, "clearing a fault")
         device.clear()
-    return {"code": device.session.fault[0]}
+    return {"code": device.session.latch.code}
 
 
 def log(device, _arguments):

@@ -20,8 +20,9 @@ class TelemetryRing:
     def put(self, sequence, row):
         """Store one tuple of TELEMETRY_FIELDS under its sequence number, over the oldest one."""
         base = self._next * WIDTH
-        for index in range(WIDTH):
-            self._values[base + index] = min(max(row[index], -_LARGEST - 1), _LARGEST)
+        if max(row) > _LARGEST or min(row) < -_LARGEST - 1:
+            row = [min(max(value, -_LARGEST - 1), _LARGEST) for value in row]
+        self._values[base : base + WIDTH] = array("i", row)
         self._sequence[self._next] = sequence
         self._next = (self._next + 1) % self._capacity
 

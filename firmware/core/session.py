@@ -4,12 +4,11 @@ Time comes in as `now_ms`, readings as engine snapshots. Everything that goes wr
 fault stays latched until clear(). Order everywhere: the gate opens, then it is told and written down.
 """
 
-from ..shared import faults, limits, protocol, units, waveform
-from . import contact, gate, meter, states, supervisor, waveplan
+from ..shared import faults, protocol, units
+from . import gate, latch, meter, report, states, supervisor, waveplan
+from .terms import Refused, Terms
 
-_CONTACT_UA = 10  # ours: below it a few ADC counts and the charge left on the skin decide, not the contact
 _SETTLE_MS = 5  # ours: interrupt runs with the gate open before the gate closes: proof that it runs, and its zero
-_AREA_UNKNOWN_MM2 = 100  # ours: 1 cm2, only for the words good, dry and open
 
 _WHY = {
     gate.REFUSED_FAULT: (protocol.ERR_FAULT, "a fault is latched: read it with: microcurrent faults"),
@@ -18,10 +17,6 @@ _WHY = {
     gate.REFUSED_AMPLITUDE: (protocol.ERR_LIMIT, "the amplitude is outside the board's hard cap"),
     gate.REFUSED_LIMIT: (protocol.ERR_LIMIT, "the amplitude is above the permitted maximum"),
 }
-
-
-class Refused(Exception):
-    """A request that is not carried out. args: (protocol.ERR_* code, sentence with number and limit)."""
 
 
 class Session:
@@ -40,63 +35,34 @@ class Session:
         self.state = protocol.OFF
         self.number = 0
         self.end = protocol.END_NONE
-        self.fault = (faults.NONE, 0, 0, 0, 0)  # code, reading, limit, time_ms, session
-        self._unwritten = None  # the journal's record of a fault, until the gate is open
-        self.samples = ""  # the last 64 of them around the fault, engine.history()
-        self.wave = {}
-        self.limit_ua = 0
+        self.latch = latch.Latch()
+        self.terms = None  # of the last request that was armed
         self.checks_passed = 0
-        self._lease_ms = self._lease_until_ms = 0
+        self._lease_until_ms = 0
         self._armed_until_ms = self._paused_ms = self._run_ms = 0
         self._flowed_ms = self._left = 0  # of a session that pauses: time and samples so far
         self._ending = protocol.END_NONE
         self._pausing = self._under_way = False
-        self._lift_offs = self._lift_offs_before = 0
+        self.lift_offs = self._lift_offs_before = 0
         self.contact = protocol.CONTACT_UNKNOWN
-        self._plan = None
-        self._area_mm2 = _AREA_UNKNOWN_MM2
         self.supply_mv = self.temperature_c = 0
 
     # Requests -----------------------------------------------------------------------------------------------------
 
     def arm(self, request, lease_ms, settings, estop, now_ms):
         """Check and remember a request; starts nothing. Returns the session's terms (dict). Raises Refused."""
-        wave, problem = waveform.check(request)
-        if wave is None:
-            raise Refused(protocol.ERR_VALUE, problem)
-        problem = waveplan.problem(wave, self._board.SAMPLE_HZ)
-        if problem:
-            raise Refused(protocol.ERR_VALUE, problem)
-        cap_ua = self._board.HARD_CAP_UA
-        problem = limits.refusal(wave, settings, cap_ua)
-        limit_ua, binding, _source = limits.permitted(wave, settings, cap_ua)
-        verdict = gate.permit(
-            wave["amplitude_ua"], limit_ua, cap_ua, self.fault[0], estop, self.checks_passed, self.state, protocol.READY
-        )
-        if verdict in (gate.REFUSED_AMPLITUDE, gate.REFUSED_LIMIT, gate.PERMITTED) and problem:
-            raise Refused(protocol.ERR_LIMIT, problem)
+        terms = Terms(request, lease_ms, settings, self._board)
+        verdict = self._permit(terms, estop, protocol.READY)
+        if terms.problem and verdict in (gate.REFUSED_AMPLITUDE, gate.REFUSED_LIMIT, gate.PERMITTED):
+            raise Refused(protocol.ERR_LIMIT, terms.problem)
         self._unless(verdict, "a session is on its way: stop it first with: microcurrent stop")
-        self.wave, self.limit_ua = wave, limit_ua
-        self._plan = waveplan.plan(wave, self._board.SAMPLE_HZ, self._board.FULL_SCALE_UA)
-        self._area_mm2 = wave["area_mm2"] or settings["area_mm2"] or _AREA_UNKNOWN_MM2
-        self._lease_ms = lease_ms
+        terms.plan_for(self._board)
+        self.terms = terms
         self._armed_until_ms = now_ms + protocol.ARM_MS
         self.number += 1
         self.end = self._ending = protocol.END_NONE
         self._go(protocol.ARMED)
-        phase_us, gap_us, alternate_ms = waveplan.played(wave, self._board.SAMPLE_HZ)
-        return {
-            "session": self.number,
-            "amplitude_ua": wave["amplitude_ua"],
-            "limit_ua": limit_ua,
-            "binding": binding,
-            "lease_ms": lease_ms,
-            "duration_ms": wave["duration_ms"],
-            "phase_us": phase_us,
-            "gap_us": gap_us,
-            "alternate_ms": alternate_ms,
-            "arm_ms": protocol.ARM_MS,
-        }
+        return terms.told(self.number, self._board)
 
     def disarm(self):
         """Forget an armed request. Harmless when there is none."""
@@ -105,12 +71,12 @@ class Session:
 
     def start(self, number, utc_s, estop, now_ms):
         """Begin the armed session, at contact-sensing level. Raises Refused."""
-        self._unless(self._permit(estop, protocol.ARMED), "nothing is armed; arm a request first")
+        self._unless(self._permit(self.terms, estop, protocol.ARMED), "nothing is armed; arm a request first")
         if number != self.number:
             raise Refused(protocol.ERR_STATE, "session %s is not the armed one, %d" % (number, self.number))
-        wave = self.wave
+        wave = self.terms.wave
         self.meter.begin()
-        self._flowed_ms = self._left = self._lift_offs = self._lift_offs_before = 0
+        self._flowed_ms = self._left = self.lift_offs = self._lift_offs_before = 0
         self.contact = protocol.CONTACT_UNKNOWN
         self.note("session", {
             "session": self.number, "amplitude_ua": wave["amplitude_ua"], "frequency_mhz": wave["frequency_mhz"],
@@ -127,7 +93,7 @@ class Session:
 
     def resume(self, estop, now_ms):
         """Go on with a paused session, from contact sensing. Raises Refused."""
-        self._unless(self._permit(estop, protocol.PAUSED), "nothing is paused")
+        self._unless(self._permit(self.terms, estop, protocol.PAUSED), "nothing is paused")
         self._begin(now_ms)
 
     def stop(self, at_once, now_ms):
@@ -145,7 +111,7 @@ class Session:
         """Renew the host's lease. Raises Refused when that session is not the running one."""
         if number != self.number or not (self.running or self.state == protocol.PAUSED):
             raise Refused(protocol.ERR_STATE, "session %s is not running; the state is %s" % (number, self.state_name))
-        self._lease_until_ms = now_ms + self._lease_ms
+        self._lease_until_ms = now_ms + self.terms.lease_ms
 
     # Self-test and faults -----------------------------------------------------------------------------------------
 
@@ -159,20 +125,18 @@ class Session:
         """SELF_TEST becomes READY when everything passed and nothing is latched, else FAULT."""
         self.checks_passed = 1 if passed else 0
         if self.state == protocol.SELF_TEST:
-            self._go(protocol.READY if passed and self.fault[0] == faults.NONE else protocol.FAULT)
+            self._go(protocol.READY if passed and self.latch.code == faults.NONE else protocol.FAULT)
 
     def restore(self, code, reading, limit, number, samples):
         """A fault that was latched before power was lost, from the journal."""
-        self.fault = (code, reading, limit, 0, number)
-        self.samples = samples
+        self.latch.restore(code, reading, limit, number, samples)
         self._go(protocol.FAULT)
 
     def clear(self):
         """Forget the latched fault, within a self-test; the caller has made sure that its cause is gone."""
-        if self.fault[0]:
-            self.note("clear", {"code": self.fault[0]})
-        self.fault = (faults.NONE, 0, 0, 0, 0)
-        self.samples = ""
+        if self.latch.code:
+            self.note("clear", {"code": self.latch.code})
+        self.latch.forget()
 
     def raise_fault(self, code, reading, limit, now_ms):
         """Open the gate, latch the first fault, end the session. Callable in any state."""
@@ -185,23 +149,22 @@ class Session:
         self._write_fault()
 
     def _latch(self, code, reading, limit, now_ms):
-        """The first fault stays; later ones are its consequences."""
-        if self.fault[0] != faults.NONE:
+        number = self.number if self.running else 0
+        if not self.latch.take(code, reading, limit, now_ms, number, self.state_name, self._engine.history):
             return
-        self.fault = (code, reading, limit, now_ms, self.number if self.running else 0)
-        self.samples = self._engine.history() if self.running else ""
-        self._unwritten = {
-            "code": code, "reading": reading, "limit": limit, "session": self.fault[4], "state": self.state_name,
-            "samples": self.samples,
-        }  # fmt: skip
         self._emit({"ev": "fault", "code": code, "name": faults.name_of(code), "reading": reading, "limit": limit,
-                    "session": self.fault[4]})  # fmt: skip
+                    "session": number})  # fmt: skip
 
     def _write_fault(self):
         """A fault that was latched goes into the journal once the gate is open and the session has ended."""
-        detail, self._unwritten = self._unwritten, None
+        detail = self.latch.take_unwritten()
         if detail:
             self.note("fault", detail)
+
+    @property
+    def fault(self):
+        """(code, reading, limit, time_ms, session) of what is latched; code faults.NONE = nothing."""
+        return self.latch.fault
 
     @property
     def state_name(self):
@@ -213,10 +176,16 @@ class Session:
         """True while the sample interrupt runs for a session."""
         return states.flows(self.state)
 
-    def _permit(self, estop, state_needed):
+    @property
+    def elapsed_ms(self):
+        """Time at treatment level of the last session, pauses left out."""
+        return self._flowed_ms + (self.supervisor.flowed_ms if self.running and self._under_way else 0)
+
+    def _permit(self, terms, estop, state_needed):
+        amplitude_ua, limit_ua = (terms.amplitude_ua, terms.limit_ua) if terms else (0, 0)
         return gate.permit(
-            self.wave.get("amplitude_ua", 0), self.limit_ua, self._board.HARD_CAP_UA, self.fault[0], estop,
-            self.checks_passed, self.state, state_needed,
+            amplitude_ua, limit_ua, self._board.HARD_CAP_UA, self.latch.code, estop, self.checks_passed, self.state,
+            state_needed,
         )  # fmt: skip
 
     def _unless(self, verdict, state_text):
@@ -268,13 +237,14 @@ class Session:
             return False
         board = self._board
         reading = units.ua_of_counts(snapshot[meter.TRIP_READING], board.ADC_REFERENCE_MV, board.SENSE_UV_PER_UA)
-        limit_ua = self.wave["amplitude_ua"] + board.TRIP_UA if snapshot[meter.TRIP] == faults.OVER_CURRENT else 0
+        limit_ua = self.terms.amplitude_ua + board.TRIP_UA if snapshot[meter.TRIP] == faults.OVER_CURRENT else 0
         self.raise_fault(snapshot[meter.TRIP], reading, limit_ua, now_ms)
         return True
 
     def _supervise(self, snapshot, now_ms, bare_usb):
-        total_uc = self.meter.total_nc // 1000
-        code = self.supervisor.look(snapshot, now_ms, self.supply_mv, self.temperature_c, bare_usb, total_uc)
+        code = self.supervisor.look(
+            snapshot, now_ms, self.supply_mv, self.temperature_c, bare_usb, self.meter.total_uc
+        )  # fmt: skip
         if code:
             self.raise_fault(code, self.supervisor.reading, self.supervisor.limit, now_ms)
         elif now_ms > self._lease_until_ms and self._ending != protocol.END_LEASE:
@@ -292,7 +262,7 @@ class Session:
     def _begin(self, now_ms):
         """The interrupt starts with the gate open; _advance closes it."""
         self.meter.go_on()
-        broken = self._engine.arm(self._plan, self.wave["amplitude_ua"], self._left)
+        broken = self._engine.arm(self.terms.plan, self.terms.amplitude_ua, self._left)
         if broken:
             self.checks_passed = 0
             self._latch(broken, 0, 0, now_ms)
@@ -301,20 +271,20 @@ class Session:
                 protocol.ERR_FAULT, "%s; no current flows; %s" % (faults.meaning_of(broken), faults.hint_of(broken))
             )
         self._pausing = self._under_way = False
-        self._lift_offs_before = self._lift_offs
+        self._lift_offs_before = self.lift_offs
         self._go(protocol.RAMP_UP)
 
     def _set_off(self, now_ms):
         """The first look at a session: its clocks start here, not at the request (a flash write lies between)."""
         self._under_way = True
-        self.supervisor.begin(self.wave["amplitude_ua"], self.wave["duration_ms"] - self._flowed_ms, now_ms)
+        self.supervisor.begin(self.terms.amplitude_ua, self.terms.duration_ms - self._flowed_ms, now_ms)
         self._run_ms = now_ms + _SETTLE_MS
-        self._lease_until_ms = now_ms + self._lease_ms
+        self._lease_until_ms = now_ms + self.terms.lease_ms
 
     def _advance(self, snapshot, now_ms):
         if snapshot[meter.DONE] == 1:
             self._ended(now_ms)
-        elif snapshot[meter.LIFT_OFFS] + self._lift_offs_before != self._lift_offs:
+        elif snapshot[meter.LIFT_OFFS] + self._lift_offs_before != self.lift_offs:
             self._lifted(snapshot, now_ms)
         elif self.state == protocol.RAMP_UP:
             self._advance_ramp_up(snapshot, now_ms)
@@ -337,8 +307,8 @@ class Session:
 
     def _lifted(self, snapshot, now_ms):
         """An electrode was lifted: the interrupt is back at sensing level already."""
-        self._lift_offs = snapshot[meter.LIFT_OFFS] + self._lift_offs_before
-        self._emit({"ev": "lift-off", "session": self.number, "count": self._lift_offs})
+        self.lift_offs = snapshot[meter.LIFT_OFFS] + self._lift_offs_before
+        self._emit({"ev": "lift-off", "session": self.number, "count": self.lift_offs})
         if self.state == protocol.RAMP_DOWN:
             self._ended(now_ms)
         elif self.state == protocol.ACTIVE:
@@ -362,11 +332,11 @@ class Session:
             self._finish(self._ending or protocol.END_DURATION, now_ms)
             return
         self._engine.open_gate()
-        self._flowed_ms += self.supervisor.flowed_ms
+        self._stop_clock()
         self._left = max(1, self.meter.latest[meter.LEFT])
         self._paused_ms = now_ms
         self._park(now_ms)
-        if self.fault[0] == faults.NONE:
+        if self.latch.code == faults.NONE:
             self._go(protocol.PAUSED)
         else:
             self._finish(protocol.END_FAULT, now_ms)
@@ -377,19 +347,22 @@ class Session:
         self.end = ending
         if self.running:
             self.meter.add(self._engine.snapshot())
-        row = self.telemetry(now_ms)
-        if self.running and self._under_way:
-            self._flowed_ms += self.supervisor.flowed_ms
+        row = report.row(self, now_ms)
+        self._stop_clock()
         self._park(now_ms)
         if ending == protocol.END_LEASE:
-            self._latch(faults.LEASE_LOST, self._lease_ms, self._lease_ms, now_ms)
-        self._go(protocol.READY if self.fault[0] == faults.NONE else protocol.FAULT)
+            self._latch(faults.LEASE_LOST, self.terms.lease_ms, self.terms.lease_ms, now_ms)
+        self._go(protocol.READY if self.latch.code == faults.NONE else protocol.FAULT)
         self._emit({"ev": "end", "session": self.number, "reason": protocol.END_NAMES[ending], "t": row})
         self._write_fault()  # first: a power cut between the two records must not leave an ended session without it
         self.note("end", {
             "session": self.number, "reason": protocol.END_NAMES[ending], "elapsed_ms": self._flowed_ms,
-            "total_uc": self.meter.total_nc // 1000, "net_uc": self.meter.net_nc // 1000, "lift_offs": self._lift_offs,
+            "total_uc": self.meter.total_nc // 1000, "net_uc": self.meter.net_nc // 1000, "lift_offs": self.lift_offs,
         })  # fmt: skip
+
+    def _stop_clock(self):
+        self._flowed_ms = self.elapsed_ms
+        self._under_way = False
 
     def _park(self, now_ms):
         try:
@@ -419,29 +392,3 @@ class Session:
         self._engine.note_state(state)
         self._emit({"ev": "state", "from": protocol.STATE_NAMES[before], "to": self.state_name, "session": self.number})
         return True
-
-    # Telemetry ----------------------------------------------------------------------------------------------------
-
-    def telemetry(self, now_ms):
-        """One list of TELEMETRY_FIELDS; starts a new measuring interval."""
-        latest, count = self.meter.latest, self.meter.count
-        delivered_ua, peak_ua, electrode_mv, headroom_mv = self.meter.take_interval()
-        elapsed_ms = remaining_ms = commanded_ua = 0
-        impedance_ohm = series_ohm = -1
-        if self.wave:
-            elapsed_ms = self._flowed_ms + (self.supervisor.flowed_ms if self.running and self._under_way else 0)
-            remaining_ms = max(0, self.wave["duration_ms"] - elapsed_ms)
-        if self.running:
-            commanded_ua = (self.wave["amplitude_ua"] * (latest[meter.ENVELOPE] >> 16)) >> 12
-            if latest[meter.SENSING] or commanded_ua >= _CONTACT_UA:
-                impedance_ohm, series_ohm = self.meter.impedance_ohm()
-                self.contact = contact.judge(impedance_ohm, self._area_mm2)
-        elif self.state != protocol.PAUSED:
-            remaining_ms = 0
-        return [
-            now_ms, self.number, self.state, elapsed_ms, remaining_ms, commanded_ua, delivered_ua, peak_ua,
-            electrode_mv, headroom_mv, impedance_ohm, self.contact, self.meter.phase_nc, self.meter.net_nc,
-            self.meter.total_nc, count(meter.PHASES), count(meter.FULL_PHASES), count(meter.SAMPLES),
-            count(meter.MISSED), count(meter.LATE), latest[meter.WORST_LATE_US], self.fault[0], series_ohm,
-            self._lift_offs, latest[meter.SENSING], self.temperature_c, self.supply_mv,
-        ]  # fmt: skip

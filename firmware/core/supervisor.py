@@ -7,7 +7,7 @@ Time and readings come in as arguments. After a fault `reading` and `limit` hold
 from ..shared import faults, limits
 from . import meter, waveplan
 
-MISSING_MS = 3  # ours: sample interrupts that may be missing between two looks, in ms; the clock's own step is 1 ms
+MISSING_MS = 3  # ours: sample interrupts that may be missing between two looks, in ms
 CONTACT_MS = 10000  # ours: ten seconds without stable contact end a session; who is still there starts again
 COMPLIANCE_MS = 3000  # ours: longer than a hand needs to press the electrode on again
 COMPLIANCE_PHASES = 3  # ours: at 0.1 Hz a phase lasts longer than COMPLIANCE_MS
@@ -17,6 +17,7 @@ SHORT_FROM_UA = 100  # below it 100 ohm are less than two ADC counts
 SENSE_MS = 300  # ours: longer than the 10 ms period of contact sensing, many times
 OVERTIME_MS = 500  # ours
 TEMPERATURE_LOOKS = 3  # ours: readings in a row, so that one disturbed conversion ends nothing
+_UNSEEN = -1  # no snapshot yet
 STABLE_MS = 300  # ours: contact without a gap for this long is stable; longer than the bounce of a hand
 
 
@@ -35,6 +36,7 @@ class Supervisor:
         self._looked_ms = self._contact_ms = self._full_ms = now_ms
         self._short_ms = self._sense_ms = now_ms
         self._ticks = self._phases = self._full_phases = 0
+        self._clock_us = _UNSEEN
         self._flowed_ms = 0
         self._warm = self._sagged = 0
 
@@ -51,7 +53,7 @@ class Supervisor:
         passed_ms = now_ms - self._looked_ms
         self._looked_ms = now_ms
         return (
-            self._interrupt(snapshot, passed_ms)
+            self._interrupt(snapshot)
             or self._time(snapshot, passed_ms)
             or self._contact(snapshot, now_ms)
             or self._compliance(snapshot, now_ms)
@@ -82,15 +84,21 @@ class Supervisor:
         self.reading, self.limit = reading, limit
         return code
 
-    def _interrupt(self, snapshot, passed_ms):
-        """The sample interrupt came as often as the time that passed asks for, on time, and ended."""
-        board = self._board
-        came_ms = (snapshot[meter.TICKS] - self._ticks) * 1000 // board.SAMPLE_HZ
-        self._ticks = snapshot[meter.TICKS]
-        if passed_ms - came_ms > MISSING_MS:
+    def _interrupt(self, snapshot):
+        """The sample interrupt came as often as the time that passed asks for, on time, and ended.
+
+        The snapshot's own clock tells that time: what passes between the main loop's clock and the snapshot, a USB
+        packet for one, is no missing interrupt.
+        """
+        sample_hz = self._board.SAMPLE_HZ
+        passed_us = 0 if self._clock_us == _UNSEEN else (snapshot[meter.CLOCK_US] - self._clock_us) & meter.CLOCK_MASK
+        came_us = (snapshot[meter.TICKS] - self._ticks) * 10000 // sample_hz * 100  # so that it stays a small number
+        missing_us = passed_us - came_us
+        self._ticks, self._clock_us = snapshot[meter.TICKS], snapshot[meter.CLOCK_US]
+        if missing_us > MISSING_MS * 1000:
             code = faults.SAMPLE_INTERRUPT_RAISED if snapshot[meter.INSIDE] else faults.SAMPLE_INTERRUPT_STOPPED
-            return self._found(code, passed_ms - came_ms, MISSING_MS)
-        period_us = 1000000 // board.SAMPLE_HZ
+            return self._found(code, (missing_us + 999) // 1000, MISSING_MS)
+        period_us = 1000000 // sample_hz
         if snapshot[meter.WORST_LATE_US] > period_us:  # beyond it the waveform is no longer what was asked for
             return self._found(faults.SAMPLE_INTERRUPT_LATE, snapshot[meter.WORST_LATE_US], period_us)
         return faults.NONE

@@ -11,7 +11,7 @@ import time
 import esp32
 from machine import ADC, Pin, Timer
 
-from ..core import waveplan
+from ..core import meter, waveplan
 from ..shared import faults, limits, units
 
 _OPEN_MAX = 1  # ours: samples without current in spite of a command; two at 500 S/s are 4 ms
@@ -163,6 +163,7 @@ class Engine:
             self._active, self._peak_current, self._peak_voltage, self._last_phase, self._phases,
             self._full_phases, self._envelope, self._trip, self._trip_reading, self._done, self._left, self._inside,
             self._sensing, self._good, self._lift_offs, self._halves, step[0], step[1], late[0], late[1],
+            time.ticks_us() & meter.CLOCK_MASK,
         )  # fmt: skip
         self._peak_current = self._peak_voltage = 0
         return taken

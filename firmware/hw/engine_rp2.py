@@ -109,12 +109,13 @@ _NET_SAMPLES_MIN = const(85)
 _SKIP = const(86)
 _STEP_DUE = const(87)
 _WATCHED = const(88)
-_LENGTH = const(89)
+_CLOCK = const(89)
+_LENGTH = const(90)
 
 _SNAPSHOT = (
     TICKS, SAMPLES, MISSED, LATE, WORST_LATE, SUM_NET, SUM_ABS, ACTIVE, PEAK_CURRENT, PEAK_VOLTAGE,
     LAST_PHASE, PHASES, FULL_PHASES, ENVELOPE, TRIP, TRIP_READING, DONE, _LEFT, INSIDE, SENSING, GOOD, LIFT_OFFS,
-    HALVES, STEP_I, STEP_V, LATE_I, LATE_V,
+    HALVES, STEP_I, STEP_V, LATE_I, LATE_V, _CLOCK,
 )  # fmt: skip
 
 # Registers: RP2040 data sheet 4.3.17 (I2C), 4.9.6 (ADC), 4.6.5 (timer), 2.3.1.7 (SIO).
@@ -434,6 +435,7 @@ def _copy(source, target, count: int):
     copy = ptr32(target)
     for index in range(count):
         copy[index] = words[index]
+    copy[_CLOCK] = ptr32(words[_TIMER])[10] & 0x1FFFFFFF  # TIMERAWL, in meter.CLOCK_MASK
 
 
 class Engine:

@@ -13,6 +13,7 @@ import sys
 from ..shared import framing
 
 _OUTBOX_LINES = 8
+_BUSY_LINES = 3  # ours: a host that reads has taken them two passes later; one that does not gets no telemetry
 _IN_BYTES_PER_CALL = 128
 _CTRL_C = b"\x03"
 _PACKET_BYTES = 64  # USB full speed bulk packet; on a UART the padding does no harm
@@ -28,6 +29,7 @@ class Link:
         self._poll.register(self._input, select.POLLIN)
         self._room = select.poll()
         self._room.register(self._output, select.POLLOUT)
+        self._byte = bytearray(1)
         self._line = bytearray()
         self._outbox = []
         self._sent = 0
@@ -40,10 +42,11 @@ class Link:
 
         Ctrl-C sets `interrupted`; what follows it stays unread, for the REPL.
         """
+        byte = self._byte
         for _ in range(_IN_BYTES_PER_CALL):
-            if self.interrupted or not self._poll.poll(0):
+            if self.interrupted or not _ready(self._poll):
                 return None
-            byte = self._input.read(1)
+            self._input.readinto(byte)
             if byte == _CTRL_C:
                 self.interrupted = True
             elif byte not in (b"\n", b"\r"):
@@ -58,23 +61,29 @@ class Link:
 
     def send(self, message, droppable=False):
         """Queue a message. A droppable one (telemetry) is left out when the host is not reading; replies are kept."""
-        if droppable and self._outbox:
+        if droppable and len(self._outbox) >= _BUSY_LINES:
             self.dropped += 1
             return
         if len(self._outbox) >= _OUTBOX_LINES:
             self._outbox.pop(1)  # never the line that is partly out
             self.dropped += 1
-        text = framing.encode(message)[:-1]
-        self._outbox.append((text + " " * (-(len(text) + 1) % _PACKET_BYTES) + "\n").encode())
+        self._outbox.append(framing.padded(message, _PACKET_BYTES))
 
     def flush(self):
         """Write as much of the outbox as the port takes without waiting."""
         while self._outbox:
             line = memoryview(self._outbox[0])
             while self._sent < len(line):
-                if not self._room.poll(0):
+                if not _ready(self._room):
                     return
                 self._output.write(line[self._sent : self._sent + _PACKET_BYTES])
                 self._sent += _PACKET_BYTES
             self._outbox.pop(0)
             self._sent = 0
+
+
+def _ready(poll):
+    """Whether the one stream of a poll object is ready; unlike poll(), ipoll() makes no list."""
+    for _event in poll.ipoll(0):
+        return True
+    return False

@@ -20,8 +20,14 @@ class FrameError(ValueError):
 
 def encode(message):
     """Return the line (str, with its newline) that carries `message` (a dict that JSON can express)."""
-    text = json.dumps(message)
-    return "%08x %s\n" % (binascii.crc32(text.encode()) & 0xFFFFFFFF, text)
+    return padded(message, 1).decode()
+
+
+def padded(message, packet_bytes):
+    """The same line as bytes, filled up with spaces to whole packets."""
+    body = json.dumps(message).encode()
+    spaces = b" " * (-(len(body) + 10) % packet_bytes)
+    return b"".join((b"%08x " % (binascii.crc32(body) & 0xFFFFFFFF), body, spaces, b"\n"))
 
 
 def decode(line):
@@ -50,12 +56,7 @@ def decode(line):
 
 def _checksum(digits):
     """The number written as eight lower-case hex digits, or -1 (int() alone would take '+', '_' and spaces)."""
-    value = 0
     for digit in digits:
-        if 0x30 <= digit <= 0x39:
-            value = value * 16 + digit - 0x30
-        elif 0x61 <= digit <= 0x66:
-            value = value * 16 + digit - 0x57
-        else:
+        if not (0x30 <= digit <= 0x39 or 0x61 <= digit <= 0x66):
             return -1
-    return value
+    return int(digits, 16)

@@ -112,4 +112,4 @@ TELEMETRY_FIELDS = (
     "temperature_c",  # of the chip
     "supply_mv",  # positive rail of the output stage
 )
-TELEMETRY_RATE_MAX_HZ = 30  # what the main loop keeps beside the supervisor, measured on the virtual Pico
+TELEMETRY_RATE_MAX_HZ = 50  # every pass of the main loop but those that collect garbage

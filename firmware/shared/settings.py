@@ -17,7 +17,7 @@ FIELDS = (
     ("threshold_ua", 0, 1000, 0, "measured sensory threshold: 80 % of it is permitted (0: none stored)"),
     ("session_max_ms", 1000, 3600000, 1200000, "longest session, ms (20 min: usual timer of the field)"),
     ("lease_ms", 500, 10000, 2000, "silence of the host that ends a session, ms"),
-    ("telemetry_hz", 0, 30, 10, "telemetry rate, Hz (0: none)"),
+    ("telemetry_hz", 0, 50, 10, "telemetry rate, Hz (0: none)"),
     ("usb_isolated", 0, 1, 0, "1, yes: the USB supply is isolated from the mains"),
 )
 
@@ -84,8 +84,6 @@ def upgraded(schema, stored):
     ceiling_ua = stored.get("amplitude_max_ua", _OLD_CEILING_UA)
     if ceiling_ua != _OLD_CEILING_UA:
         values["threshold_ua"] = ceiling_ua
-    if waveform.is_int(values.get("telemetry_hz")):
-        values["telemetry_hz"] = min(values["telemetry_hz"], _field("telemetry_hz")[2])  # it went up to 50 once
     return values
 
 

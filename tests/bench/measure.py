@@ -142,7 +142,7 @@ def jitter_idle() -> list[Row]:
 def jitter_loaded() -> list[Row]:
     """DAC timing, busy link"""
     pico, client = running()
-    client.request("telemetry", {"rate_hz": 30})
+    client.request("telemetry", {"rate_hz": protocol.TELEMETRY_RATE_MAX_HZ})
     from_ns = pico.now_ns
     until = pico.now_ns + 1000 * MS
     while pico.now_ns < until:
@@ -152,7 +152,7 @@ def jitter_loaded() -> list[Row]:
     deviation, worst, _updates = spread(pico, from_ns)
     row = dict(zip(protocol.TELEMETRY_FIELDS, client.request("status")["telemetry"], strict=True))
     return [
-        ("jitter, busy link", round(deviation, 3), "us std", "30 Hz telemetry, requests as fast as they are answered"),
+        ("jitter, busy link", round(deviation, 3), "us std", "50 Hz telemetry, requests as fast as they are answered"),
         ("jitter, busy link, worst", round(worst, 3), "us", ""),
         ("missed samples", row["missed"], "", "in both jitter runs and all tests"),
     ]

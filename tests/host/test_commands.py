@@ -134,7 +134,7 @@ def test_config_round_trip(mc: Cli, tmp_path: Path) -> None:
     assert out(mc, f"config export {saved}") == f"settings written to {saved}\n"
     assert json.loads(out(mc, "config reset --json"))["telemetry_hz"] == 10
     assert json.loads(out(mc, f"config import {saved} --json"))["telemetry_hz"] == 5
-    assert "telemetry_hz    5Hz    0Hz .. 30Hz  " in out(mc, "config show")
+    assert "telemetry_hz    5Hz    0Hz .. 50Hz  " in out(mc, "config show")
     out(mc, "config reset")
 
 

@@ -19,6 +19,7 @@ from hypothesis.stateful import (
 
 from boards.rp2040_pico import board
 from firmware.core import session, states, waveplan
+from firmware.core.terms import Refused
 from firmware.shared import faults, limits, protocol, settings, waveform
 from tests.dual.cases import case_session, case_states
 
@@ -136,7 +137,7 @@ class SessionMachine(RuleBasedStateMachine):
         before, may = self.name, self.may_begin()
         try:
             terms = self.bench.arm(lease_ms, **request)
-        except session.Refused:
+        except Refused:
             assert self.name == before
             return
         assert may and before == "READY" and self.name == "ARMED"
@@ -148,7 +149,7 @@ class SessionMachine(RuleBasedStateMachine):
         self.engine.unfit, self.bench.full_flash = unfit, full_flash
         try:
             self.made.start(self.made.number + offset, 0, self.bench.estop, self.bench.now_ms)
-        except (session.Refused, OSError):
+        except (Refused, OSError):
             assert self.name == before or (self.name in ("READY", "FAULT") and not self.engine.gate_closed)
             return
         assert may and before == "ARMED" and offset == 0 and self.name == "RAMP_UP"
@@ -159,7 +160,7 @@ class SessionMachine(RuleBasedStateMachine):
         self.engine.unfit = unfit
         try:
             self.made.resume(self.bench.estop, self.bench.now_ms)
-        except session.Refused:
+        except Refused:
             assert self.name in (before, "FAULT")
             return
         assert may and before == "PAUSED" and self.name == "RAMP_UP"
@@ -169,7 +170,7 @@ class SessionMachine(RuleBasedStateMachine):
         before = self.name
         try:
             self.made.pause(self.bench.now_ms)
-        except session.Refused:
+        except Refused:
             assert self.name == before and before not in ("RAMP_UP", "ACTIVE")
             return
         assert self.name in ("RAMP_DOWN", "PAUSED", "FAULT")
@@ -191,7 +192,7 @@ class SessionMachine(RuleBasedStateMachine):
     def renew(self, offset: int) -> None:
         try:
             self.made.renew(self.made.number + offset, self.bench.now_ms)
-        except session.Refused:
+        except Refused:
             return
         assert offset == 0 and (self.made.running or self.name == "PAUSED")
 
@@ -221,7 +222,7 @@ class SessionMachine(RuleBasedStateMachine):
         before = self.name
         try:
             self.made.begin_test()
-        except session.Refused:
+        except Refused:
             assert self.name == before and before not in ("OFF", "READY", "FAULT")
             return
         assert before in ("OFF", "READY", "FAULT") and self.name == "SELF_TEST"
@@ -333,15 +334,15 @@ class SessionMachine(RuleBasedStateMachine):
 
     @invariant()
     def the_engine_was_never_given_more_than_is_permitted(self) -> None:
-        if not self.made.wave:
+        if not self.made.terms:
             return
         allowed = settings.defaults()
         allowed.update({"profile": 1, "zone": waveform.ZONES.index("body"), "area_mm2": 1000})
-        limit_ua = limits.permitted(self.made.wave, allowed, board.HARD_CAP_UA)[0]
-        assert self.made.limit_ua == limit_ua
+        limit_ua = limits.permitted(self.made.terms.wave, allowed, board.HARD_CAP_UA)[0]
+        assert self.made.terms.limit_ua == limit_ua
         given = [asked[1] for asked in self.engine.asked if asked[0] == "arm"]
         assert all(1 <= amplitude_ua <= board.HARD_CAP_UA for amplitude_ua in given)
-        assert not self.made.running or given[-1] == self.made.wave["amplitude_ua"] <= limit_ua
+        assert not self.made.running or given[-1] == self.made.terms.wave["amplitude_ua"] <= limit_ua
 
 
 def test_no_sequence_breaks_what_must_hold() -> None:

@@ -4,8 +4,9 @@ What a real engine does is proven on the virtual Pico (tests/hil); here the timi
 """
 
 from boards.rp2040_pico import board
-from firmware.core import meter, session, supervisor, waveplan
-from firmware.shared import faults, protocol, settings, waveform
+from firmware.core import meter, report, session, supervisor, waveplan
+from firmware.core.terms import Refused
+from firmware.shared import faults, limits, protocol, settings, waveform
 
 WAVE = {"amplitude_ua": 200, "frequency_mhz": 10000, "duration_ms": 10000}
 STABLE = supervisor.STABLE_MS * board.SAMPLE_HZ // 1000
@@ -23,6 +24,7 @@ class Engine:
         self.no_zero = 0
         self.state = -1
         self.passed_ms = 0  # time for which sample interrupts have come, until the next feed
+        self.clock_us = 0
 
     def open_gate(self):
         self.gate_closed = 0
@@ -56,6 +58,7 @@ class Engine:
         self.passed_ms = 0
 
     def snapshot(self):
+        self.values["clock_us"] = self.clock_us
         return tuple(self.values.get(name, 0) for name in meter.SNAPSHOT_FIELDS)
 
     def history(self):
@@ -103,6 +106,7 @@ class Bench:
     def tick(self, ms=10):
         self.now_ms += ms
         self.engine.passed_ms += ms
+        self.engine.clock_us = self.now_ms * 1000 & meter.CLOCK_MASK
         self.made.tick(self.estop, self.now_ms, self.supply_mv, 27, self.bare_usb)
 
     def to_sensing(self, **changes):
@@ -140,7 +144,7 @@ class Bench:
 def refusal(call, *arguments, **keywords):
     try:
         call(*arguments, **keywords)
-    except session.Refused as error:
+    except Refused as error:
         return error.args
     return None
 
@@ -222,12 +226,12 @@ def test_a_state_or_fault_is_named_before_a_limit():
 
 def test_a_hard_cap_beyond_the_limits_engine_is_refused_by_the_gate():
     bench = Bench()
-    real, session.limits.refusal = session.limits.refusal, lambda *_: None
-    permitted, session.limits.permitted = session.limits.permitted, lambda *_: (99999, "broken", "")
+    real, limits.refusal = limits.refusal, lambda *_: None
+    permitted, limits.permitted = limits.permitted, lambda *_: (99999, "broken", "")
     try:
         assert refusal(bench.arm, amplitude_ua=1001) == ("limit", "the amplitude is outside the board's hard cap")
     finally:
-        session.limits.refusal, session.limits.permitted = real, permitted
+        limits.refusal, limits.permitted = real, permitted
 
 
 def test_second_arm_is_refused_while_one_is_on_its_way():
@@ -320,7 +324,7 @@ def test_lift_off_goes_back_to_the_ramp_and_is_counted():
         bench.engine.values["envelope"] = waveplan.ENVELOPE_ONE
         bench.tick()
         assert bench.made.state == protocol.ACTIVE
-    row = dict(zip(protocol.TELEMETRY_FIELDS, bench.made.telemetry(bench.now_ms)))
+    row = dict(zip(protocol.TELEMETRY_FIELDS, report.row(bench.made, bench.now_ms)))
     assert row["lift_offs"] == 2
     bench.made.stop(True, bench.now_ms)
     assert bench.written("end")[0]["lift_offs"] == 2
@@ -419,14 +423,14 @@ def test_pause_ramps_down_and_resume_goes_on_with_what_is_left():
     bench.engine.values.update(done=1, left=50000)
     bench.tick()
     assert bench.made.state == protocol.PAUSED and not bench.engine.gate_closed and not bench.told("end")
-    row = dict(zip(protocol.TELEMETRY_FIELDS, bench.made.telemetry(bench.now_ms)))
+    row = dict(zip(protocol.TELEMETRY_FIELDS, report.row(bench.made, bench.now_ms)))
     flowed_ms = row["elapsed_ms"]
     assert 1000 <= flowed_ms <= 1040 and row["remaining_ms"] == 10000 - flowed_ms
     bench.made.renew(1, bench.now_ms)
     bench.tick(1500)
     bench.made.resume(0, bench.now_ms)
     assert bench.made.state == protocol.RAMP_UP and bench.engine.asked[-1] == ("arm", 200, 50000)
-    assert dict(zip(protocol.TELEMETRY_FIELDS, bench.made.telemetry(bench.now_ms)))["elapsed_ms"] == flowed_ms
+    assert dict(zip(protocol.TELEMETRY_FIELDS, report.row(bench.made, bench.now_ms)))["elapsed_ms"] == flowed_ms
     assert bench.made.number == 1
 
 
@@ -568,7 +572,7 @@ def test_first_fault_wins_and_stays():
     bench.tick()
     assert not bench.engine.gate_closed and bench.made.state == protocol.FAULT
     assert bench.made.fault[:3] == (faults.OVER_CURRENT, 400, 300)
-    assert bench.made.samples == "800800" * 64
+    assert bench.made.latch.samples == "800800" * 64
     bench.made.raise_fault(faults.DAC_NO_ACK, 1, 2, 50)
     assert bench.made.fault[0] == faults.OVER_CURRENT
     assert refusal(bench.arm)[0] == "fault"
@@ -584,7 +588,7 @@ def test_clearing_within_a_self_test_makes_ready():
     bench.made.begin_test()
     bench.made.clear()
     bench.made.end_test(True)
-    assert bench.made.state == protocol.READY and bench.made.fault[0] == 0 and bench.made.samples == ""
+    assert bench.made.state == protocol.READY and bench.made.fault[0] == 0 and bench.made.latch.samples == ""
     assert bench.written("clear") == [{"code": faults.ESTOP}]
     bench.made.clear()
     assert len(bench.written("clear")) == 1
@@ -625,7 +629,7 @@ def test_a_latched_fault_is_restored_after_a_loss_of_power():
     made = session.Session(board, bench.engine, bench.events.append, bench.record)
     made.restore(faults.COMPARATOR, 960, 950, 7, "abc")
     assert made.state == protocol.FAULT and made.fault == (faults.COMPARATOR, 960, 950, 0, 7)
-    assert made.samples == "abc" and bench.records == []
+    assert made.latch.samples == "abc" and bench.records == []
     made.begin_test()
     made.end_test(True)
     assert made.state == protocol.FAULT
@@ -702,7 +706,7 @@ def test_dac_that_vanishes_at_the_end_is_a_fault():
 def test_telemetry_has_every_field_as_integer():
     bench = Bench()
     bench.to_active()
-    row = bench.made.telemetry(bench.now_ms)
+    row = report.row(bench.made, bench.now_ms)
     assert len(row) == len(protocol.TELEMETRY_FIELDS)
     assert all(isinstance(value, int) for value in row)
     named = dict(zip(protocol.TELEMETRY_FIELDS, row))
@@ -715,13 +719,13 @@ def test_impedance_is_told_while_sensing_and_not_at_the_foot_of_a_ramp():
     bench.to_sensing()
     bench.engine.values.update(halves=1, late_current=15, late_voltage=12, step_current=-30, step_voltage=-4)
     bench.tick()
-    named = dict(zip(protocol.TELEMETRY_FIELDS, bench.made.telemetry(bench.now_ms)))
+    named = dict(zip(protocol.TELEMETRY_FIELDS, report.row(bench.made, bench.now_ms)))
     assert (named["impedance_ohm"], named["series_ohm"], named["sensing"]) == (9600, 1600, 1)
     assert named["contact"] == protocol.CONTACT_GOOD
     bench.engine.values.update(good=STABLE)
     bench.tick()
     bench.tick()
-    named = dict(zip(protocol.TELEMETRY_FIELDS, bench.made.telemetry(bench.now_ms)))
+    named = dict(zip(protocol.TELEMETRY_FIELDS, report.row(bench.made, bench.now_ms)))
     assert (named["impedance_ohm"], named["sensing"]) == (-1, 0)
 
 
@@ -730,7 +734,7 @@ def test_nothing_happens_while_ready():
     bench.tick()
     bench.made.stop(False, 20)
     assert (bench.made.state, bench.engine.gate_closed, bench.events) == (protocol.READY, 0, [])
-    row = bench.made.telemetry(30)
+    row = report.row(bench.made, 30)
     assert row[0] == 30 and not any(row[3:9])
 
 
@@ -738,8 +742,8 @@ def test_telemetry_after_the_end_keeps_the_time_that_passed():
     bench = Bench()
     bench.to_active()
     bench.tick(400)
-    before = dict(zip(protocol.TELEMETRY_FIELDS, bench.made.telemetry(bench.now_ms)))
+    before = dict(zip(protocol.TELEMETRY_FIELDS, report.row(bench.made, bench.now_ms)))
     bench.made.stop(True, bench.now_ms)
-    row = dict(zip(protocol.TELEMETRY_FIELDS, bench.made.telemetry(9000)))
+    row = dict(zip(protocol.TELEMETRY_FIELDS, report.row(bench.made, 9000)))
     assert (row["elapsed_ms"], row["remaining_ms"], row["commanded_ua"]) == (before["elapsed_ms"], 0, 0)
     assert bench.written("end")[0]["elapsed_ms"] == before["elapsed_ms"]

@@ -84,7 +84,7 @@ def test_what_a_board_begins_with():
     }  # fmt: skip
     assert [row[:4] for row in settings.FIELDS] == [
         ("profile", 0, 1, 0), ("zone", 0, 2, 1), ("area_mm2", 0, 20000, 0), ("threshold_ua", 0, 1000, 0),
-        ("session_max_ms", 1000, 3600000, 1200000), ("lease_ms", 500, 10000, 2000), ("telemetry_hz", 0, 30, 10),
+        ("session_max_ms", 1000, 3600000, 1200000), ("lease_ms", 500, 10000, 2000), ("telemetry_hz", 0, 50, 10),
         ("usb_isolated", 0, 1, 0),
     ]  # fmt: skip
     assert settings.SCHEMA_VERSION == 2
@@ -109,9 +109,3 @@ def test_every_boundary_of_every_setting():
     known = "profile, zone, area_mm2, threshold_ua, session_max_ms, lease_ms, telemetry_hz, usb_isolated"
     assert settings.check({"nonsense": 1}) == "nonsense is not a setting; there are: %s" % known
     assert settings.check([]) == "settings must be an object of names and numbers"
-
-
-def test_an_older_telemetry_rate_becomes_the_highest_there_is():
-    for stored, read in ((50, 30), (31, 30), (30, 30), (5, 5)):
-        slot = framing.encode({"schema": 1, "serial": 3, "values": {"telemetry_hz": stored}}).encode()
-        assert settings.decode_slot(slot)[1]["telemetry_hz"] == read

@@ -26,9 +26,12 @@ class Run:
         self.values = {"envelope": FULL, "late_current": 372, "late_voltage": 300, "halves": 1, "good": 1}
         self.supply_mv, self.temperature_c, self.bare_usb, self.total_uc = GOOD_SUPPLY_MV, 27, 0, 0
         self.ticking = self.conducting = True
+        first = snapshot(clock_us=start_ms * 1000 & meter.CLOCK_MASK)
+        assert self.made.look(first, start_ms, GOOD_SUPPLY_MV, 27, 0, 0) == faults.NONE
 
     def step(self, ms=10):
         self.now_ms += ms
+        self.values["clock_us"] = self.now_ms * 1000 & meter.CLOCK_MASK
         if self.ticking:
             self.values["ticks"] = self.values.get("ticks", 0) + ms * board.SAMPLE_HZ // 1000
         if self.conducting:
@@ -71,6 +74,16 @@ def test_an_interrupt_that_never_came():
     run = Run()
     run.ticking = False
     assert run.step(MISSING_MS + 1) == faults.SAMPLE_INTERRUPT_STOPPED
+
+
+def test_a_first_look_has_nothing_to_compare_with():
+    made = supervisor.Supervisor(board)
+    made.begin(200, 1000, 0)
+    assert made.look(snapshot(clock_us=9999999), 0, GOOD_SUPPLY_MV, 27, 0, 0) == faults.NONE
+    assert made.look(snapshot(clock_us=9999999 + MISSING_MS * 1000), 1, GOOD_SUPPLY_MV, 27, 0, 0) == faults.NONE
+    look = snapshot(clock_us=9999999 + 2 * MISSING_MS * 1000 + 1)
+    assert made.look(look, 2, GOOD_SUPPLY_MV, 27, 0, 0) == faults.SAMPLE_INTERRUPT_STOPPED
+    assert (made.reading, made.limit) == (MISSING_MS + 1, MISSING_MS)
 
 
 def test_an_interrupt_at_half_speed():
@@ -410,11 +423,19 @@ def test_limits_round_down_on_any_board():
 
 def test_missing_time_rounds_down_on_any_board():
     made = supervisor.Supervisor(OddBoard)
-    made.begin(200, 1000, 0)
-    assert made.look(snapshot(ticks=9891), 1001, GOOD_SUPPLY_MV, 27, 0, 0) == faults.NONE  # 998.99 ms of interrupts
-    made.begin(200, 1000, 0)
-    assert made.look(snapshot(ticks=9891), 1002, GOOD_SUPPLY_MV, 27, 0, 0) == faults.SAMPLE_INTERRUPT_STOPPED
+    for passed_us, code in ((1001900, faults.NONE), (1001901, faults.SAMPLE_INTERRUPT_STOPPED)):
+        made.begin(200, 1000, 0)
+        assert made.look(snapshot(), 0, GOOD_SUPPLY_MV, 27, 0, 0) == faults.NONE
+        look = snapshot(ticks=9891, clock_us=passed_us)  # 998.99 ms of interrupts: 998.9 count
+        assert made.look(look, passed_us // 1000, GOOD_SUPPLY_MV, 27, 0, 0) == code
     assert (made.reading, made.limit) == (4, MISSING_MS)
+
+
+def test_the_clock_of_snapshots_may_wrap():
+    for ticking, code in ((True, faults.NONE), (False, faults.SAMPLE_INTERRUPT_STOPPED)):
+        run = Run(start_ms=(meter.CLOCK_MASK + 1) // 1000 - 5)
+        run.ticking = ticking
+        assert run.step() == code
 
 
 def half_rail_counts(compliance_mv):

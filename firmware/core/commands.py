@@ -64,7 +64,7 @@ def status(device, _arguments):
         "uptime_ms": device.now_ms(),
         "reset": device.reset_cause,
         "telemetry": device.last_telemetry,
-        "wave": session.terms.wave if session.terms else None,
+        "wave": session.terms.wave or None,
     }
 
 

@@ -11,10 +11,9 @@ def row(session, now_ms):
     account = session.meter
     latest, count = account.latest, account.count
     delivered_ua, peak_ua, electrode_mv, headroom_mv = account.take_interval()
-    commanded_ua = remaining_ms = elapsed_ms = 0
+    commanded_ua = remaining_ms = 0
     impedance_ohm = series_ohm = -1
-    if session.terms:
-        elapsed_ms = session.elapsed_ms
+    elapsed_ms = session.elapsed_ms
     if session.running or session.state == protocol.PAUSED:
         remaining_ms = max(0, session.terms.duration_ms - elapsed_ms)
     if session.running:

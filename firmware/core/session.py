@@ -6,7 +6,7 @@ fault stays latched until clear(). Order everywhere: the gate opens, then it is 
 
 from ..shared import faults, protocol, units
 from . import gate, latch, meter, report, states, supervisor, waveplan
-from .terms import Refused, Terms
+from .terms import Nothing, Refused, Terms
 
 _SETTLE_MS = 5  # ours: interrupt runs with the gate open before the gate closes: proof that it runs, and its zero
 
@@ -36,7 +36,7 @@ class Session:
         self.number = 0
         self.end = protocol.END_NONE
         self.latch = latch.Latch()
-        self.terms = None  # of the last request that was armed
+        self.terms = Nothing()  # of the last request that was armed
         self.checks_passed = 0
         self._lease_until_ms = 0
         self._armed_until_ms = self._paused_ms = self._run_ms = 0
@@ -182,10 +182,9 @@ class Session:
         return self._flowed_ms + (self.supervisor.flowed_ms if self.running and self._under_way else 0)
 
     def _permit(self, terms, estop, state_needed):
-        amplitude_ua, limit_ua = (terms.amplitude_ua, terms.limit_ua) if terms else (0, 0)
         return gate.permit(
-            amplitude_ua, limit_ua, self._board.HARD_CAP_UA, self.latch.code, estop, self.checks_passed, self.state,
-            state_needed,
+            terms.amplitude_ua, terms.limit_ua, self._board.HARD_CAP_UA, self.latch.code, estop, self.checks_passed,
+            self.state, state_needed,
         )  # fmt: skip
 
     def _unless(self, verdict, state_text):

@@ -13,13 +13,24 @@ class Refused(Exception):
     """A request that is not carried out. args: (protocol.ERR_* code, sentence with number and limit)."""
 
 
+class Nothing:
+    """Stands for the terms while no request has been armed."""
+
+    wave = {}
+    plan = None
+    amplitude_ua = duration_ms = limit_ua = lease_ms = 0
+    area_mm2 = _AREA_UNKNOWN_MM2
+
+
 class Terms:
     """A checked request. amplitude_ua, duration_ms; limit_ua: the permitted peak; plan: what the engine plays."""
 
     def __init__(self, request, lease_ms, settings, board):
         """request: dict as it came in; settings: the board's. Raises Refused for what cannot be played."""
         wave, problem = waveform.check(request)
-        problem = problem or waveplan.problem(wave, board.SAMPLE_HZ)
+        if wave is None:
+            raise Refused(protocol.ERR_VALUE, problem)
+        problem = waveplan.problem(wave, board.SAMPLE_HZ)
         if problem:
             raise Refused(protocol.ERR_VALUE, problem)
         self.wave = wave

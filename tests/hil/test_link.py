@@ -23,7 +23,8 @@ def test_unknown_command_and_wrong_arguments(device: Device) -> None:
     with pytest.raises(FirmwareError, match="there is no command 'dance'"):
         device.request("dance")
     for command, arguments in (
-        ("telemetry", {"rate_hz": protocol.TELEMETRY_RATE_MAX_HZ + 1}), ("telemetry", {"rate_hz": -1}), ("telemetry", {"rate_hz": "10"}),
+        ("telemetry", {"rate_hz": protocol.TELEMETRY_RATE_MAX_HZ + 1}), ("telemetry", {"rate_hz": -1}),
+        ("telemetry", {"rate_hz": "10"}),
         ("arm", {}), ("arm", {"wave": 3}), ("arm", {"wave": {"amplitude_ua": 1e3}}), ("replay", {"count": 0}),
     ):  # fmt: skip
         with pytest.raises(BadValueError):

@@ -133,7 +133,7 @@ def test_no_request_raises_and_none_closes_the_gate(requests: list[dict[str, Any
         assert reply["ok"] or (reply["err"] and reply["text"])
         assert len(framing.encode(reply)) <= framing.MAX_LINE_BYTES, reply
         assert device.engine.gate_closed == 0
-        assert device.session.terms is None or device.session.terms.amplitude_ua <= 400
+        assert device.session.terms.amplitude_ua <= 400
 
 
 # The port -------------------------------------------------------------------------------------------------------------

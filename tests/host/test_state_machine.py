@@ -334,7 +334,7 @@ class SessionMachine(RuleBasedStateMachine):
 
     @invariant()
     def the_engine_was_never_given_more_than_is_permitted(self) -> None:
-        if not self.made.terms:
+        if not self.made.terms.wave:
             return
         allowed = settings.defaults()
         allowed.update({"profile": 1, "zone": waveform.ZONES.index("body"), "area_mm2": 1000})

@@ -59,7 +59,8 @@ class Host:
         return self.run_until(self._pico.now_ns + ms * MS, stop)
 
     def run_until(self, t_ns: float, stop: Callable[[], bool] = lambda: False) -> bool:
-        """The same up to an instant."""
+        """The same up to an instant, in whole nanoseconds: the board's time is told in them."""
+        t_ns = int(t_ns)
         while self._pico.now_ns < t_ns:
             self._renew()
             self._pico.run_until(min(t_ns, self._pico.now_ns + _LOOK_NS))

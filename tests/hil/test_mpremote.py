@@ -31,10 +31,11 @@ def test_mpremote_attached_during_a_session_finds_the_output_off(
         with DeviceClient(SerialTransport(sim.port)) as client:
             client.hello()
             wave = {"amplitude_ua": 200, "frequency_mhz": 10_000, "duration_ms": 60_000, "ramp_ms": 100}
-            client.request("start", {"wave": wave, "lease_ms": 10_000})
+            session = client.request("arm", {"wave": wave, "lease_ms": 10_000})["session"]
+            client.request("start", {"session": session})
             while client.request("status")["state"] != "ACTIVE":
                 client.next_event(0.05)
-            client.request("lease", {"session": 1})
+            client.request("lease", {"session": session})
         attached = sim.ask(do="status")
         assert attached["gate"] == 1
         command = [sys.executable, "-m", "mpremote", "connect", sim.port, "exec", ASK]

@@ -1,6 +1,6 @@
 """The tables of README.md that come from data: `python -m tests.readme` writes them, a test compares.
 
-Between <!-- name --> and <!-- /name --> stands what this file makes of the fault table.
+Between <!-- name --> and <!-- /name --> stands what this file makes of the fault table, and of the campaign's results.
 """
 
 import re
@@ -11,6 +11,7 @@ from firmware.shared import faults
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
+RESULTS = ROOT / "tests" / "campaign" / "results.md"
 FOUND_BY = {faults.TRIP: "interrupt", faults.SUPERVISED: "supervisor", faults.BOOT: "check, gate open"}
 
 
@@ -31,7 +32,13 @@ def shown(off_us: int) -> str:
     return f"{off_us / 1000:g} ms" if off_us < 1_000_000 else f"{off_us / 1_000_000:g} s"
 
 
-TABLES = {"faults": fault_table}
+def campaign_table() -> str:
+    """What `make campaign` wrote: its head line and the worst case of every fault."""
+    lines = RESULTS.read_text().splitlines()
+    return "\n".join([lines[0], "", *(line for line in lines if line.startswith("|"))])
+
+
+TABLES = {"faults": fault_table, "campaign": campaign_table}
 
 
 def rendered(text: str) -> str:

@@ -8,7 +8,7 @@ from ..shared import faults, limits
 from . import meter, waveplan
 
 MISSING_MS = 3  # ours: sample interrupts that may be missing between two looks, in ms
-CONTACT_MS = 10000  # ours: ten seconds without stable contact end a session; who is still there starts again
+CONTACT_MS = 10000  # ours: ten seconds of looking for contact end a session; who is still there starts again
 COMPLIANCE_MS = 3000  # ours: longer than a hand needs to press the electrode on again
 COMPLIANCE_PHASES = 3  # ours: at 0.1 Hz a phase lasts longer than COMPLIANCE_MS
 SHORT_MS = 1000  # ours: gel that bridges two electrodes for a moment is no short
@@ -33,11 +33,11 @@ class Supervisor:
         """A session starts, or goes on after a pause with what is left of its time."""
         self._amplitude_ua = amplitude_ua
         self._duration_ms = duration_ms
-        self._looked_ms = self._contact_ms = self._full_ms = now_ms
+        self._looked_ms = self._full_ms = now_ms
         self._short_ms = self._sense_ms = now_ms
         self._ticks = self._phases = self._full_phases = 0
         self._clock_us = _UNSEEN
-        self._flowed_ms = 0
+        self._flowed_ms = self._sought_ms = 0
         self._warm = self._sagged = 0
 
     @property
@@ -55,7 +55,7 @@ class Supervisor:
         return (
             self._interrupt(snapshot)
             or self._time(snapshot, passed_ms)
-            or self._contact(snapshot, now_ms)
+            or self._contact(snapshot, now_ms, passed_ms)
             or self._compliance(snapshot, now_ms)
             or self._short(snapshot, now_ms)
             or self.surroundings(supply_mv, temperature_c, bare_usb)
@@ -112,18 +112,24 @@ class Supervisor:
             return self._found(faults.OVER_TIME, self._flowed_ms, limit_ms)
         return faults.NONE
 
-    def _contact(self, snapshot, now_ms):
-        """While the output looks for contact: an open electrode shows the rail's voltage, a dead sense does not."""
+    def _contact(self, snapshot, now_ms, passed_ms):
+        """While the output looks for contact: an open electrode shows the rail's voltage, a dead sense does not.
+
+        The search counts until full amplitude is reached: contact that breaks in every ramp is none.
+        """
         if not snapshot[meter.SENSING]:
-            self._contact_ms = self._sense_ms = now_ms
+            self._sense_ms = now_ms
+            if snapshot[meter.ENVELOPE] >= waveplan.ENVELOPE_ONE:
+                self._sought_ms = 0
             return faults.NONE
+        self._sought_ms += passed_ms
         open_counts = self._voltage_counts(self._board.COMPLIANCE_MV // 2)
         if snapshot[meter.GOOD] or abs(snapshot[meter.LATE_VOLTAGE]) >= open_counts or not snapshot[meter.HALVES]:
             self._sense_ms = now_ms
         if now_ms - self._sense_ms > SENSE_MS:
             return self._found(faults.SENSE_STUCK, abs(snapshot[meter.LATE_VOLTAGE]), open_counts)
-        if now_ms - self._contact_ms > CONTACT_MS:
-            return self._found(faults.OPEN_ELECTRODE, now_ms - self._contact_ms, CONTACT_MS)
+        if self._sought_ms > CONTACT_MS:
+            return self._found(faults.OPEN_ELECTRODE, self._sought_ms, CONTACT_MS)
         return faults.NONE
 
     def _compliance(self, snapshot, now_ms):

@@ -51,7 +51,7 @@ class Run:
 
 
 def faults(run: Run) -> int:
-    """Every fault in every state; the whole of it writes results.md and results.json."""
+    """Every fault in every state; the whole of it writes results.md, which the README shows."""
     wanted = quick_keys(run.options.seed) if run.options.quick else keys()
     if run.options.only:
         wanted = [key for key in keys() if str(key) == run.options.only]

@@ -167,7 +167,9 @@ class Case:
             protocol.ARMED: self.host.start,
             protocol.PAUSED: lambda: self.host.ask("resume"),
         }
-        while self.plant.state in steps:
+        if self.key.state != "FAULT" and self.plant.state == protocol.FAULT:
+            self.host.run_for_ms(_TELLING_MS, self._found)  # boot or self-test has latched it; it refuses the attempt
+        while self.plant.state in steps and not self.latched:
             reply = steps[self.plant.state]()
             self._found()
             if reply is None or not reply["ok"]:

@@ -21,7 +21,7 @@ NO_CURRENT_UA = 0.001  # below a millionth of anything that is driven
 def verdict(case: Case) -> dict[str, Any]:
     """The result of a case that has run: figures, and what is wrong in `problems`."""
     scenario, end_ns = case.scenario, case.pico.now_ns
-    reference_ns = scenario.reference(case) if case.latched else inf
+    reference_ns = _reference_ns(case) if case.latched else inf
     off_ns = _ramp_ns(case) if scenario.by_ramp else case.off_ns
     counts = case.latched and reference_ns < inf
     since_ns = min(reference_ns, off_ns)
@@ -51,9 +51,18 @@ def _outcome(case: Case) -> str:
     return "went on"
 
 
+def _reference_ns(case: Case) -> float:
+    """Where the fault itself cannot be seen, the time to one that may be found instead counts from the injection."""
+    reference_ns = case.scenario.reference(case)
+    return case.from_ns if reference_ns == inf and case.latched in case.scenario.others else reference_ns
+
+
 def _limit_us(case: Case) -> int:
-    """Of the fault; where that one must not even let current flow, of the one that was found instead."""
-    return case.scenario.limit_us or next((row[5] for row in faults.TABLE if row[0] == case.latched), 0)
+    """Of the fault, and of one that may be found instead; where the first must not even let current flow, of that."""
+    found_us = next((row[5] for row in faults.TABLE if row[0] == case.latched), 0)
+    if case.latched in case.scenario.others:
+        return max(found_us, case.scenario.limit_us)
+    return case.scenario.limit_us or found_us
 
 
 def _ramp_ns(case: Case) -> float:

@@ -12,7 +12,6 @@ from microcurrent.bench.trace import WRITE
 from .case import Case
 from .measure import crossing_ns, driven
 from .plant import ZERO_CODE
-from .ram import Words
 from .scenario import injection
 from .waves import MS, US
 
@@ -96,7 +95,7 @@ def _treated_ns(case: Case) -> int:
 def phase_full(case: Case) -> float:
     """The phase under way had moved all the charge that it may, and what the ADC's errors hide of it."""
     trace, low, high = case.pico.trace, case.from_ns, case.off_ns
-    limit_nc = Words(case.pico)["_PHASE_LIMIT"] * _nc_per_count(case) * (1 + _ADC_SHARE)
+    limit_nc = case.notes["phase_limit"] * _nc_per_count(case) * (1 + _ADC_SHARE)
     begun_ns = _phase_begun_ns(case, high)
     if abs(trace.charge_nc(begun_ns, int(high))) < limit_nc:
         return high  # the ADC saw it before

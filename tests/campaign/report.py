@@ -107,10 +107,12 @@ def unseen() -> list[str]:
 
 
 def write(name: str, text: str, results: Sequence[dict[str, Any]]) -> None:
-    """name.md and name.json beside this file."""
+    """name.md beside this file, and every case as a line of build/campaign/name.jsonl."""
     (FOLDER / f"{name}.md").write_text(text)
+    cases = FOLDER.parents[1] / "build" / "campaign" / f"{name}.jsonl"
+    cases.parent.mkdir(parents=True, exist_ok=True)
     ordered = sorted(results, key=lambda result: result["key"])
-    (FOLDER / f"{name}.json").write_text(json.dumps(ordered, indent=0) + "\n")
+    cases.write_text("".join(json.dumps(result) + "\n" for result in ordered))
 
 
 def numbered(results: Iterable[dict[str, Any]], what: str, seed: int) -> list[str]:

@@ -145,6 +145,29 @@ def test_contact_that_comes_in_time_starts_the_clock_anew():
         assert run.step() == faults.NONE
 
 
+def breaking(envelope, sought_ms=300, tries=40):
+    """Contact that is found again and again, and breaks in a ramp that got so far: (fault, its numbers, how many)."""
+    run = Run()
+    for count in range(1, tries + 1):
+        run.values.update(sensing=1, good=1)
+        code = run.step(sought_ms)
+        if code:
+            return code, run.numbers, count
+        run.values.update(sensing=0, envelope=envelope)
+        assert run.step(50) == faults.NONE
+    return faults.NONE, (0, 0), tries
+
+
+def test_contact_that_breaks_in_every_ramp_is_none():
+    found = (supervisor.CONTACT_MS + 200, supervisor.CONTACT_MS)
+    assert breaking(FULL - 1) == (faults.OPEN_ELECTRODE, found, 34)
+    assert breaking(0) == (faults.OPEN_ELECTRODE, found, 34)
+    assert breaking(FULL)[0] == faults.NONE
+    exactly = supervisor.CONTACT_MS // 40
+    assert breaking(FULL - 1, exactly)[0] == faults.NONE
+    assert breaking(FULL - 1, exactly, 41)[0] == faults.OPEN_ELECTRODE
+
+
 def test_a_dead_sense_amplifier_is_no_open_electrode():
     for voltage, code in (
         (HALF_RAIL - 1, faults.SENSE_STUCK),

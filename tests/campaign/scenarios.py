@@ -82,7 +82,7 @@ SCENARIOS: Mapping[str, Scenario] = {
     "sda-held": Scenario(
         faults.BUS_HUNG, inject_bus.sda_held, at_rest=SELF_TEST,
         others={faults.DAC_NO_ACK: "the transfer under way is aborted"},
-        unseen={"OFF": "boot clocks the bus free"},
+        unseen={"OFF": "boot clocks the bus free", "READY": "arming clocks it free"},
         clears=True,  # so does clearing
     ),
     "dac-deaf": Scenario(

@@ -82,8 +82,8 @@ SCENARIOS: Mapping[str, Scenario] = {
     "sda-held": Scenario(
         faults.BUS_HUNG, inject_bus.sda_held, at_rest=SELF_TEST,
         others={faults.DAC_NO_ACK: "the transfer under way is aborted"},
-        unseen={"OFF": "boot clocks the bus free", "READY": "arming clocks it free"},
-        clears=True,  # so does clearing
+        unseen={"OFF": "boot clocks the bus free", "READY": "arming clocks it free", "FAULT": "so does clearing"},
+        clears=True,
     ),
     "dac-deaf": Scenario(
         faults.DAC_READBACK, inject_bus.dac_deaf, references.astray, patience_ms=2600, at_rest=SELF_TEST,

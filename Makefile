@@ -60,7 +60,7 @@ image: setup  ## obtain the MicroPython image (cache, download or build) and sho
 
 setup: $(READY)  ## create the Python environment in .venv
 
-$(READY): pyproject.toml firmware/board_packages.txt host/microcurrent/bench/build_core.sh
+$(READY): pyproject.toml firmware/board_packages.txt host/microcurrent/bench/build_core.sh host/microcurrent/bench/fast_core.pyx
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed, $(PYTHON) is older; set PYTHON=..."; exit 1; }
 	@echo "Setting up the Python environment in $(VENV) (about a minute, once)"
 	@$(PYTHON) -m venv $(VENV) || { echo "venv is missing; on Debian: apt-get install python3-venv"; exit 1; }

@@ -13,6 +13,7 @@ from rp2040py.simulator import Simulator
 from rp2040py.utils.logging import ConsoleLogger, LogLevel
 
 from . import corrections
+from .compiled import fast_core
 from .files import FILESYSTEM_OFFSET, empty_filesystem
 from .flash_chip import FLASH_BYTES
 
@@ -38,8 +39,8 @@ class Chip:
         self.on_reset: Callable[[str], None] = _nothing
         self.mcu.watchdog.on_watchdog_trigger = self._watchdog_bites
         self._stop_alarm: IAlarm = self.clock.create_alarm(self.pause)
-        self._target_ns = 0.0
         self._running = False
+        self._stop = fast_core.Stop() if fast_core else None
         self.mcu.leave_reset()
 
     def _fill_flash(self, image: Path, flash: bytes | None) -> None:
@@ -58,6 +59,8 @@ class Chip:
     def pause(self) -> None:
         """Return from `advance` after the present instruction."""
         self._simulator.stopped = True
+        if self._stop:
+            self._stop.now = True
 
     def advance(self, target_ns: float) -> bool:
         """Run to an instant, exact to one instruction, or until `pause`. True when the instant was reached.
@@ -66,19 +69,28 @@ class Chip:
         """
         if self._running:
             raise RuntimeError("the virtual Pico is already running; it goes on; do not run it from its own callbacks")
-        clock, simulator = self.clock, self._simulator
+        clock = self.clock
         if clock.nanos >= target_ns:
             return True
         self._running = True
         self._stop_alarm.schedule(target_ns - clock.nanos)
-        simulator.stopped = False
         try:
-            while not simulator.stopped:
-                execute_batch(simulator, 1)
+            self._run()
         finally:
             self._stop_alarm.cancel()
             self._running = False
         return clock.nanos >= target_ns
+
+    def _run(self) -> None:
+        """Execute until pause()."""
+        if fast_core and self._stop:
+            self._stop.now = False
+            fast_core.run(self.mcu, self._stop)
+            return
+        simulator = self._simulator
+        simulator.stopped = False
+        while not simulator.stopped:
+            execute_batch(simulator, 1)
 
     def at(self, t_ns: float, action: Callable[[], None]) -> None:
         """Run `action` at an exact emulated instant. Raises ValueError when it is past."""

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from rp2040py.rp2040 import RP2040
 
 from .adc import LazyAdc
+from .compiled import fast_core
 from .corrected_blocks import (
     GPIO_COUNT,
     BlockResets,
@@ -75,7 +76,8 @@ def sio_divides_and_reads_as_silicon(mcu: RP2040) -> None:
     Stock adds 8 to core.cycles per divider operand without advancing time, so CPU load reads above 100 %; and
     GPIO_IN of a pin that the chip drives shows what is driven from outside, not the level of the pin.
     """
-    mcu.sio = PlainSio(mcu)
+    plain = PlainSio(mcu)
+    mcu.sio = fast_core.Sio(plain) if fast_core else plain
 
 
 def adc_converts_when_read(mcu: RP2040) -> LazyAdc:

@@ -37,6 +37,8 @@ class Run:
             for result in results:
                 found.append(result)
                 progress.advance(task)
+                if not self.notes.is_terminal and len(found) % 100 == 0:
+                    self.notes.print(f"{what}: {len(found)} of {total} after {time.monotonic() - self._began_s:.0f} s")
                 if result.get("problems"):
                     name = result.get("key", result.get("number"))
                     progress.console.print(f"{name}: {'; '.join(result['problems'])}", markup=False, highlight=False)

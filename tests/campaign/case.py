@@ -20,6 +20,7 @@ BOOT_MS = 3000
 CLEARED_IN = ("ACTIVE", "square", "mid")  # where `clear` is asked for while the cause persists
 _TELLING_MS = 500
 _AFTER_LATCH_MS = 5
+_TREATED_MS = 600  # contact sensing, a ramp of 100 ms, and a little of full amplitude
 _BRIEF_MS = 100  # how long an attempt is watched where nothing needs to be found
 
 
@@ -175,7 +176,10 @@ class Case:
             if reply is None or not reply["ok"]:
                 self._refused(reply)
                 return
-        self._watch(1500 + self.scenario.patience_ms if self._waits else _BRIEF_MS)
+        if self.key.state in self.scenario.unseen:
+            self._watch(_TREATED_MS)
+        else:
+            self._watch(1500 + self.scenario.patience_ms if self._waits else _BRIEF_MS)
 
     def _idle_in_time(self) -> bool:
         """Whether boot and self-test end, as they must before anything can be asked for."""

@@ -1,4 +1,4 @@
-"""`fast_core`: the compiled inner loop of the bench where build_core.sh has made it, else None (slower, same results)."""
+"""`fast_core`: the inner loop as build_core.sh has compiled it, or None where it could not (slower, same results)."""
 
 from importlib import import_module
 from typing import Any

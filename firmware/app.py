@@ -28,6 +28,7 @@ else:
     from .hw import restart_esp32 as restart
 
 _PASS_MS = 12  # ours: the supervisor runs at 80 Hz; a dead sample interrupt must be off within 20 ms
+_LOOK_MS = 5  # ours: what came before it took longer than usual, so the supervisor looks once more in this pass
 _ANSWERING_MS = 15  # ours: no further line is answered in this pass; the slowest answer takes 25 ms, the dead-man 100
 # Bytes of heap that a look, a telemetry row and an answer leave behind (measured on the bench, rounded up), and how
 # much of it is collected at once. gc.mem_free() would know exactly, but takes 8 ms.
@@ -318,7 +319,8 @@ class Device:
         self._led.value(self.engine.gate_closed)
         self._answer_lines(began_ms)
         self._send_telemetry()
-        self._look()
+        if self.now_ms() - self._looked_ms > _LOOK_MS:
+            self._look()
         self.link.flush()
         dog.proof(4)
         if self._unfed_since_ms is None:

@@ -109,14 +109,14 @@ _NET_SAMPLES_MIN = const(85)
 _SKIP = const(86)
 _STEP_DUE = const(87)
 _WATCHED = const(88)
-_CLOCK = const(89)
-_LENGTH = const(90)
+_LENGTH = const(89)
 
-_SNAPSHOT = (
+# core.meter.SNAPSHOT_FIELDS without the last one, the clock.
+_SNAPSHOT = bytes((
     TICKS, SAMPLES, MISSED, LATE, WORST_LATE, SUM_NET, SUM_ABS, ACTIVE, PEAK_CURRENT, PEAK_VOLTAGE,
     LAST_PHASE, PHASES, FULL_PHASES, ENVELOPE, TRIP, TRIP_READING, DONE, _LEFT, INSIDE, SENSING, GOOD, LIFT_OFFS,
-    HALVES, STEP_I, STEP_V, LATE_I, LATE_V, _CLOCK,
-)  # fmt: skip
+    HALVES, STEP_I, STEP_V, LATE_I, LATE_V,
+))  # fmt: skip
 
 # Registers: RP2040 data sheet 4.3.17 (I2C), 4.9.6 (ADC), 4.6.5 (timer), 2.3.1.7 (SIO).
 _I2C_BASE = (0x40044000, 0x40048000)
@@ -430,12 +430,13 @@ def _watch(_timer):
 
 
 @micropython.viper
-def _copy(source, target, count: int):
+def _gather(source, indexes, target, count: int):
     words = ptr32(source)
-    copy = ptr32(target)
-    for index in range(count):
-        copy[index] = words[index]
-    copy[_CLOCK] = ptr32(words[_TIMER])[10] & 0x1FFFFFFF  # TIMERAWL, in meter.CLOCK_MASK
+    index = ptr8(indexes)
+    into = ptr32(target)
+    for at in range(count):
+        into[at] = words[index[at]]
+    into[count] = ptr32(words[_TIMER])[10] & 0x1FFFFFFF  # TIMERAWL, in meter.CLOCK_MASK
 
 
 class Engine:
@@ -451,8 +452,7 @@ class Engine:
         self._dummy = Pin(board.DUMMY_PIN, Pin.OUT, value=0)
         Pin(board.TRIPPED_PIN, Pin.IN)
         self._state = array("i", (0 for _ in range(_LENGTH)))
-        self._copy = array("i", (0 for _ in range(_LENGTH)))
-        self._taken = array("i", (0 for _ in _SNAPSHOT))
+        self._taken = array("i", (0 for _ in range(len(_SNAPSHOT) + 1)))
         self._history = array("i", (0 for _ in range(_HISTORY_LENGTH)))
         self._sense = ADC(Pin(board.SENSE_PIN))
         self._voltage = ADC(Pin(board.VOLTAGE_PIN))
@@ -612,12 +612,10 @@ class Engine:
 
         Always the same array, filled anew: nothing is allocated.
         """
-        copy, state, taken = self._copy, self._state, self._taken
-        _copy(state, copy, _LENGTH)
+        state, taken = self._state, self._taken
+        _gather(state, _SNAPSHOT, taken, len(_SNAPSHOT))
         state[PEAK_CURRENT] = 0
         state[PEAK_VOLTAGE] = 0
-        for index in range(len(_SNAPSHOT)):
-            taken[index] = copy[_SNAPSHOT[index]]
         return taken
 
     def history(self):

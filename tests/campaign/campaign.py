@@ -38,7 +38,7 @@ def quick_keys(seed: int) -> list[Key]:
     active = [key for key in keys() if key.state == "ACTIVE"]
     others = [key for key in keys() if key.state not in ("ACTIVE", *_BOOTING)]
     once = [random.choice([key for key in active if key.scenario == name]) for name in SCENARIOS]
-    return once + random.sample(others, 8)
+    return once + random.sample(others, 6)
 
 
 def group_of(key: Key) -> Group:

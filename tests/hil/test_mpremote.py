@@ -30,7 +30,7 @@ def test_mpremote_attached_during_a_session_finds_the_output_off(
     with start_sim(options) as sim:
         with DeviceClient(SerialTransport(sim.port)) as client:
             client.hello()
-            wave = {"amplitude_ua": 200, "frequency_mhz": 10_000, "duration_ms": 60_000, "ramp_ms": 100}
+            wave = {"amplitude_ua": 100, "frequency_mhz": 10_000, "duration_ms": 60_000, "ramp_ms": 100}
             session = client.request("arm", {"wave": wave, "lease_ms": 10_000})["session"]
             client.request("start", {"session": session})
             while client.request("status")["state"] != "ACTIVE":

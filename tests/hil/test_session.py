@@ -144,5 +144,5 @@ def test_ramp_reaches_its_end_and_never_steps(bench: Bench) -> None:
     rising = codes[start : start + 2800]
     assert all(b - a <= 1 for a, b in pairwise(rising))
     assert rising[-1] > 370
-    falling = [code for code in codes[-2500:] if code]
+    falling = [code for code in codes[-2700:] if code]
     assert falling[0] > 300 and falling[-1] <= 2

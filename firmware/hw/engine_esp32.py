@@ -18,6 +18,7 @@ _OPEN_MAX = 1  # ours: samples without current in spite of a command; two at 500
 _COMMANDED = 12  # ours: sense counts (6 uA) of a command large enough to tell whether current follows
 _NO_CURRENT = 3  # ours: sense counts, 1.6 uA: noise and offset of the sense amplifier
 _CONTACT = 11  # ours: sense counts (6 uA of the 8) that count as contact
+_FOLLOW_SENSING_UA = 12  # ours: beyond the command while the output looks for contact
 _SENSE_HALF = 5  # ours: samples per half wave of contact sensing, 50 Hz at 500 S/s
 _HISTORY_LENGTH = 64
 _HISTORY_AFTER = 8  # ours: of the 64 samples kept with a fault, those after it
@@ -43,7 +44,7 @@ class Engine:
         self._history = [0] * _HISTORY_LENGTH
         self.armed = False
         self._plan = None
-        self._window = self._follow = self._phase_limit = self._net_limit = 0
+        self._window = self._follow = self._follow_sensing = self._phase_limit = self._net_limit = 0
         self._fed_ms = 0
         self._clear()
 
@@ -99,6 +100,7 @@ class Engine:
         board = self._board
         self._window = min(self._counts(amplitude_ua + board.TRIP_UA), units.ADC_STEPS // 2 - 48)
         self._follow = self._counts(board.FOLLOW_UA)
+        self._follow_sensing = self._counts(_FOLLOW_SENSING_UA)
         self._phase_limit = plan.phase_samples * self._counts(amplitude_ua) * 5 // 4 + 4 * self._follow
         self._net_limit = self._counts(16 * limits.NET_DC_UA) if plan.balanced else 0x3FFF
         self.feed()
@@ -259,7 +261,8 @@ class Engine:
         """True when the current exceeds or opposes the command in two samples in a row; it may fall short of it."""
         wanted, sign = self._wanted()
         along = -reading if sign < 0 else reading
-        strays = along - wanted > self._follow or along < -self._follow
+        follow = self._follow_sensing if self._sensing else self._follow
+        strays = along - wanted > follow or along < -follow
         self._astray = self._astray + 1 if strays else 0
         return self._astray > _ASTRAY_MAX
 

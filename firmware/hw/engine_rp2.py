@@ -134,6 +134,7 @@ _WATCH_MS = 5  # ours: a sample interrupt that stops is off after 10 ms at most
 _WATCH_TRIES = 1000  # ours: several sample periods
 _BLOCKED_MAX = const(3)  # ours: samples in a row that the bus did not take; one or two are counted skips
 _OPEN_MAX = const(4)  # ours: five samples in a row without current are a lift-off, 0.5 ms at 10 kS/s
+_FOLLOW_SENSING = const(22)  # ours: sense counts (12 uA) beyond the command while the output looks for contact
 _COMMANDED = const(12)  # ours: sense counts (6 uA) of a command large enough to tell whether current follows
 _NO_CURRENT = const(3)  # ours: sense counts, 1.6 uA: noise and offset of the sense amplifier
 _CONTACT = const(11)  # ours: sense counts (6 uA of the 8) that count as contact
@@ -174,10 +175,13 @@ def _tick(_timer):
     if e < 0:
         e = 0 - e
         x = 0 - x
+    p = s[_FOLLOW]
+    if s[SENSING]:
+        p = _FOLLOW_SENSING
     astray = 0
-    if x - e > s[_FOLLOW]:
+    if x - e > p:
         astray = s[_ASTRAY] + 1
-    if x + s[_FOLLOW] < 0:
+    if x + p < 0:
         astray = s[_ASTRAY] + 1
     s[_ASTRAY] = astray
     trip = 0

@@ -11,9 +11,11 @@ from .case import Case
 from .measure import Seen, driven, peak_ua
 from .plant import Plant
 from .records import records
+from .references import full_amplitude
 from .waves import US
 
 OVER_CAP_NS = 100 * US  # above 1 mA no longer than this under any single fault
+SLOW_US = 100_000  # a fault with such a limit is a mean or a wait; a quicker one counts from a crossing of its own
 HARMLESS_UA = 10.5  # contact sensing and 5 %
 NO_CURRENT_UA = 0.001  # below a millionth of anything that is driven
 
@@ -52,9 +54,10 @@ def _outcome(case: Case) -> str:
 
 
 def _reference_ns(case: Case) -> float:
-    """Where the fault itself cannot be seen, the time to one that may be found instead counts from the injection."""
+    """Where the fault itself cannot be seen, a slow one that may be found instead counts from full amplitude on."""
     reference_ns = case.scenario.reference(case)
-    return case.from_ns if reference_ns == inf and case.latched in case.scenario.others else reference_ns
+    slow = case.latched in case.scenario.others and _limit_us(case) >= SLOW_US
+    return full_amplitude(case) if reference_ns == inf and slow else reference_ns
 
 
 def _limit_us(case: Case) -> int:

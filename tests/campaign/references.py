@@ -6,7 +6,7 @@ Every function takes a case and gives emulated ns; inf when it never could be se
 from bisect import bisect_left, bisect_right
 from math import inf
 
-from firmware.shared import protocol
+from firmware.shared import faults, protocol
 from microcurrent.bench.trace import WRITE
 
 from .case import Case
@@ -40,8 +40,18 @@ def _crossing(case: Case, limit_ua: float) -> float:
 
 
 def astray(case: Case) -> float:
-    """The first code written whose current differs from the true one by more than the tolerance, over it or opposed."""
-    board, stage = case.pico.board, case.pico.stage
+    """The first code written whose current differs from the true one by more than the tolerance, over it or opposed.
+
+    Where it never does for certain and yet was found, the first one at which the ADC's errors may have made it so.
+    """
+    certain = _astray(case, case.pico.board.FOLLOW_UA + _ADC_UA)
+    if certain < inf or case.latched != faults.OUTPUT_ASTRAY:
+        return certain
+    return _astray(case, case.pico.board.FOLLOW_UA - _ADC_UA)
+
+
+def _astray(case: Case, tolerance_ua: float) -> float:
+    stage = case.pico.stage
     high = -1
     for t_ns, _bit, kind, byte, _ack in case.pico.trace.bus.between(int(case.from_ns), case.pico.now_ns):
         if kind != WRITE or high < 0:
@@ -52,7 +62,7 @@ def astray(case: Case) -> float:
         true_ua = stage.current_ua(min(t_ns + 25_000, case.pico.now_ns))
         excess_ua = true_ua - wanted_ua if wanted_ua >= 0 else wanted_ua - true_ua
         opposed_ua = -true_ua if wanted_ua >= 0 else true_ua
-        if max(excess_ua, opposed_ua) > board.FOLLOW_UA + _ADC_UA:
+        if max(excess_ua, opposed_ua) > tolerance_ua:
             return t_ns
     return inf
 

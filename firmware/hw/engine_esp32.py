@@ -67,7 +67,7 @@ class Engine:
         self._sign = self._phase_sum = self._phase_command = self._last_phase = 0
         self._phases = self._full_phases = 0
         self._trip = self._trip_reading = self._done = self._astray = 0
-        self._due_us = time.ticks_us()
+        self._due_us = self._began_us = time.ticks_us()
 
     @property
     def gate_closed(self):
@@ -104,7 +104,7 @@ class Engine:
         self._phase_limit = plan.phase_samples * self._counts(amplitude_ua) * 5 // 4 + 4 * self._follow
         self._net_limit = self._counts(16 * limits.NET_DC_UA) if plan.balanced else 0x3FFF
         self.feed()
-        self._due_us = time.ticks_us()
+        self._due_us = self._began_us = time.ticks_us()
         self._timer.init(mode=Timer.PERIODIC, period=1000 // board.SAMPLE_HZ, callback=self._tick)
         self.armed = True
         return faults.NONE
@@ -165,7 +165,7 @@ class Engine:
             self._active, self._peak_current, self._peak_voltage, self._last_phase, self._phases,
             self._full_phases, self._envelope, self._trip, self._trip_reading, self._done, self._left, self._inside,
             self._sensing, self._good, self._lift_offs, self._halves, step[0], step[1], late[0], late[1],
-            time.ticks_us() & meter.CLOCK_MASK,
+            time.ticks_diff(time.ticks_us(), self._began_us) & meter.CLOCK_MASK,
         )  # fmt: skip
         self._peak_current = self._peak_voltage = 0
         return taken

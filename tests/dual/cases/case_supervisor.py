@@ -86,6 +86,28 @@ def test_a_first_look_has_nothing_to_compare_with():
     assert (made.reading, made.limit) == (MISSING_MS + 1, MISSING_MS)
 
 
+def test_the_first_snapshot_may_stand_at_any_instant_of_its_clock():
+    """Across the wrap too, to the microsecond."""
+    for first_us in (0, 1, 2, meter.CLOCK_MASK - 1, meter.CLOCK_MASK):
+        for passed_us, code in (
+            (MISSING_MS * 1000, faults.NONE),
+            (MISSING_MS * 1000 + 1, faults.SAMPLE_INTERRUPT_STOPPED),
+        ):
+            made = supervisor.Supervisor(board)
+            made.begin(200, 1000, 0)
+            assert made.look(snapshot(clock_us=first_us), 0, GOOD_SUPPLY_MV, 27, 0, 0) == faults.NONE
+            look = snapshot(clock_us=(first_us + passed_us) & meter.CLOCK_MASK)
+            assert made.look(look, passed_us // 1000, GOOD_SUPPLY_MV, 27, 0, 0) == code
+
+
+def test_compliance_counts_from_the_beginning():
+    made = supervisor.Supervisor(board)
+    made.begin(50, 100000, 0)
+    now_ms = supervisor.COMPLIANCE_MS + 1
+    look = snapshot(envelope=FULL, phases=supervisor.COMPLIANCE_PHASES)
+    assert made.look(look, now_ms, GOOD_SUPPLY_MV, 27, 0, 0) == faults.COMPLIANCE_LOST
+
+
 def test_an_interrupt_at_half_speed():
     run = Run()
     run.ticking = False
@@ -163,6 +185,7 @@ def test_contact_that_breaks_in_every_ramp_is_none():
     assert breaking(FULL - 1) == (faults.OPEN_ELECTRODE, found, 34)
     assert breaking(0) == (faults.OPEN_ELECTRODE, found, 34)
     assert breaking(FULL)[0] == faults.NONE
+    assert breaking(int("268435457"))[0] == faults.NONE  # another object, and one more
     exactly = supervisor.CONTACT_MS // 40
     assert breaking(FULL - 1, exactly)[0] == faults.NONE
     assert breaking(FULL - 1, exactly, 41)[0] == faults.OPEN_ELECTRODE

@@ -93,3 +93,16 @@ def test_a_bare_usb_cable_forbids_and_ends_current(bench: Bench) -> None:
     with pytest.raises((FaultError, RefusedError)):
         bench.start()
     assert bench.pico.gate == 0
+
+
+@pytest.mark.parametrize("stuck_ua", [-20.0, 20.0])
+def test_a_current_beyond_sensing_ends_the_search_for_contact(bench: Bench, stuck_ua: float) -> None:
+    """A DAC that sticks at a code within the treatment's tolerance: 20 uA are too much before contact is stable."""
+    bench.start(duration_ms=60_000, ramp_ms=RAMP_MS)
+    bench.pico.run_for_ms(150)
+    assert bench.pico.gate == 1
+    stuck_ns = bench.pico.now_ns
+    bench.pico.fail(offset_ua=stuck_ua)
+    bench.pico.run_for_ms(60)
+    assert bench.gate_dropped_ns(stuck_ns) - stuck_ns <= 10_300_000  # the half wave that opposes it begins within 10 ms
+    assert bench.request("faults")["code"] == faults.OUTPUT_ASTRAY

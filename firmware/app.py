@@ -289,10 +289,10 @@ class Device:
             self._latch(faults.JOURNAL_BROKEN, 0, 0)
             return
         open_session, kept = self.journal.open_session, self.journal.latched
-        if open_session:
+        if open_session is not None:
             number = open_session.get("session", 0)
             self.session.note("interrupted", {"session": number, "reset": self.reset_cause})
-        if kept:  # another firmware may have written it with fewer fields: a fault all the same
+        if kept is not None:  # another firmware may have written it with fewer fields: a fault all the same
             code = kept.get("code", faults.INTERNAL)
             numbers = [kept.get(name, 0) for name in ("reading", "limit", "session")]
             self.session.restore(code, numbers[0], numbers[1], numbers[2], kept.get("samples", ""))

@@ -180,7 +180,7 @@ class Journal:
     def _kept(self):
         """What still holds, for the first record of a file."""
         kept = {"fault": self.latched, "session": self.open_session, "torn": self._torn}
-        return {name: value for name, value in kept.items() if value}
+        return {name: value for name, value in kept.items() if value not in (None, 0)}
 
     def _note(self, kind, detail):
         """The present state behind a record."""

@@ -285,6 +285,25 @@ def test_an_altered_journal_is_a_fault_until_it_is_cleared(boot: Callable[..., B
     assert bench.run(duration_ms=500).reason == "duration"
 
 
+@pytest.mark.parametrize(("detail", "code"), [({}, faults.INTERNAL), ({"code": 9}, 9), ({"code": 201}, 201)])
+def test_a_fault_of_another_firmware_is_a_fault_all_the_same(
+    boot: Callable[..., Bench], detail: dict[str, int], code: int
+) -> None:
+    """Records with fewer fields than ours, of an unknown code, of a session without its number."""
+    stored = Files()
+    book = core_journal.Journal(stored)
+    book.add("session", {}, 5)
+    book.add("fault", detail, 6)
+    bench = boot()
+    bench.pico.install_files({"/journal_a": stored.data["/journal_a"] or b""})
+    bench.client.hello()
+    assert bench.request("faults")["code"] == code
+    with pytest.raises(FaultError):
+        bench.start()
+    assert bench.request("clear") == {"code": faults.NONE}
+    assert kinds(bench) == ["session", "fault", "interrupted", "clear"]
+
+
 def test_reading_a_long_journal_in_mid_session_disturbs_nothing(boot: Callable[..., Bench]) -> None:
     bench = boot()
     bench.pico.install_files({"/journal_a": nearly_full()})

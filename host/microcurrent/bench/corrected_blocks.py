@@ -1,11 +1,15 @@
 """Blocks of the emulated chip with their behaviour mended. Why each exists is told in corrections.py."""
 
+from types import SimpleNamespace
+
 from rp2040py.gpio_pin import GPIOPin
 from rp2040py.peripherals.io import GPIO_CTRL_LAST, RPIO
 from rp2040py.peripherals.pio import RPPIO
 from rp2040py.peripherals.reset import RESET, RESET_ADC, RESET_I2C0, RESET_I2C1, RPReset
 from rp2040py.peripherals.timer import ALARM0, ALARM_REGS, TIMERAWH, TIMERAWL, RPTimer
 from rp2040py.rp2040 import RP2040
+
+from .compiled import fast_core
 
 GPIO_COUNT = 30
 _PIO_FUNCTIONS = (6, 7)  # GPIOn_CTRL.FUNCSEL
@@ -16,7 +20,17 @@ class ExactTimer(RPTimer):
     """Alarms fire when the microsecond counter reaches their value, not up to 1 us before."""
 
     def __init__(self, rp2040: RP2040) -> None:
+        self.epoch = fast_core.Epoch() if fast_core else SimpleNamespace(ns=0.0)
         super().__init__(rp2040, "TIMER_BASE")
+
+    @property
+    def _epoch_nanos(self) -> float:
+        """When it was reset; where the compiled loop, which reads the counter too, sees it."""
+        return float(self.epoch.ns)
+
+    @_epoch_nanos.setter
+    def _epoch_nanos(self, ns: float) -> None:
+        self.epoch.ns = ns
 
     def read_uint32(self, offset: int) -> int:
         """Register read; the counter, which programs poll, comes first."""

@@ -190,6 +190,18 @@ def test_a_full_file_goes_on_in_the_other_one_and_takes_the_state_along():
         assert opened(files).open_session is None
 
 
+def test_a_fault_without_any_detail_is_taken_along_too():
+    with small_files():
+        files = Files()
+        writer = opened(files)
+        writer.add("fault", {}, 1)
+        while files.data[B] is None:
+            writer.add("confirm", {"names": []}, 3)
+        files.data[A] = None
+        alone = opened(files)
+        assert (alone.latched, alone.open_session) == ({}, None)
+
+
 def test_both_files_stay_bounded_and_the_chain_never_tears():
     files = Files()
     writer = opened(files)

@@ -1,6 +1,7 @@
-"""Settings in two files on the board's flash: a torn write falls back to the previous slot.
+"""Settings in two files on the board's flash: a damaged slot falls back to the previous one.
 
-Writes are refused while the gate conducts: a flash erase stops all interrupts for 45 ms and more.
+A slot is written under another name and renamed when it is whole, which littlefs does at once or not at all: where
+power fails in between, no slot is damaged. Writes are refused while the gate conducts: a flash erase stops all interrupts for 45 ms and more.
 """
 
 import os
@@ -8,6 +9,7 @@ import os
 from ..shared import settings
 
 PATHS = ("/settings_a", "/settings_b")
+_UNFINISHED = ".new"
 
 
 class Storage:
@@ -35,8 +37,9 @@ class Storage:
         if self._gate_closed():
             raise RuntimeError("no flash write while the gate conducts")
         path = PATHS[self._target]
-        with open(path, "wb") as file:
+        with open(path + _UNFINISHED, "wb") as file:
             file.write(settings.encode_slot(self._serial + 1, values))
+        os.rename(path + _UNFINISHED, path)
         os.sync()
         self._serial += 1
         self._target = 1 - self._target

@@ -11,7 +11,6 @@ from firmware.core import journal_file
 from firmware.shared import faults
 from microcurrent import journal
 from microcurrent.bench import files
-from microcurrent.bench.flash_chip import TimedFlash
 from microcurrent.bench.pico import VirtualPico
 from microcurrent.errors import FaultError
 from tests.bench.python_on import boot as boot_to_prompt
@@ -20,6 +19,7 @@ from tests.dual.cases.case_journal import Files
 from tests.support import library_files
 
 from .conftest import Bench, Device
+from .shutter import Shutter
 
 SESSION = {"session": 1, "amplitude_ua": 200, "frequency_mhz": 10000, "duration_ms": 1000, "utc_s": 1770000000}
 FAULT = {"code": 1, "reading": 512, "limit": 300, "session": 1, "state": "ACTIVE", "samples": "0123ab" * 64}
@@ -32,43 +32,6 @@ began_ms = time.ticks_ms()
 book.open()
 took_ms = time.ticks_diff(time.ticks_ms(), began_ms)
 """
-
-
-class Shutter:
-    """Keeps the filesystem's sectors as they are before and within every command that erases or programs the flash.
-
-    Within: the first half of the changed bytes is new, or the second; an erase also leaves bits halfway.
-    """
-
-    def __init__(self, pico: VirtualPico) -> None:
-        assert isinstance(pico.mcu.ssi, TimedFlash)
-        self.states: list[bytes] = []
-        self._pico, self._flash = pico, pico.mcu.ssi
-        self._stock = self._flash._apply_command
-        self._flash._apply_command = self._apply
-
-    def _apply(self) -> None:
-        before, changes = self.filesystem(), self._flash.changes
-        self._stock()
-        if self._flash.changes > changes:
-            self.states += [before, *halfway(before, self.filesystem())]
-
-    def filesystem(self) -> bytes:
-        """The sectors as they are now."""
-        return self._pico.flash_bytes()[files.FILESYSTEM_OFFSET :]
-
-
-def halfway(before: bytes, after: bytes) -> list[bytes]:
-    """What a flash may hold when power fails while `before` becomes `after`."""
-    blocks = [at for at in range(0, len(before), 256) if before[at : at + 256] != after[at : at + 256]]
-    if not blocks:
-        return []
-    low, high = blocks[0], blocks[-1] + 256
-    middle = (low + high) // 2
-    states = [before[:middle] + after[middle:], after[:middle] + before[middle:]]
-    if high - low > 256:
-        states.append(before[:low] + bytes([0x5A, 0xF3]) * ((high - low) // 2) + before[high:])
-    return states
 
 
 def opened(flash: bytes) -> core_journal.Journal:

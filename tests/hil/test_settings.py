@@ -4,10 +4,13 @@ from collections.abc import Callable
 
 import pytest
 
+from firmware.hw import storage
 from firmware.shared import faults, framing, settings
+from microcurrent.bench import files
 from microcurrent.errors import BadValueError, RefusedError
 
 from .conftest import Bench, Device
+from .shutter import Shutter
 
 
 def test_answer_reproduces_the_setting(device: Device) -> None:
@@ -56,26 +59,26 @@ def test_no_flash_write_while_the_gate_conducts(bench: Bench) -> None:
     bench.request("stop", {"now": True})
 
 
-def test_power_cut_at_any_time_of_a_write_leaves_the_old_or_the_new(boot: Callable[..., Bench]) -> None:
-    """Cut at 24 instants spread over the write (erase and program times included): always one of the two values."""
-    first = boot()
-    first.client.hello()
-    first.request("config", {"set": {"lease_ms": 1111}})
-    flash = first.pico.flash_bytes()
-    line = framing.encode({"id": 9, "cmd": "config", "args": {"set": {"lease_ms": 2222}}}).encode()
-    seen = set()
-    running = boot(flash=flash)
-    running.client.hello()
-    running.pico.serial_write(line)
-    for _ in range(24):
-        running.pico.run_for_ms(9)
-        after = boot(flash=running.pico.flash_bytes())
-        identity = after.client.hello()
-        value = after.request("config")["set"]["lease_ms"]
-        assert value in (1111, 2222) and identity["firmware"]
-        assert after.request("faults")["code"] in (faults.NONE, faults.SETTINGS_CORRUPT)
-        seen.add(value)
-    assert seen == {1111, 2222}
+@pytest.mark.parametrize("slots", [("/settings_a",), ("/settings_a", "/settings_b")])
+def test_power_cut_within_any_flash_command_leaves_the_old_or_the_new(
+    boot: Callable[..., Bench], slots: tuple[str, ...]
+) -> None:
+    """And no damaged slot, whether the slot that is written exists or not."""
+    bench = boot()
+    old = settings.defaults() | {"lease_ms": 1111}
+    bench.pico.install_files({name: settings.encode_slot(index + 1, old) for index, name in enumerate(slots)})
+    bench.client.hello()
+    shutter = Shutter(bench.pico)
+    bench.request("config", {"set": {"lease_ms": 2222}})
+    seen = []
+    for state in shutter.states:
+        held = files.read_files(bytes(files.FILESYSTEM_OFFSET) + state)
+        found = [settings.decode_slot(held[name]) for name in storage.PATHS if name in held]
+        seen.append(max(found, key=lambda slot: slot[0])[1]["lease_ms"])
+    assert seen == sorted(seen) and set(seen) <= {1111, 2222} and len(seen) > 5
+    after = boot(flash=bench.pico.flash_bytes()[: files.FILESYSTEM_OFFSET] + shutter.states[len(seen) // 2])
+    after.client.hello()
+    assert after.request("faults")["code"] == faults.NONE
 
 
 @pytest.mark.parametrize("damage", ["truncated", "newer", "garbage"])

@@ -1,7 +1,8 @@
 """Settings in two files on the board's flash: a damaged slot falls back to the previous one.
 
 A slot is written under another name and renamed when it is whole, which littlefs does at once or not at all: where
-power fails in between, no slot is damaged. Writes are refused while the gate conducts: a flash erase stops all interrupts for 45 ms and more.
+power fails in between, no slot is damaged. Writes are refused while the gate conducts: a flash erase stops all
+interrupts for 45 ms and more.
 """
 
 import os

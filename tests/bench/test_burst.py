@@ -18,7 +18,8 @@ PLACES = (DATA, DATA + 1, DATA + 2, FLASH + 64, FLASH + 66, 64, SIO, SIO + 0x60,
 FLAGS = ("n", "z", "c", "v", "pm", "interrupts_updated")
 SP, PC = 13, 15
 WIDE = 0b11110
-WIDE_FORMS = ((0xF3BF, 0x8F40), (0xF3BF, 0x8F50), (0xF3BF, 0x8F60), (0xF3EF, 0x8310), (0xF381, 0x8810), (0xF3EF, 0x8308))
+BARRIERS = ((0xF3BF, 0x8F40), (0xF3BF, 0x8F50), (0xF3BF, 0x8F60))
+WIDE_FORMS = (*BARRIERS, (0xF3EF, 0x8310), (0xF381, 0x8810), (0xF3EF, 0x8308))
 ROUNDS = 300  # random states of every kind of instruction
 
 

@@ -35,7 +35,8 @@ class Board:
 
     def __init__(self) -> None:
         self.mcu = mcu = RP2040()
-        mcu.logger = Quiet()
+        quiet: Any = Quiet()
+        mcu.logger = quiet
         corrections.sio_divides_and_reads_as_silicon(mcu)
         corrections.alarms_are_exact(mcu)
         random = Random(1)
@@ -48,7 +49,7 @@ class Board:
         """The state before the instruction."""
         code = b"".join(opcode.to_bytes(2, "little") for opcode in opcodes)
         self.mcu.sram[CODE - RAM : CODE - RAM + len(code)] = code
-        core = self.mcu.core
+        core: Any = self.mcu.core
         for index, value in enumerate(registers):
             core.registers[index] = value
         for name, flag in zip(FLAGS, flags, strict=True):

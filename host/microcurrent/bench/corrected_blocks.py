@@ -23,14 +23,10 @@ class ExactTimer(RPTimer):
         self.epoch = fast_core.Epoch() if fast_core else SimpleNamespace(ns=0.0)
         super().__init__(rp2040, "TIMER_BASE")
 
-    @property
-    def _epoch_nanos(self) -> float:
-        """When it was reset; where the compiled loop, which reads the counter too, sees it."""
-        return float(self.epoch.ns)
-
-    @_epoch_nanos.setter
-    def _epoch_nanos(self, ns: float) -> None:
-        self.epoch.ns = ns
+    def reset(self) -> None:
+        """Registers to their reset values; the compiled loop, which reads the count too, is told."""
+        super().reset()
+        self.epoch.ns = self._epoch_nanos
 
     def read_uint32(self, offset: int) -> int:
         """Register read; the counter, which programs poll, comes first."""

@@ -171,7 +171,11 @@ class Engine:
         return taken
 
     def history(self):
-        """The last 64 samples, oldest first, as hex: three digits of DAC code and three of ADC count each."""
+        """The last 64 samples, oldest first, as hex: three digits of DAC code and three of ADC count each.
+
+        No further ones are kept until the engine is armed again: the callback must not overtake the reader.
+        """
+        self._history_left = 0
         at, kept = self._history_at, self._history
         return "".join("%06x" % kept[(at + index) % _HISTORY_LENGTH] for index in range(_HISTORY_LENGTH))
 

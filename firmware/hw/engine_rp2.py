@@ -623,7 +623,11 @@ class Engine:
         return taken
 
     def history(self):
-        """The last 64 samples, oldest first, as hex: three digits of DAC code and three of ADC count each."""
+        """The last 64 samples, oldest first, as hex: three digits of DAC code and three of ADC count each.
+
+        No further ones are kept until the engine is armed again: the interrupt must not overtake the reader.
+        """
+        self._state[_HISTORY_LEFT] = 0
         at, kept = self._state[_HISTORY_AT], self._history
         return "".join("%06x" % kept[(at + index) % _HISTORY_LENGTH] for index in range(_HISTORY_LENGTH))
 

@@ -133,7 +133,10 @@ SCENARIOS: Mapping[str, Scenario] = {
     "clock-slow": Scenario(
         faults.OVER_TIME, inject_chip.clock_slow, references.session_over,
         duration_ms=_short, patience_ms=6000, unseen=NO_SAMPLES | ENDS_FIRST, variants=("count", "quarter"),
-        others={faults.SAMPLE_INTERRUPT_STOPPED: "the supervisor counts fewer samples than the time asks for"},
+        others={
+            faults.SAMPLE_INTERRUPT_STOPPED: "the supervisor counts fewer samples than the time asks for",
+            faults.SAMPLE_INTERRUPT_LATE: "the first sample at the new rate comes late",
+        },
         clears=True,
     ),
     "chip-warm": Scenario(faults.OVER_TEMPERATURE, inject_stage.chip_warm, patience_ms=300),

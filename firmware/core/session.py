@@ -42,7 +42,7 @@ class Session:
         self._armed_until_ms = self._paused_ms = self._run_ms = 0
         self._flowed_ms = self._left = 0  # of a session that pauses: time and samples so far
         self._ending = protocol.END_NONE
-        self._pausing = self._under_way = False
+        self._pausing = self._under_way = self._connected = False
         self.lift_offs = self._lift_offs_before = 0
         self.contact = protocol.CONTACT_UNKNOWN
         self.supply_mv = self.temperature_c = 0
@@ -269,7 +269,7 @@ class Session:
             raise Refused(
                 protocol.ERR_FAULT, "%s; no current flows; %s" % (faults.meaning_of(broken), faults.hint_of(broken))
             )
-        self._pausing = self._under_way = False
+        self._pausing = self._under_way = self._connected = False
         self._lift_offs_before = self.lift_offs
         self._go(protocol.RAMP_UP)
 
@@ -292,8 +292,9 @@ class Session:
             self._go(protocol.RAMP_DOWN)
 
     def _advance_ramp_up(self, snapshot, now_ms):
-        if not self._engine.gate_closed:
+        if not self._connected:
             if now_ms >= self._run_ms and snapshot[meter.TICKS] > 2:
+                self._connected = True  # once in each part of a session: what opens the gate from here on is a trip
                 broken = self._engine.run()
                 if broken:
                     self.raise_fault(broken, 0, 0, now_ms)

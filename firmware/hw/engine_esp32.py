@@ -115,17 +115,21 @@ class Engine:
     def run(self):
         """Close the gate at contact-sensing level. Only core/session.py calls this, after core/gate.py permitted it.
 
-        What the sense amplifier showed meanwhile, with the gate open, is its zero. Returns faults.NONE, or
-        OUTPUT_ASTRAY when that is no zero; then the gate stays open.
+        What the sense amplifier showed meanwhile, with the gate open, is its zero. Returns faults.NONE, OUTPUT_ASTRAY
+        when that is no zero, or what the callback has tripped on; then the gate stays open.
         """
         zero = units.rounded_div(self._net, max(1, self._net_samples))
         if abs(zero) > _ZERO_COUNTS_MAX:
             return faults.OUTPUT_ASTRAY
         self._zero += zero
         self._sensing = 1
-        self._gate.value(1)
-        self._running = True
-        return faults.NONE
+        if not self._trip:
+            self._gate.value(1)
+            self._running = True
+        if self._trip:  # before, or in between: the callback must find nothing closed behind it
+            self._gate.value(0)
+            self._running = False
+        return self._trip
 
     def note_state(self, state):
         """The state's number survives no reset on this port."""

@@ -567,8 +567,8 @@ class Engine:
     def run(self):
         """Close the gate at contact-sensing level. Only core/session.py calls this, after core/gate.py permitted it.
 
-        What the sense amplifier showed meanwhile, with the gate open, is its zero. Returns faults.NONE, or
-        OUTPUT_ASTRAY when that is no zero; then the gate stays open.
+        What the sense amplifier showed meanwhile, with the gate open, is its zero. Returns faults.NONE, OUTPUT_ASTRAY
+        when that is no zero, or what the interrupt has tripped on; then the gate stays open.
         """
         state = self._state
         samples = max(1, state[_NET_SAMPLES])
@@ -577,9 +577,13 @@ class Engine:
             return faults.OUTPUT_ASTRAY
         state[_ZERO_SENSE] += zero
         state[SENSING] = 1
-        self._gate.value(1)
-        state[RUN] = 1
-        return faults.NONE
+        if not state[TRIP]:
+            self._gate.value(1)
+            state[RUN] = 1
+        if state[TRIP]:  # before, or in between: the interrupt must find nothing closed behind it
+            self._gate.value(0)
+            state[RUN] = 0
+        return state[TRIP]
 
     def note_state(self, state):
         """Leave the session's state where it survives a reset: the next boot, and a bench, read it there."""

@@ -247,3 +247,18 @@ def test_an_unsafe_eeprom_forbids_output_until_commissioned(boot: Callable[..., 
     assert (bench.pico.dac.eeprom_code, bench.pico.dac.eeprom_power_down) == (2048, 0)
     assert bench.pico.dac.eeprom_writes == 1
     assert bench.run().reason == "duration"
+
+
+@pytest.mark.parametrize("offset_us", range(0, 12_000, 500))
+def test_a_brief_trip_is_never_followed_by_a_closed_gate(bench: Bench, offset_us: int) -> None:
+    """At any instant of the main loop's pass, while contact is looked for: also between its reading and its decision."""
+    bench.start(duration_ms=60_000, ramp_ms=100)
+    bench.pico.run_for_ms(150)
+    assert bench.pico.gate == 1
+    fault_ns = bench.pico.now_ns + offset_us * 1000
+    for t_ns, level in ((fault_ns, 1), (fault_ns + 150_000, 0)):
+        bench.pico.at(t_ns, lambda level=level: bench.pico.drive_pin(bench.pico.board.ESTOP_PIN, level))
+    bench.pico.run_for_ms(80)
+    dropped_ns = bench.gate_dropped_ns(fault_ns)
+    assert [level for t_ns, level in bench.gate_edges if t_ns > dropped_ns] == []
+    assert latched(bench) == faults.ESTOP

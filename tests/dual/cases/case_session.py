@@ -35,6 +35,7 @@ class Engine:
         return self.unfit
 
     def run(self):
+        self.asked.append("run")
         if self.no_zero:
             return self.no_zero
         self.gate_closed = 1
@@ -299,6 +300,28 @@ def test_no_treatment_current_before_stable_contact():
     bench.engine.values["envelope"] = waveplan.ENVELOPE_ONE - 1
     bench.tick()
     assert bench.made.state == protocol.RAMP_UP
+
+
+def test_a_gate_that_the_interrupt_has_opened_is_not_closed_again():
+    """The interrupt trips after the snapshot of a pass was taken: the pass must not take the open gate for a start."""
+    for reach in ("to_sensing", "to_ramp"):
+        bench = Bench()
+        getattr(bench, reach)()
+        bench.engine.gate_closed = 0
+        bench.tick()
+        assert bench.engine.asked.count("run") == 1 and not bench.engine.gate_closed, reach
+        bench.engine.values.update(trip=faults.ESTOP)
+        bench.tick()
+        assert bench.made.state == protocol.FAULT and bench.made.fault[0] == faults.ESTOP
+
+
+def test_after_a_pause_the_gate_closes_once_more():
+    bench = Bench()
+    bench.to_paused()
+    bench.made.resume(0, bench.now_ms)
+    bench.tick(0)
+    bench.tick(5)
+    assert bench.engine.asked.count("run") == 2 and bench.engine.gate_closed
 
 
 def test_no_contact_in_time_is_a_fault():

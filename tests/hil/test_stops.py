@@ -251,7 +251,7 @@ def test_an_unsafe_eeprom_forbids_output_until_commissioned(boot: Callable[..., 
 
 @pytest.mark.parametrize("offset_us", range(0, 12_000, 500))
 def test_a_brief_trip_is_never_followed_by_a_closed_gate(bench: Bench, offset_us: int) -> None:
-    """At any instant of the main loop's pass, while contact is looked for: also between its reading and its decision."""
+    """At any instant of the main loop's pass while contact is looked for: also between its reading and its decision."""
     bench.start(duration_ms=60_000, ramp_ms=100)
     bench.pico.run_for_ms(150)
     assert bench.pico.gate == 1

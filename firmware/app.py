@@ -115,7 +115,7 @@ class Device:
             "state": self.session.state,
             "maintenance": False,
             "hard_cap_ua": board.HARD_CAP_UA,
-            "sample_hz": board.SAMPLE_HZ,
+            "sample_us": self.engine.periods_us[-1],
         }
 
     def save_settings(self, changes):

@@ -17,7 +17,7 @@ FOUND_BY = {faults.TRIP: "interrupt", faults.SUPERVISED: "supervisor", faults.BO
 
 def fault_table() -> str:
     """Every fault: code, name, what finds it, its longest time to an open gate, meaning."""
-    rows = ["| code | fault | found by | off within | it means |", "|---|---|---|---|---|"]
+    rows = ["| code | fault | found by | off within | it means |", "|---|---|---|---|---|"]  # at the longest period
     for code, name, meaning, _hint, kind, off_us, _scenario in faults.TABLE:
         rows.append(f"| {code} | {name} | {FOUND_BY[kind]} | {shown(off_us)} | {meaning} |")
     return "\n".join(rows)

@@ -50,7 +50,7 @@ COMPARATOR_UA = 950  # window comparator on the sense amplifier: above the limit
 DUMMY_OHM = 4700  # full scale into it and SERIES_OHM needs 7.9 V, inside the compliance
 
 # Engine.
-SAMPLE_HZ = 500  # soft timer, 1 ms ticks: what it can honestly promise is not measured yet
+PERIODS_US = (2000,)  # soft timer, 1 ms ticks: what it can honestly promise is not measured yet
 TRIP_UA = (
     100  # measured current beyond the set-point by this much trips in the interrupt; ours, below the limiter at 600 uA
 )

@@ -50,7 +50,9 @@ COMPARATOR_UA = 950  # window comparator on the sense amplifier: above the limit
 DUMMY_OHM = 4700  # full scale into it and SERIES_OHM needs 7.9 V, inside the compliance
 
 # Engine.
-SAMPLE_HZ = 10000  # START/STOP per sample needs 72.5 us at 400 kHz; 10 kS/s leaves 27 %
+# Sample periods that core/waveplan.py chooses from, longest first. The engine leaves out those that the bus is too slow
+# for: a sample with START and STOP takes 77 us at the SCL rate its registers give, one of a held transaction 48 us.
+PERIODS_US = (250, 100, 62)
 TRIP_UA = (
     100  # measured current beyond the set-point by this much trips in the interrupt; ours, below the limiter at 600 uA
 )

@@ -3,7 +3,7 @@
 `device` is the wired board of firmware/app.py. Each handler returns the reply's data or raises terms.Refused.
 """
 
-from ..shared import faults, limits, protocol, settings, waveform
+from ..shared import faults, limits, protocol, settings, shapes, waveform
 from .terms import Refused
 
 _REPLAY_ROWS_MAX = 3  # ours: three rows of telemetry stay below framing.MAX_LINE_BYTES
@@ -88,6 +88,33 @@ def start(device, arguments):
     utc_s = _integer(arguments, "utc_s", 0, 1 << 40, 0)
     device.session.start(arguments.get("session"), utc_s, device.estop(), device.now_ms())
     return {"state": device.session.state_name, "session": device.session.number}
+
+
+def change(device, arguments):
+    """Another amplitude, frequency or form for the running session."""
+    changes = arguments.get("wave")
+    if not isinstance(changes, dict):
+        raise Refused(protocol.ERR_VALUE, "wave must be an object with the waveform's fields")
+    return device.session.change(arguments.get("session"), changes, device.settings, device.estop(), device.now_ms())
+
+
+def table(device, arguments):
+    """Part of a table of points; the first part names how many there are."""
+    _need_idle(device, "uploading a table")
+    points = device.session.points
+    at = _integer(arguments, "at", 0, 1023, 0)
+    values = arguments.get("values")
+    if not isinstance(values, list) or not 0 < len(values) <= shapes.PART_POINTS:
+        raise Refused(protocol.ERR_VALUE, "values must be a list of 1..%d points" % shapes.PART_POINTS)
+    if not all(waveform.is_int(value) for value in values):
+        raise Refused(protocol.ERR_VALUE, "points must be whole numbers")
+    problem = None
+    if at == 0:
+        problem = points.begin(_integer(arguments, "points", 1, 1024, 0))
+    problem = problem or points.add(at, values)
+    if problem:
+        raise Refused(protocol.ERR_VALUE, problem)
+    return {"crc": points.crc}
 
 
 def pause(device, _arguments):
@@ -253,6 +280,8 @@ HANDLERS = {
     "arm": arm,
     "disarm": disarm,
     "start": start,
+    "change": change,
+    "table": table,
     "pause": pause,
     "resume": resume,
     "stop": stop,

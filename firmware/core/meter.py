@@ -32,7 +32,7 @@ SNAPSHOT_FIELDS = (
     "halves",  # phases finished, those of contact sensing included
     "step_current",  # sense counts and voltage counts, signed: first sample after the last phase less its last one
     "step_voltage",
-    "late_current",  # the same two of the last phase's last sample
+    "late_current",  # of the last phase: at its largest command, the last of several; the largest voltage from there on
     "late_voltage",
     "clock_us",  # microseconds at the instant of the snapshot; wrap at CLOCK_MASK
 )
@@ -51,12 +51,13 @@ class Meter:
 
     def __init__(self, board):
         self._board = board
-        scale = units.ADC_STEPS * board.SENSE_UV_PER_UA * board.SAMPLE_HZ
-        self._counts_per_uc = scale // (board.ADC_REFERENCE_MV * 1000)
-        self.begin()
+        self.begin(1)
 
-    def begin(self):
-        """Forget everything: a session starts."""
+    def begin(self, sample_us):
+        """Forget everything: a session starts. sample_us: between two samples."""
+        board = self._board
+        self._sample_us = sample_us
+        self._counts_per_uc = units.ADC_STEPS * board.SENSE_UV_PER_UA * 1000 // (board.ADC_REFERENCE_MV * sample_us)
         self.latest = _IDLE
         self._net = self._absolute = 0
         self._before = [0] * len(SNAPSHOT_FIELDS)  # counters of the session's parts before a pause
@@ -97,8 +98,9 @@ class Meter:
     def charge_nc(self, count_samples):
         """Charge of a sum of sense counts over samples, in nC."""
         board = self._board
-        scale = units.ADC_STEPS * board.SENSE_UV_PER_UA * board.SAMPLE_HZ
-        return units.rounded_div(count_samples * board.ADC_REFERENCE_MV * 1000000, scale)
+        return units.rounded_div(
+            count_samples * board.ADC_REFERENCE_MV * self._sample_us, units.ADC_STEPS * board.SENSE_UV_PER_UA
+        )
 
     def current_ua(self, counts, samples=1):
         """Mean current of a sum of sense counts over `samples`, in uA; 0 for no samples."""
@@ -121,7 +123,7 @@ class Meter:
         return delivered_ua, peak_ua, electrode_mv, headroom_mv
 
     def impedance_ohm(self):
-        """(at the end of the last phase, at its step to the next): all of the skin, and what is not its capacity.
+        """(largest of the last phase, at its step to the next): all of the skin, and what is not its capacity.
 
         OPEN_OHM without measurable current; -1 before any phase has ended, and for a step too small to divide by.
         """

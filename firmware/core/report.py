@@ -17,7 +17,7 @@ def row(session, now_ms):
     if session.running or session.state == protocol.PAUSED:
         remaining_ms = max(0, session.terms.duration_ms - elapsed_ms)
     if session.running:
-        commanded_ua = (session.terms.amplitude_ua * (latest[meter.ENVELOPE] >> 16)) >> 12
+        commanded_ua = (session.amplitude_ua * (latest[meter.ENVELOPE] >> 16)) >> 12
         if latest[meter.SENSING] or commanded_ua >= _CONTACT_UA:
             impedance_ohm, series_ohm = account.impedance_ohm()
             session.contact = contact.judge(impedance_ohm, session.terms.area_mm2)

@@ -5,9 +5,11 @@ fault stays latched until clear(). Order everywhere: the gate opens, then it is 
 """
 
 from ..shared import faults, protocol, units
-from . import gate, latch, meter, report, states, supervisor, waveplan
+from . import gate, latch, meter, points, report, states, supervisor, sweep, waveplan
 from .terms import Nothing, Refused, Terms
 
+# What a running session keeps: time, place, sign and sample period; the rest may change.
+_FIXED = ("duration_ms", "ramp_ms", "polarity", "alternate_ms", "zone", "area_mm2", "sample_us")
 _SETTLE_MS = 5  # ours: interrupt runs with the gate open before the gate closes: proof that it runs, and its zero
 
 _WHY = {
@@ -36,6 +38,7 @@ class Session:
         self.number = 0
         self.end = protocol.END_NONE
         self.latch = latch.Latch()
+        self.points = points.Points()
         self.terms = Nothing()  # of the last request that was armed
         self.checks_passed = 0
         self._lease_until_ms = 0
@@ -43,6 +46,7 @@ class Session:
         self._flowed_ms = self._left = 0  # of a session that pauses: time and samples so far
         self._ending = protocol.END_NONE
         self._pausing = self._under_way = self._connected = False
+        self.amplitude_ua = self._swept_ms = 0  # at present; when a sweep has made its last step
         self.lift_offs = self._lift_offs_before = 0
         self.contact = protocol.CONTACT_UNKNOWN
         self.supply_mv = self.temperature_c = 0
@@ -51,7 +55,7 @@ class Session:
 
     def arm(self, request, lease_ms, settings, estop, now_ms):
         """Check and remember a request; starts nothing. Returns the session's terms (dict). Raises Refused."""
-        terms = Terms(request, lease_ms, settings, self._board)
+        terms = Terms(request, lease_ms, settings, self._board, self._engine.periods_us, self.points)
         verdict = self._permit(terms, estop, protocol.READY)
         if terms.problem and verdict in (gate.REFUSED_AMPLITUDE, gate.REFUSED_LIMIT, gate.PERMITTED):
             raise Refused(protocol.ERR_LIMIT, terms.problem)
@@ -62,7 +66,7 @@ class Session:
         self.number += 1
         self.end = self._ending = protocol.END_NONE
         self._go(protocol.ARMED)
-        return terms.told(self.number, self._board)
+        return terms.told(self.number)
 
     def disarm(self):
         """Forget an armed request. Harmless when there is none."""
@@ -75,7 +79,7 @@ class Session:
         if number != self.number:
             raise Refused(protocol.ERR_STATE, "session %s is not the armed one, %d" % (number, self.number))
         wave = self.terms.wave
-        self.meter.begin()
+        self.meter.begin(self.terms.sample_us)
         self._flowed_ms = self._left = self.lift_offs = self._lift_offs_before = 0
         self.contact = protocol.CONTACT_UNKNOWN
         self.note("session", {
@@ -95,6 +99,33 @@ class Session:
         """Go on with a paused session, from contact sensing. Raises Refused."""
         self._unless(self._permit(self.terms, estop, protocol.PAUSED), "nothing is paused")
         self._begin(now_ms)
+
+    def change(self, number, changes, settings, estop, now_ms):
+        """Go on with another amplitude, frequency or form, from the end of the cycle under way on. Raises Refused.
+
+        changes: dict of waveform fields; what the session was begun with holds for all others.
+        """
+        if number != self.number or self.state not in (protocol.RAMP_UP, protocol.ACTIVE):
+            raise Refused(protocol.ERR_STATE, "session %s is not running; the state is %s" % (number, self.state_name))
+        for name in changes:
+            if name in _FIXED:
+                raise Refused(protocol.ERR_VALUE, "%s cannot change while a session runs" % name)
+        request = dict(self.terms.wave)
+        request.update(changes)
+        terms = Terms(request, self.terms.lease_ms, settings, self._board, (self.terms.sample_us,), self.points)
+        verdict = self._permit(terms, estop, self.state)
+        if terms.problem and verdict in (gate.REFUSED_AMPLITUDE, gate.REFUSED_LIMIT, gate.PERMITTED):
+            raise Refused(protocol.ERR_LIMIT, terms.problem)
+        self._unless(verdict, "nothing runs")
+        terms.plan_for(self._board, self.terms)
+        self._engine.change(terms.plan, terms.wave["amplitude_ua"])
+        self.terms = terms
+        self._set_amplitude(terms.wave["amplitude_ua"])
+        return terms.told(self.number)
+
+    def _set_amplitude(self, amplitude_ua):
+        self.amplitude_ua = amplitude_ua
+        self.supervisor.amplitude_ua = amplitude_ua
 
     def stop(self, at_once, now_ms):
         """Ramp down and end, or open the gate at once. Harmless when nothing runs."""
@@ -215,6 +246,19 @@ class Session:
             self._supervise(snapshot, now_ms, bare_usb)
         if self.running:
             self._advance(snapshot, now_ms)
+        if self.sweeps and now_ms - self._swept_ms >= sweep.STEP_MS:
+            self._sweep(now_ms)
+
+    @property
+    def sweeps(self):
+        """True while amplitude or frequency move."""
+        return self.state in (protocol.RAMP_UP, protocol.ACTIVE) and self.terms.wave["sweep_ms"] > 0
+
+    def _sweep(self, now_ms):
+        self._swept_ms = now_ms
+        plan, amplitude_ua = self.terms.plan_at(self.elapsed_ms, self._board)
+        self._engine.change(plan, amplitude_ua)
+        self._set_amplitude(amplitude_ua)
 
     def _tick_idle(self, estop, now_ms):
         """Nothing flows; what would forbid it is latched all the same."""
@@ -236,7 +280,7 @@ class Session:
             return False
         board = self._board
         reading = units.ua_of_counts(snapshot[meter.TRIP_READING], board.ADC_REFERENCE_MV, board.SENSE_UV_PER_UA)
-        limit_ua = self.terms.amplitude_ua + board.TRIP_UA if snapshot[meter.TRIP] == faults.OVER_CURRENT else 0
+        limit_ua = self.amplitude_ua + board.TRIP_UA if snapshot[meter.TRIP] == faults.OVER_CURRENT else 0
         self.raise_fault(snapshot[meter.TRIP], reading, limit_ua, now_ms)
         return True
 
@@ -261,7 +305,8 @@ class Session:
     def _begin(self, now_ms):
         """The interrupt starts with the gate open; _advance closes it."""
         self.meter.go_on()
-        broken = self._engine.arm(self.terms.plan, self.terms.amplitude_ua, self._left)
+        self.amplitude_ua = self.terms.wave["amplitude_ua"]
+        broken = self._engine.arm(self.terms.plan, self.amplitude_ua, self._left)
         if broken:
             self.checks_passed = 0
             self._latch(broken, 0, 0, now_ms)
@@ -276,7 +321,8 @@ class Session:
     def _set_off(self, now_ms):
         """The first look at a session: its clocks start here, not at the request (a flash write lies between)."""
         self._under_way = True
-        self.supervisor.begin(self.terms.amplitude_ua, self.terms.duration_ms - self._flowed_ms, now_ms)
+        self._swept_ms = now_ms
+        self.supervisor.begin(self.amplitude_ua, self.terms.duration_ms - self._flowed_ms, self.terms.sample_us, now_ms)
         self._run_ms = now_ms + _SETTLE_MS
         self._lease_until_ms = now_ms + self.terms.lease_ms
 

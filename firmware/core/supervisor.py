@@ -22,16 +22,17 @@ STABLE_MS = 300  # ours: contact without a gap for this long is stable; longer t
 
 
 class Supervisor:
-    """One session's slow checks. board: constants of boards/*/board.py."""
+    """One session's slow checks. board: constants of boards/*/board.py. amplitude_ua: commanded at present."""
 
     def __init__(self, board):
         self._board = board
         self.reading = self.limit = 0
-        self.begin(0, 0, 0)
+        self.begin(0, 0, 1, 0)
 
-    def begin(self, amplitude_ua, duration_ms, now_ms):
-        """A session starts, or goes on after a pause with what is left of its time."""
-        self._amplitude_ua = amplitude_ua
+    def begin(self, amplitude_ua, duration_ms, sample_us, now_ms):
+        """A session starts, or goes on after a pause with what is left of its time. sample_us: between two samples."""
+        self._sample_us = sample_us
+        self.amplitude_ua = amplitude_ua
         self._duration_ms = duration_ms
         self._looked_ms = self._full_ms = now_ms
         self._short_ms = self._sense_ms = now_ms
@@ -64,7 +65,7 @@ class Supervisor:
 
     def contact_is_stable(self, snapshot):
         """True when the electrodes have conducted for STABLE_MS at sensing level without a gap."""
-        return snapshot[meter.GOOD] >= STABLE_MS * self._board.SAMPLE_HZ // 1000
+        return snapshot[meter.GOOD] >= STABLE_MS * 1000 // self._sample_us
 
     def surroundings(self, supply_mv, temperature_c, bare_usb):
         """Supply, temperature and USB alone: also while nothing flows."""
@@ -90,17 +91,14 @@ class Supervisor:
         The snapshot's own clock tells that time: what passes between the main loop's clock and the snapshot, a USB
         packet for one, is no missing interrupt.
         """
-        sample_hz = self._board.SAMPLE_HZ
         passed_us = 0 if self._clock_us == _UNSEEN else (snapshot[meter.CLOCK_US] - self._clock_us) & meter.CLOCK_MASK
-        came_us = (snapshot[meter.TICKS] - self._ticks) * 10000 // sample_hz * 100  # so that it stays a small number
-        missing_us = passed_us - came_us
+        missing_us = passed_us - (snapshot[meter.TICKS] - self._ticks) * self._sample_us
         self._ticks, self._clock_us = snapshot[meter.TICKS], snapshot[meter.CLOCK_US]
         if missing_us > MISSING_MS * 1000:
             code = faults.SAMPLE_INTERRUPT_RAISED if snapshot[meter.INSIDE] else faults.SAMPLE_INTERRUPT_STOPPED
             return self._found(code, (missing_us + 999) // 1000, MISSING_MS)
-        period_us = 1000000 // sample_hz
-        if snapshot[meter.WORST_LATE_US] > period_us:  # beyond it the waveform is no longer what was asked for
-            return self._found(faults.SAMPLE_INTERRUPT_LATE, snapshot[meter.WORST_LATE_US], period_us)
+        if snapshot[meter.WORST_LATE_US] > self._sample_us:  # beyond it the waveform is no longer what was asked for
+            return self._found(faults.SAMPLE_INTERRUPT_LATE, snapshot[meter.WORST_LATE_US], self._sample_us)
         return faults.NONE
 
     def _time(self, snapshot, passed_ms):
@@ -146,7 +144,7 @@ class Supervisor:
 
     def _short(self, snapshot, now_ms):
         """Two electrodes that touch pass no current through the skin; the user is told instead of treated with zero."""
-        if self._amplitude_ua < SHORT_FROM_UA or snapshot[meter.ENVELOPE] < waveplan.ENVELOPE_ONE:
+        if self.amplitude_ua < SHORT_FROM_UA or snapshot[meter.ENVELOPE] < waveplan.ENVELOPE_ONE:
             self._short_ms = now_ms
             return faults.NONE
         current, voltage = abs(snapshot[meter.LATE_CURRENT]), abs(snapshot[meter.LATE_VOLTAGE])

@@ -4,7 +4,7 @@ Whether current may flow now is not decided here but in core/gate.py.
 """
 
 from ..shared import limits, protocol, waveform
-from . import waveplan
+from . import sweep, waveplan
 
 _AREA_UNKNOWN_MM2 = 100  # ours: 1 cm2, only for the words good, dry and open
 
@@ -17,37 +17,79 @@ class Nothing:
     """Stands for the terms while no request has been armed."""
 
     wave = {}
-    plan = None
+    plan = waveplan.Plan()
     amplitude_ua = duration_ms = limit_ua = lease_ms = 0
+    sample_us = 1
     area_mm2 = _AREA_UNKNOWN_MM2
+
+    def plan_at(self, _elapsed_ms, _board):
+        """(plan, amplitude in uA): none."""
+        return self.plan, 0
 
 
 class Terms:
-    """A checked request. amplitude_ua, duration_ms; limit_ua: the permitted peak; plan: what the engine plays."""
+    """A checked request. amplitude_ua: its largest; duration_ms; limit_ua: the permitted peak; plan: what is played.
 
-    def __init__(self, request, lease_ms, settings, board):
-        """request: dict as it came in; settings: the board's. Raises Refused for what cannot be played."""
+    sample_us: the time between two samples.
+    """
+
+    def __init__(self, request, lease_ms, settings, board, periods_us, uploaded):
+        """request: dict as it came in; settings: the board's; periods_us: what its engine keeps, longest first;
+        uploaded: points.Points. Raises Refused for what cannot be played.
+        """
         wave, problem = waveform.check(request)
         if wave is None:
             raise Refused(protocol.ERR_VALUE, problem)
-        problem = waveplan.problem(wave, board.SAMPLE_HZ)
-        if problem:
-            raise Refused(protocol.ERR_VALUE, problem)
+        if wave["shape"] == waveform.TABLE and (not uploaded.crc or wave["table_crc"] != uploaded.crc):
+            text = "table_crc is %d; the uploaded table's is %d; upload it again" % (wave["table_crc"], uploaded.crc)
+            raise Refused(protocol.ERR_VALUE, text)
         self.wave = wave
+        self._uploaded = uploaded if wave["shape"] == waveform.TABLE else None
+        self.sample_us = _sample_us(wave, periods_us)
         self.amplitude_ua, self.duration_ms = wave["amplitude_ua"], wave["duration_ms"]
-        self.problem = limits.refusal(wave, settings, board.HARD_CAP_UA)  # None, or why no limit permits it
-        self.limit_ua, self.binding, _source = limits.permitted(wave, settings, board.HARD_CAP_UA)
+        self.problem = None  # or why no limit permits it
+        self.limit_ua = limits.NO_CAP
+        for extreme in sweep.extremes(wave):
+            self._limit(extreme, settings, board.HARD_CAP_UA)
         self.area_mm2 = wave["area_mm2"] or settings["area_mm2"] or _AREA_UNKNOWN_MM2
         self.lease_ms = lease_ms
-        self.plan = None
+        self.plan = waveplan.Plan()
 
-    def plan_for(self, board):
-        """Make the plan: only for what the gate permits, for it allocates."""
-        self.plan = waveplan.plan(self.wave, board.SAMPLE_HZ, board.FULL_SCALE_UA)
+    def _limit(self, wave, settings, hard_cap_ua):
+        """Take the lowest limit of all that the session moves through, and the largest amplitude."""
+        limit_ua, binding, _source = limits.permitted(wave, settings, hard_cap_ua)
+        if self.limit_ua == limits.NO_CAP or limit_ua < self.limit_ua:
+            self.limit_ua, self.binding = limit_ua, binding
+        self.problem = self.problem or limits.refusal(wave, settings, hard_cap_ua)
+        self.amplitude_ua = max(self.amplitude_ua, wave["amplitude_ua"])
 
-    def told(self, number, board):
+    def plan_for(self, board, before=None):
+        """Make the plan: only for what the gate permits, for it allocates.
+
+        before: terms with a plan, of which a table of the same shape and polarity is taken over.
+        """
+        known_table = None
+        if before and all(before.wave[name] == self.wave[name] for name in ("shape", "polarity")):
+            known_table = before.plan.table
+        self.plan = self._plan(self.wave, board, known_table)
+
+    def _plan(self, wave, board, known_table):
+        points = self._uploaded
+        if not points:
+            return waveplan.plan(wave, self.sample_us, board.FULL_SCALE_UA, known_table)
+        known_table = known_table or points.for_polarity(wave["polarity"])
+        return waveplan.plan(
+            wave, self.sample_us, board.FULL_SCALE_UA, known_table, points.bits, points.longest_permille
+        )
+
+    def plan_at(self, elapsed_ms, board):
+        """(plan, amplitude in uA) of a session that sweeps, at a time of it. Allocates."""
+        now = sweep.at(self.wave, elapsed_ms)
+        return self._plan(now, board, self.plan.table), now["amplitude_ua"]
+
+    def told(self, number):
         """The terms as the host reads them (dict), with what the sample rate makes of the request."""
-        phase_us, gap_us, alternate_ms = waveplan.played(self.wave, board.SAMPLE_HZ)
+        phase_us, gap_us, alternate_ms = waveplan.played(self.wave, self.sample_us)
         return {
             "session": number,
             "amplitude_ua": self.amplitude_ua,
@@ -55,8 +97,25 @@ class Terms:
             "binding": self.binding,
             "lease_ms": self.lease_ms,
             "duration_ms": self.duration_ms,
+            "sample_us": self.sample_us,
             "phase_us": phase_us,
             "gap_us": gap_us,
             "alternate_ms": alternate_ms,
             "arm_ms": protocol.ARM_MS,
         }
+
+
+def _sample_us(wave, periods_us):
+    """The sample period that suits all that a session moves through. Raises Refused when there is none."""
+    extremes = sweep.extremes(wave)
+    period_us = min(_chosen(extreme, periods_us) for extreme in extremes)
+    for extreme in extremes:
+        _chosen(extreme, (period_us,))
+    return period_us
+
+
+def _chosen(wave, periods_us):
+    period_us, problem = waveplan.choose(wave, periods_us)
+    if problem:
+        raise Refused(protocol.ERR_VALUE, problem)
+    return period_us

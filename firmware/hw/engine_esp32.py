@@ -1,8 +1,8 @@
 """The sample engine of the ESP32: the interface of engine_rp2 on a soft timer.
 
 ESP32 MicroPython runs timer callbacks from the scheduler, so samples come when the interpreter is free: garbage
-collection and C calls delay them by milliseconds. That is why the board declares a low SAMPLE_HZ. Supervision happens
-in the same callback; the hardware limiter and the watchdog hold between callbacks.
+collection and C calls delay them by milliseconds. That is why the board declares a long sample period. Supervision
+happens in the same callback; the hardware limiter and the watchdog hold between callbacks.
 It has been type-checked and cross-compiled, but never run on an ESP32.
 """
 
@@ -12,7 +12,7 @@ import esp32
 from machine import ADC, Pin, Timer
 
 from ..core import meter, waveplan
-from ..shared import faults, limits, units
+from ..shared import faults, limits, shapes, units
 
 _OPEN_MAX = 1  # ours: samples without current in spite of a command; two at 500 S/s are 4 ms
 _COMMANDED = 12  # ours: sense counts (6 uA) of a command large enough to tell whether current follows
@@ -20,6 +20,7 @@ _NO_CURRENT = 3  # ours: sense counts, 1.6 uA: noise and offset of the sense amp
 _CONTACT = 11  # ours: sense counts (6 uA of the 8) that count as contact
 _FOLLOW_SENSING_UA = 12  # ours: beyond the command while the output looks for contact
 _SENSE_HALF = 5  # ours: samples per half wave of contact sensing, 50 Hz at 500 S/s
+_CHANCE_BEGIN = 0xACE1  # any number but 0: the same sequence of rests in every session
 _HISTORY_LENGTH = 64
 _HISTORY_AFTER = 8  # ours: of the 64 samples kept with a fault, those after it
 _ZERO_COUNTS_MAX = 40  # as in hw/checks.py: beyond it the sense amplifier is broken
@@ -43,16 +44,19 @@ class Engine:
         self._timer = Timer(0)
         self._history = [0] * _HISTORY_LENGTH
         self.armed = False
-        self._plan = None
+        self._plan = self._next_plan = self._settled = None
+        self._changed_halves = 0
         self._window = self._follow = self._follow_sensing = self._phase_limit = self._net_limit = 0
-        self._fed_ms = 0
+        self._fed_ms = self._period_us = 0
         self._clear()
 
     def _clear(self):
         self._running = False
         self._sent = self._board.ZERO_CODE
         self._left = self._k = self._fraction = self._phase = self._gain = 0
-        self._cycle = self._alternate_left = 0
+        self._cycle = self._alternate_left = self._resting = self._burst_left = self._second = 0
+        self._next_plan = self._settled = None
+        self._chance = _CHANCE_BEGIN
         self._envelope = self._step = 0
         self._ticks = self._samples = self._missed = self._late = self._worst_late_us = 0
         self._sum_net = self._sum_abs = self._active = 0
@@ -61,13 +65,19 @@ class Engine:
         self._net = self._net_samples = self._history_at = self._halves = 0
         self._net_begun = self._wrapped = self._wrapped_before = self._skip = False
         self._history_left = _HISTORY_AFTER
-        self._step_reading = self._late_reading = self._last = (0, 0)
+        self._step_reading = self._late_reading = self._last = self._end_reading = (0, 0)
+        self._peak_command = self._phase_current = self._phase_voltage = 0
         self._step_due = False
         self._peak_current = self._peak_voltage = 0
         self._sign = self._phase_sum = self._phase_command = self._last_phase = 0
         self._phases = self._full_phases = 0
         self._trip = self._trip_reading = self._done = self._astray = 0
         self._due_us = self._began_us = time.ticks_us()
+
+    @property
+    def periods_us(self):
+        """The sample periods that this port keeps, longest first."""
+        return self._board.PERIODS_US
 
     @property
     def gate_closed(self):
@@ -92,22 +102,28 @@ class Engine:
             return faults.DAC_NO_ACK
         self._clear()
         self._plan = plan
+        self._period_us = plan.period_us
         self._gain = plan.gain
         self._step = plan.ramp_step
         self._left = left or max(1, plan.total_samples - plan.ramp_samples)
         self._cycle = plan.cycle_samples
         self._alternate_left = plan.alternate_cycles
         board = self._board
-        self._window = min(self._counts(amplitude_ua + board.TRIP_UA), units.ADC_STEPS // 2 - 48)
         self._follow = self._counts(board.FOLLOW_UA)
         self._follow_sensing = self._counts(_FOLLOW_SENSING_UA)
-        self._phase_limit = plan.phase_samples * self._counts(amplitude_ua) * 5 // 4 + 4 * self._follow
-        self._net_limit = self._counts(16 * limits.NET_DC_UA) if plan.balanced else 0x3FFF
+        self._window, self._phase_limit, self._net_limit = self._limits_of(plan, amplitude_ua)
         self.feed()
         self._due_us = self._began_us = time.ticks_us()
-        self._timer.init(mode=Timer.PERIODIC, period=1000 // board.SAMPLE_HZ, callback=self._tick)
+        self._timer.init(mode=Timer.PERIODIC, period=plan.period_us // 1000, callback=self._tick)
         self.armed = True
         return faults.NONE
+
+    def _limits_of(self, plan, amplitude_ua):
+        """(window, charge of a phase, net current): what the measured current is held against."""
+        window = min(self._counts(amplitude_ua + self._board.TRIP_UA), units.ADC_STEPS // 2 - 48)
+        phase = plan.phase_samples * self._counts(amplitude_ua) * 5 // 4 + 4 * self._follow
+        phase = max(phase, 2 * _SENSE_HALF * self._counts(self._board.CONTACT_UA))  # more than a short pulse moves
+        return window, phase, self._counts(16 * limits.NET_DC_UA) if plan.balanced else 0x3FFF
 
     def _counts(self, current_ua):
         return units.counts_of_ua(current_ua, self._board.ADC_REFERENCE_MV, self._board.SENSE_UV_PER_UA)
@@ -138,11 +154,27 @@ class Engine:
         """Contact is stable: from zero to the full amplitude, at the beginning of a cycle."""
         if self._plan is None:
             return
-        self._envelope = self._phase = self._k = self._fraction = self._open_run = 0
+        self._envelope = self._phase = self._k = self._fraction = self._open_run = self._resting = 0
+        self._burst_left = self._plan.burst_cycles
         self._net_begun = False
         self._cycle = self._plan.cycle_samples
         self._step = self._plan.ramp_step
         self._sensing = 0
+
+    def change(self, plan, amplitude_ua):
+        """Go on with another plan of the same polarity and sample period, from the end of the cycle under way on.
+
+        Up to then, and for two phases more, the wider of both plans' limits hold.
+        """
+        self._next_plan = plan
+        self._settled = self._limits_of(plan, amplitude_ua)
+        now = (self._window, self._phase_limit, self._net_limit)
+        self._window, self._phase_limit, self._net_limit = [max(pair) for pair in zip(self._settled, now)]
+
+    def _settle(self):
+        if self._settled and self._next_plan is None and self._halves - self._changed_halves > 2:
+            self._window, self._phase_limit, self._net_limit = self._settled
+            self._settled = None
 
     def ramp_down(self):
         """Begin the ramp to zero from wherever the envelope stands; the callback opens the gate at its end."""
@@ -160,6 +192,8 @@ class Engine:
     def feed(self):
         """The main loop's heartbeat: without it for 100 ms the callback opens the gate."""
         self._fed_ms = time.ticks_ms()
+        if self._settled:
+            self._settle()
 
     def snapshot(self):
         """The counters as a tuple of core.meter.SNAPSHOT_FIELDS; peaks start anew."""
@@ -286,7 +320,7 @@ class Engine:
         if self._wrapped_before and not self._net_begun:
             self._net_begun = True
             self._net = self._net_samples = 0
-        elif self._wrapped_before and self._net_samples >= self._board.SAMPLE_HZ:
+        elif self._wrapped_before and self._net_samples * self._period_us >= 1000000:
             if abs(self._net) > self._net_samples * self._net_limit >> 4:
                 trip = faults.DC_IMBALANCE
             self._net = self._net_samples = 0
@@ -307,7 +341,7 @@ class Engine:
             self._good = self._envelope = self._sense_k = 0
 
     def _time(self):
-        period_us = 1000000 // self._board.SAMPLE_HZ
+        period_us = self._period_us
         late_us = time.ticks_diff(time.ticks_us(), self._due_us)
         self._due_us = time.ticks_add(self._due_us, period_us)
         self._worst_late_us = max(self._worst_late_us, late_us)
@@ -328,8 +362,12 @@ class Engine:
         voltage = (self._voltage.read_u16() >> 4) - units.ADC_STEPS // 2
         self._last = (reading, voltage)
         if self._step_due:
-            self._step_reading = (reading - self._late_reading[0], voltage - self._late_reading[1])
+            self._step_reading = (reading - self._end_reading[0], voltage - self._end_reading[1])
             self._step_due = False
+        if abs(command) >= self._peak_command:
+            self._peak_command, self._phase_current, self._phase_voltage = abs(command), reading, 0
+        if abs(voltage) >= abs(self._phase_voltage):
+            self._phase_voltage = voltage
         self._peak_voltage = max(self._peak_voltage, abs(voltage))
         if command and not self._sensing:
             self._sum_abs += abs(reading)
@@ -338,7 +376,8 @@ class Engine:
     def _finish_phase(self):
         if self._sign:
             self._halves += 1
-            self._late_reading = self._last
+            self._late_reading, self._end_reading = (self._phase_current, self._phase_voltage), self._last
+            self._peak_command = self._phase_voltage = 0
             self._step_due = True
         if self._sensing:
             self._skip = True  # the tail of contact sensing is no phase of the treatment
@@ -374,7 +413,7 @@ class Engine:
         if self._envelope < waveplan.ENVELOPE_ONE:
             self._net_begun = False  # cycles of a ramp do not balance
         gain = (self._gain * (self._envelope >> 16)) >> 12
-        code = units.rounded_div(self._unit() * gain, waveplan.UNIT << waveplan.GAIN_SHIFT)
+        code = units.rounded_div(self._unit() * gain, shapes.UNIT << waveplan.GAIN_SHIFT)
         return min(max(self._board.ZERO_CODE + code, 0), units.DAC_STEPS - 1)
 
     def _unit(self):
@@ -382,13 +421,23 @@ class Engine:
         plan = self._plan
         if plan is None:
             return 0
-        if plan.use_table:
-            value = plan.table[self._phase >> (32 - waveplan.TABLE_BITS)]
-            self._phase += plan.phase_step
-            if self._phase >> 32:
-                self._phase &= 0xFFFFFFFF
-                self._wrap(plan)
-            return value
+        if self._resting:
+            self._resting -= 1
+            return 0
+        return self._table_unit(plan) if plan.use_table else self._square_unit(plan)
+
+    def _table_unit(self, plan):
+        value = _between(plan, self._phase)
+        if plan.second_step:
+            value = (value + _between(plan, self._second)) >> 1
+            self._second = (self._second + plan.second_step) & 0xFFFFFFFF
+        self._phase += plan.phase_step
+        if self._phase >> 32:
+            self._phase &= 0xFFFFFFFF
+            self._wrap(plan)
+        return value - shapes.OFFSET
+
+    def _square_unit(self, plan):
         k, self._k = self._k, self._k + 1
         if self._k >= self._cycle:
             self._k = 0
@@ -396,15 +445,44 @@ class Engine:
             self._cycle = plan.cycle_samples + (self._fraction >> 30)
             self._fraction &= 0x3FFFFFFF
             self._wrap(plan)
-        if k < plan.positive_end:
-            return waveplan.UNIT
-        return plan.negative_unit if plan.gap_end <= k < plan.negative_end else 0
+        into = k - plan.gap_end if k >= plan.gap_end else k
+        if into >= plan.width:
+            return 0
+        unit = shapes.UNIT
+        if plan.slope:
+            unit = min(unit, (into + 1) * plan.slope, (plan.width - into) * plan.slope)
+        return unit if into == k else -unit * plan.balanced
+
+    def _take_up(self, plan):
+        """Play another plan from here on, with the sign that is played."""
+        self._plan, self._next_plan = plan, None
+        self._gain = -abs(plan.gain) if self._gain < 0 else abs(plan.gain)
+        self._cycle = plan.cycle_samples
+        self._k = self._fraction = 0
+        self._changed_halves = self._halves
+        return plan
 
     def _wrap(self, plan):
         self._wrapped = True
+        if self._next_plan is not None:
+            plan = self._take_up(self._next_plan)
+        if plan.burst_cycles:
+            self._burst_left -= 1
+            if self._burst_left <= 0:
+                self._burst_left = plan.burst_cycles
+                self._chance = (self._chance >> 1) ^ (0xB400 if self._chance & 1 else 0)
+                self._resting = plan.rest_samples + ((self._chance >> 1) * plan.rest_span >> 15)
         if not plan.alternate_cycles:
             return
         self._alternate_left -= 1
         if self._alternate_left == 0:
             self._alternate_left = plan.alternate_cycles
             self._gain = -self._gain
+
+
+def _between(plan, phase):
+    """A table's value at a phase, on the line between two points; OFFSET stands for zero."""
+    place = phase >> (24 - plan.table_bits)
+    at, part = place >> 8, place & 0xFF
+    value = plan.table[at]
+    return value + (((plan.table[at + 1] - value) * part + 128) >> 8)

@@ -1,5 +1,8 @@
 """The sample engine of the RP2040: a hard timer interrupt that writes one DAC sample and supervises the output.
 
+Each sample is a transaction of its own, START to STOP, where the sample period leaves time for that: the bus is free
+and in step again with every sample. Shorter periods keep one transaction open, two bytes per sample.
+
 One viper function without globals, calls or allocation. All its state is one array of 32-bit words; the array's
 address stands in a hardware register that MicroPython does not use (SIO interpolator 0, BASE0), which costs one load
 where a global would cost a look-up. Order inside the interrupt: send the code computed last time, supervise, account,
@@ -17,7 +20,7 @@ from machine import ADC, Pin, Timer
 from micropython import const
 
 from ..core import waveplan
-from ..shared import faults, limits, units
+from ..shared import faults, limits, shapes, units
 
 # Word indexes. The first 32 are the ones the interrupt reaches with one instruction: the most used stand there.
 _I2C = const(0)
@@ -42,7 +45,7 @@ _PHASE_STEP = const(18)
 _NET = const(19)
 _K = const(20)
 _N_THIS = const(21)
-_POSITIVE_END = const(22)
+_WIDTH = const(22)
 _GAP_END = const(23)
 _OPEN_RUN = const(24)
 GOOD = const(25)
@@ -80,8 +83,8 @@ _FOLLOW = const(56)
 _ASTRAY = const(57)
 _USE_TABLE = const(58)
 _TABLE = const(59)
-_NEGATIVE_END = const(60)
-_NEGATIVE_UNIT = const(61)
+_SLOPE = const(60)
+_MIRROR = const(61)
 _TRIPPED_MASK = const(62)
 INSIDE = const(63)
 _SENSE_K = const(64)
@@ -109,7 +112,39 @@ _NET_SAMPLES_MIN = const(85)
 _SKIP = const(86)
 _STEP_DUE = const(87)
 _WATCHED = const(88)
-_LENGTH = const(89)
+_LAST_BYTE = const(89)
+_BLOCKED_MAX = const(90)
+_OPEN_MAX = const(91)
+_SENSE_HALF = const(92)
+_TABLE_SHIFT = const(93)
+_TABLE_MASK = const(94)
+_PAYS = const(95)
+_OWED = const(96)
+_DEBT = const(97)
+_BURST_CYCLES = const(98)
+_BURST_LEFT = const(99)
+_REST = const(100)
+_REST_SPAN = const(101)
+_RESTING = const(102)
+_CHANCE = const(103)
+_CHANGED = const(104)
+_CHANGE_AT = const(105)
+_NEW = const(106)
+_SECOND_STEP = const(123)
+_SECOND = const(124)
+_PEAK_C = const(125)
+_PEAK_I = const(126)
+_PEAK_V = const(127)
+_END_I = const(128)
+_END_V = const(129)
+_PEAK_A = const(130)
+_LENGTH = const(131)
+
+# What a plan sets, in the order of _words_of(). A change is laid down from _NEW on in the same order.
+_PLAN_WORDS = bytes((
+    _GAIN, _USE_TABLE, _PHASE_STEP, _TABLE, _TABLE_SHIFT, _TABLE_MASK, _N_BASE, _FRACTION_STEP, _WIDTH, _GAP_END,
+    _SLOPE, _PAYS, _BURST_CYCLES, _REST, _REST_SPAN, _ALTERNATE_CYCLES, _SECOND_STEP,
+))  # fmt: skip
 
 # core.meter.SNAPSHOT_FIELDS without the last one, the clock.
 _SNAPSHOT = bytes((
@@ -125,21 +160,32 @@ _TIMER_BASE = 0x40054000
 _INTERP0_BASE0 = 0xD0000088
 _SCRATCH1 = 0x40058010  # of the watchdog, data sheet 4.7.6
 _I2C_CLR_INTR = 0x40
+_IC_FS_SCL_HCNT, _IC_FS_SCL_LCNT, _IC_FS_SPKLEN, _IC_DATA_CMD = 0x1C, 0x20, 0xA0, 0x10
+_IC_STATUS, _IC_TXFLR = 0x70, 0x74
+_STATUS_ACTIVE = 0x20  # MST_ACTIVITY
+_STOP = 0x200  # IC_DATA_CMD
 _ADC_CS = 0x00
 _ADC_RUN = const(0xB)  # EN | TS_EN | START_MANY, channel 0
 _ADC_RUN_VOLTAGE = const(0x100B)  # the same on channel 1
 _ADC_REST = 0x3  # EN | TS_EN: single conversions, as machine.ADC does them
+# Bits of one sample on the bus: two bytes of a transaction that stays open; with START, address and STOP.
+_HELD_BITS = 18
+_CLOSED_BITS = 29
+_SCL_EXTRA_CYCLES = 8  # of every SCL period, beside the counts: RP2040 data sheet 4.3.14.1
+# Quarters: 25 % for slow edges and a fast clock. Ours: traces of real buses show up to 7 % with pull-ups of 2.2 k.
+_MARGIN = 5
+_CLOSE_TRIES = 200  # ours: longer than what is left of a transaction
 _DEADMAN_MS = 100  # ours: main loop silence after which the interrupt opens the gate
 _WATCH_MS = 5  # ours: a sample interrupt that stops is off after 10 ms at most
 _WATCH_TRIES = 1000  # ours: several sample periods
-_BLOCKED_MAX = const(3)  # ours: samples in a row that the bus did not take; one or two are counted skips
-_OPEN_MAX = const(4)  # ours: five samples in a row without current are a lift-off, 0.5 ms at 10 kS/s
+_BLOCKED_US = 400  # ours: so long, and four samples, the bus has taken none; fewer are counted skips
+_OPEN_US = 500  # ours: so long without current is a lift-off, three samples at least
 _FOLLOW_SENSING = const(22)  # ours: sense counts (12 uA) beyond the command while the output looks for contact
 _COMMANDED = const(12)  # ours: sense counts (6 uA) of a command large enough to tell whether current follows
 _NO_CURRENT = const(3)  # ours: sense counts, 1.6 uA: noise and offset of the sense amplifier
 _CONTACT = const(11)  # ours: sense counts (6 uA of the 8) that count as contact
-_SENSE_HALF = const(50)  # ours: samples per half wave of contact sensing, 100 Hz at 10 kS/s
-_SENSE_CYCLE = const(100)
+_SENSE_HALF_US = 5000  # ours: half wave of contact sensing, 100 Hz
+_CHANCE_BEGIN = 0xACE1  # any number but 0: the same sequence of rests in every session
 _HISTORY_LENGTH = 64
 _HISTORY_AFTER = 8  # ours: of the 64 samples kept with a fault, those after it
 _ZERO_COUNTS_MAX = 40  # as in hw/checks.py: beyond it the sense amplifier is broken
@@ -156,7 +202,7 @@ def _tick(_timer):
     # Output. The transmit FIFO still holding bytes means the bus is late: the sample is dropped whole, never torn.
     if i2c[29] == 0:  # IC_TXFLR
         i2c[4] = code >> 8  # IC_DATA_CMD: power-down bits clear, upper four bits
-        i2c[4] = (code & 0xFF) | 0x200  # lower eight bits, STOP
+        i2c[4] = (code & 0xFF) | s[_LAST_BYTE]  # lower eight bits; STOP, or the transaction stays open
         s[SENT] = code
         s[_BLOCKED] = 0
     else:
@@ -220,7 +266,7 @@ def _tick(_timer):
         trip = 4  # faults.OUTPUT_ASTRAY
     if a > s[_WINDOW]:
         trip = 1  # faults.OVER_CURRENT
-    if s[_BLOCKED] > _BLOCKED_MAX:
+    if s[_BLOCKED] > s[_BLOCKED_MAX]:
         trip = 15  # faults.BUS_HUNG
     if i2c[13] & 0x40:  # IC_RAW_INTR_STAT: TX_ABRT
         trip = 2  # faults.DAC_NO_ACK
@@ -268,7 +314,7 @@ def _tick(_timer):
                 if a <= _NO_CURRENT + (e >> 4):
                     k = s[_OPEN_RUN] + 1
                 s[_OPEN_RUN] = k
-                if k > _OPEN_MAX:
+                if k > s[_OPEN_MAX]:
                     s[SENSING] = 1
                     s[GOOD] = 0
                     s[LIFT_OFFS] += 1
@@ -278,8 +324,12 @@ def _tick(_timer):
     if sign != s[_PHASE_SIGN]:
         if s[_PHASE_SIGN]:
             s[HALVES] += 1
-            s[LATE_I] = s[_LAST_I]
-            s[LATE_V] = s[_LAST_V]
+            s[LATE_I] = s[_PEAK_I]
+            s[LATE_V] = s[_PEAK_V]
+            s[_END_I] = s[_LAST_I]
+            s[_END_V] = s[_LAST_V]
+            s[_PEAK_C] = 0
+            s[_PEAK_A] = 0
             s[_STEP_DUE] = 1
             if s[SENSING]:
                 s[_SKIP] = 1
@@ -322,11 +372,12 @@ def _tick(_timer):
         s[SAMPLES] += 1
         if s[SENSING]:
             k = s[_SENSE_K] + 1
-            if k >= _SENSE_CYCLE:
+            q = s[_SENSE_HALF]
+            if k >= q + q:
                 k = 0
             s[_SENSE_K] = k
             code = 2048 + s[_SENSE_STEP]
-            if k >= _SENSE_HALF:
+            if k >= q:
                 code = 2048 - s[_SENSE_STEP]
         else:
             left = s[_LEFT] - 1
@@ -342,11 +393,25 @@ def _tick(_timer):
                 else:
                     e = 0x10000000
             s[ENVELOPE] = e
-            if s[_USE_TABLE]:
+            u = 0
+            k = s[_RESTING]
+            if k:
+                s[_RESTING] = k - 1
+            elif s[_USE_TABLE]:
                 ph = s[_PHASE]
-                u = ptr16(s[_TABLE])[(ph >> 24) & 0xFF]
-                if u > 32767:
-                    u -= 65536
+                table = ptr16(s[_TABLE])
+                k = (ph >> s[_TABLE_SHIFT]) & s[_TABLE_MASK]
+                u = table[k]
+                u += ((table[k + 1] - u) * ((ph >> (s[_TABLE_SHIFT] - 8)) & 0xFF) + 128) >> 8
+                q = s[_SECOND_STEP]
+                if q:
+                    p = s[_SECOND]
+                    s[_SECOND] = p + q
+                    k = (p >> s[_TABLE_SHIFT]) & s[_TABLE_MASK]
+                    x = table[k]
+                    x += (((table[k + 1] - x) * ((p >> (s[_TABLE_SHIFT] - 8)) & 0xFF)) + 128) >> 8
+                    u = (u + x) >> 1
+                u -= 32768
                 nx = ph + s[_PHASE_STEP]
                 s[_PHASE] = nx
                 if ph < 0:
@@ -354,12 +419,22 @@ def _tick(_timer):
                         wrapped = 1
             else:
                 k = s[_K]
-                u = 0
-                if k < s[_POSITIVE_END]:
-                    u = 2048
-                elif k >= s[_GAP_END]:
-                    if k < s[_NEGATIVE_END]:
-                        u = s[_NEGATIVE_UNIT]
+                p = k
+                if k >= s[_GAP_END]:
+                    p = k - s[_GAP_END]
+                q = s[_WIDTH]
+                if p < q:
+                    u = 16384
+                    x = s[_SLOPE]
+                    if x:
+                        q = (q - p) * x
+                        if q < u:
+                            u = q
+                        q = (p + 1) * x
+                        if q < u:
+                            u = q
+                    if p != k:
+                        u = u * s[_MIRROR]
                 k += 1
                 if k >= s[_N_THIS]:
                     k = 0
@@ -370,14 +445,62 @@ def _tick(_timer):
                 s[_K] = k
             m = u * ((s[_GAIN] * (e >> 16)) >> 12)
             if m < 0:
-                code = 2048 - ((16384 - m) >> 15)
+                code = 2048 - ((131072 - m) >> 18)
             else:
-                code = 2048 + ((m + 16384) >> 15)
+                code = 2048 + ((m + 131072) >> 18)
+            if s[_PAYS]:
+                # What rounding left of the cycle before is paid back, a step at a time, by samples near the middle of
+                # two codes: they take the other one.
+                k = ((code - 2048) << 18) - m
+                q = s[_DEBT]
+                if q > 0:
+                    if k > 98304:
+                        code -= 1
+                        k -= 262144
+                        s[_DEBT] = q - 1
+                elif q < 0:
+                    if k + 98304 < 0:
+                        code += 1
+                        k += 262144
+                        s[_DEBT] = q + 1
+                k += s[_OWED]
+                s[_OWED] = k
+                if wrapped:
+                    s[_DEBT] = (k + 131072) >> 18
             if code < 0:
                 code = 0
             if code > 4095:
                 code = 4095
             if wrapped:
+                if s[_CHANGED]:
+                    s[_CHANGED] = 0
+                    s[_PHASE] = 0
+                    x = s[_GAIN]
+                    index = ptr8(s[_CHANGE_AT])
+                    for k in range(17):
+                        s[index[k]] = s[_NEW + k]
+                    if x < 0:
+                        s[_GAIN] = 0 - s[_GAIN]
+                    s[_K] = 0
+                    s[_FRACTION] = 0
+                    s[_N_THIS] = s[_N_BASE]
+                    if s[_BURST_LEFT] < 1:
+                        s[_BURST_LEFT] = s[_BURST_CYCLES]
+                if s[_BURST_CYCLES]:
+                    s[_BURST_LEFT] -= 1
+                    if s[_BURST_LEFT] == 0:
+                        s[_BURST_LEFT] = s[_BURST_CYCLES]
+                        k = s[_REST]
+                        if s[_REST_SPAN]:
+                            # 16-bit Galois register: 65535 different rests before they repeat
+                            x = s[_CHANCE]
+                            q = x & 1
+                            x = x >> 1
+                            if q:
+                                x ^= 0xB400
+                            s[_CHANCE] = x
+                            k += ((x >> 1) * s[_REST_SPAN]) >> 15
+                        s[_RESTING] = k
                 if s[_ALTERNATE_CYCLES]:
                     s[_ALTERNATE_LEFT] -= 1
                     if s[_ALTERNATE_LEFT] == 0:
@@ -404,10 +527,22 @@ def _tick(_timer):
         s[_LAST_I] = d
         if s[_STEP_DUE]:
             # From one phase to the next the skin's capacity keeps its voltage: this step is the series resistance's.
-            s[STEP_I] = d - s[LATE_I]
-            s[STEP_V] = v - s[LATE_V]
+            s[STEP_I] = d - s[_END_I]
+            s[STEP_V] = v - s[_END_V]
+        # The phase's impedance: the current of its largest command, at last, and the largest voltage from there on.
+        k = c
+        if k < 0:
+            k = 0 - k
+        x = v
         if v < 0:
             v = -v
+        if k >= s[_PEAK_C]:
+            s[_PEAK_C] = k
+            s[_PEAK_I] = d
+            s[_PEAK_A] = 0
+        if v >= s[_PEAK_A]:
+            s[_PEAK_A] = v
+            s[_PEAK_V] = x
         if v > s[PEAK_VOLTAGE]:
             s[PEAK_VOLTAGE] = v
         if c:
@@ -466,9 +601,25 @@ class Engine:
         self._supply_mv = self._temperature_c = 0
         self._timer = Timer(-1)
         self._watch_timer = Timer(-1)
-        self._plan = None
+        self._plans = ()  # what the interrupt plays, and what it takes up next: it knows only their tables' addresses
+        self._settled = None  # limits of a change, from when on nothing of what was before is measured any more
+        self._changed_phases = 0
+        self._held = False  # whether the interrupt keeps one bus transaction open for all its samples
         self.armed = False
         machine.mem32[_INTERP0_BASE0] = uctypes.addressof(self._state)
+
+    @property
+    def periods_us(self):
+        """The sample periods of the board, longest first, that its bus keeps up with."""
+        shortest_us = self._bus_us(_HELD_BITS)
+        return tuple(period_us for period_us in self._board.PERIODS_US if period_us >= shortest_us)
+
+    def _bus_us(self, bits):
+        """Time to give to `bits` on the bus at the SCL rate its registers ask for, with a margin for slow edges."""
+        base = _I2C_BASE[self._board.I2C_ID]
+        high, low, filtered = (machine.mem32[base + at] for at in (_IC_FS_SCL_HCNT, _IC_FS_SCL_LCNT, _IC_FS_SPKLEN))
+        cycles = high + low + filtered + _SCL_EXTRA_CYCLES
+        return -(-bits * cycles * 1000000 * _MARGIN // (4 * machine.freq()))
 
     @property
     def gate_closed(self):
@@ -493,9 +644,11 @@ class Engine:
             return faults.DAC_NO_ACK
         self._load(plan, amplitude_ua, left)
         machine.mem32[_I2C_BASE[self._board.I2C_ID] + _I2C_CLR_INTR]
+        if self._held and not self._send(self._board.ZERO_CODE, 0):
+            return faults.BUS_HUNG
         machine.mem32[_ADC_BASE + _ADC_CS] = _ADC_RUN
         self.feed()
-        self._timer.init(mode=Timer.PERIODIC, freq=self._board.SAMPLE_HZ, hard=True, callback=_tick)
+        self._timer.init(mode=Timer.PERIODIC, freq=1000000 // plan.period_us, hard=True, callback=_tick)
         self._start_watch()
         self.armed = True
         return faults.NONE
@@ -509,26 +662,38 @@ class Engine:
         state[_WATCHED] = state[TICKS] - 1
         self._watch_timer.init(mode=Timer.PERIODIC, period=_WATCH_MS, hard=True, callback=_watch)
 
+    def _send(self, code, last):
+        """Send a code outside the interrupt, with `last` as flags of its last byte; False where the bus does not."""
+        base = _I2C_BASE[self._board.I2C_ID]
+        machine.mem32[base + _IC_DATA_CMD] = code >> 8
+        machine.mem32[base + _IC_DATA_CMD] = code & 0xFF | last
+        for _ in range(_CLOSE_TRIES):
+            if not machine.mem32[base + _IC_TXFLR] and (
+                not last or not machine.mem32[base + _IC_STATUS] & _STATUS_ACTIVE
+            ):
+                return True
+        return False
+
     def _load(self, plan, amplitude_ua, left):
         state = self._state
-        self._plan = plan  # keeps the table alive: the interrupt knows only its address
+        self._plans = (plan,)
+        self._settled = None
         for index in range(_LENGTH):
             state[index] = 0
         self._load_hardware(state)
-        self._load_limits(state, plan, amplitude_ua)
+        self._load_period(state, plan.period_us)
+        self._load_limits(state)
+        self._limit(self._limits_of(plan, amplitude_ua))
         state[ENVELOPE_STEP] = state[_DOWN_STEP] = plan.ramp_step
-        state[_GAIN] = plan.gain
-        state[_USE_TABLE] = plan.use_table
-        state[_PHASE_STEP] = _signed(plan.phase_step)
-        state[_TABLE] = uctypes.addressof(plan.table)
-        state[_N_THIS] = state[_N_BASE] = plan.cycle_samples
-        state[_FRACTION_STEP] = plan.cycle_fraction
-        state[_POSITIVE_END] = plan.positive_end
-        state[_GAP_END] = plan.gap_end
-        state[_NEGATIVE_END] = plan.negative_end
-        state[_NEGATIVE_UNIT] = plan.negative_unit
+        for index, value in zip(_PLAN_WORDS, _words_of(plan)):
+            state[index] = value
+        state[_CHANGE_AT] = uctypes.addressof(_PLAN_WORDS)
+        state[_N_THIS] = plan.cycle_samples
+        state[_MIRROR] = -plan.balanced
+        state[_BURST_LEFT] = plan.burst_cycles
+        state[_CHANCE] = _CHANCE_BEGIN
         state[_LEFT] = left or max(1, plan.total_samples - plan.ramp_samples)
-        state[_ALTERNATE_LEFT] = state[_ALTERNATE_CYCLES] = plan.alternate_cycles
+        state[_ALTERNATE_LEFT] = plan.alternate_cycles
 
     def _load_hardware(self, state):
         board = self._board
@@ -540,14 +705,33 @@ class Engine:
         state[_STOP_MASK] = 1 << board.ESTOP_PIN | state[_TRIPPED_MASK]
         state[NEXT] = state[SENT] = board.ZERO_CODE
         state[_ZERO_SENSE] = units.ADC_STEPS // 2
-        state[_PERIOD] = 1000000 // board.SAMPLE_HZ
         state[_SENSE_STEP] = board.CONTACT_UA * (units.DAC_STEPS // 2) // board.FULL_SCALE_UA
         state[_HISTORY] = uctypes.addressof(self._history)
         state[_HISTORY_LEFT] = _HISTORY_AFTER
 
-    def _load_limits(self, state, plan, amplitude_ua):
+    def _load_period(self, state, period_us):
+        self._held = period_us < self._bus_us(_CLOSED_BITS)
+        state[_LAST_BYTE] = 0 if self._held else _STOP
+        state[_PERIOD] = period_us
+        state[_BLOCKED_MAX] = max(3, _BLOCKED_US // period_us - 1)
+        state[_OPEN_MAX] = max(2, _OPEN_US // period_us - 1)
+        state[_SENSE_HALF] = _SENSE_HALF_US // period_us
+        state[_NET_SAMPLES_MIN] = 1000000 // period_us
+
+    def _limits_of(self, plan, amplitude_ua):
+        """(window, charge of a phase, net current): what the interrupt holds a plan's measured current against."""
+        window = min(self._counts(amplitude_ua + self._board.TRIP_UA), units.ADC_STEPS // 2 - 48)
+        sensed = 2 * self._counts(self._board.CONTACT_UA) * _SENSE_HALF_US // plan.period_us
+        phase = plan.phase_samples * self._counts(amplitude_ua) * 5 // 4 + 4 * self._state[_FOLLOW]
+        phase = max(phase, sensed)  # a phase of contact sensing moves more than a short pulse
+        return window, phase, self._counts(16 * limits.NET_DC_UA) if plan.balanced else 0x3FFF
+
+    def _limit(self, found):
+        state = self._state
+        state[_WINDOW], state[_PHASE_LIMIT], state[_NET_LIMIT] = found
+
+    def _load_limits(self, state):
         board = self._board
-        state[_WINDOW] = min(self._counts(amplitude_ua + board.TRIP_UA), units.ADC_STEPS // 2 - 48)
         full_counts = self._counts(board.FULL_SCALE_UA)
         state[_SENSE_OF_CODE] = (full_counts << 12) // (units.DAC_STEPS // 2)
         state[_FOLLOW] = self._counts(board.FOLLOW_UA)
@@ -557,9 +741,6 @@ class Engine:
             board.ADC_REFERENCE_MV * 5000 // (board.SENSE_UV_PER_UA * board.FULL_SCALE_UA // 1000) // 1000
         )
         state[_FULL_COMMAND] = 9
-        state[_PHASE_LIMIT] = plan.phase_samples * self._counts(amplitude_ua) * 5 // 4 + 4 * state[_FOLLOW]
-        state[_NET_SAMPLES_MIN] = board.SAMPLE_HZ
-        state[_NET_LIMIT] = self._counts(16 * limits.NET_DC_UA) if plan.balanced else 0x3FFF
 
     def _counts(self, current_ua):
         return units.counts_of_ua(current_ua, self._board.ADC_REFERENCE_MV, self._board.SENSE_UV_PER_UA)
@@ -593,9 +774,37 @@ class Engine:
         """Contact is stable: from zero to the full amplitude, at the beginning of a cycle."""
         state = self._state
         state[ENVELOPE] = state[_PHASE] = state[_K] = state[_FRACTION] = state[_OPEN_RUN] = state[_NET_BEGUN] = 0
+        state[_RESTING] = state[_OWED] = state[_DEBT] = state[_SECOND] = 0
+        state[_BURST_LEFT] = state[_BURST_CYCLES]
         state[_N_THIS] = state[_N_BASE]
         state[ENVELOPE_STEP] = state[_DOWN_STEP]
         state[SENSING] = 0  # last: up to here the interrupt plays the sensing level
+
+    def change(self, plan, amplitude_ua):
+        """Go on with another plan of the same polarity and sample period, from the end of the cycle under way on.
+
+        Up to then the wider of both plans' limits hold. A change that was not taken up yet is replaced. Allocates.
+        """
+        state = self._state
+        state[_CHANGED] = 0  # from here on the interrupt takes up nothing
+        playing = state[_TABLE]
+        self._plans = tuple(kept for kept in self._plans if _address(kept) == playing) + (plan,)
+        for index, value in enumerate(_words_of(plan)):
+            state[_NEW + index] = value
+        state[_NEW] = abs(plan.gain)  # the interrupt keeps the sign that it plays
+        self._settled = self._limits_of(plan, amplitude_ua)
+        now = (state[_WINDOW], state[_PHASE_LIMIT], state[_NET_LIMIT])
+        self._limit([max(pair) for pair in zip(self._settled, now)])
+        state[_CHANGED] = 1
+
+    def _settle(self):
+        """The limits of a change hold alone once two phases have been measured since it was taken up."""
+        state = self._state
+        if state[_CHANGED]:
+            self._changed_phases = state[HALVES]
+        elif state[HALVES] - self._changed_phases > 2:
+            self._limit(self._settled)
+            self._settled = None
 
     def ramp_down(self):
         """Begin the ramp to zero from wherever the envelope stands; the interrupt opens the gate at its end."""
@@ -608,12 +817,21 @@ class Engine:
         self._watch_timer.deinit()
         machine.mem32[_ADC_BASE + _ADC_CS] = _ADC_REST
         self.armed = False
+        self._close_bus()
         self._dac.write(self._board.ZERO_CODE)
         self._dummy.value(0)  # last: while the DAC is not at zero, a stuck gate must not reach the electrodes
 
+    def _close_bus(self):
+        """End a transaction that the interrupt kept open. Where the bus does not, the next transfer tells."""
+        if self._held:
+            self._held = False
+            self._send(self._board.ZERO_CODE, _STOP)
+
     def feed(self):
         """The main loop's heartbeat: without it for 100 ms the interrupt opens the gate."""
-        self._state[DEADMAN] = self._board.SAMPLE_HZ * _DEADMAN_MS // 1000
+        self._state[DEADMAN] = _DEADMAN_MS * 1000 // self._state[_PERIOD]
+        if self._settled:
+            self._settle()
 
     def snapshot(self):
         """The counters in the order of core.meter.SNAPSHOT_FIELDS, taken at one instant; peaks start anew.
@@ -681,6 +899,20 @@ class Engine:
         self._temperature_c = 27 - units.rounded_div(above_mv * 1000, 1721)
 
 
+def _words_of(plan):
+    """A plan's numbers in the order of _PLAN_WORDS."""
+    return (
+        plan.gain, plan.use_table, _signed(plan.phase_step), _address(plan), 32 - plan.table_bits,
+        (1 << plan.table_bits) - 1, plan.cycle_samples, plan.cycle_fraction, plan.width, plan.gap_end, plan.slope,
+        plan.use_table & plan.balanced, plan.burst_cycles, plan.rest_samples, plan.rest_span, plan.alternate_cycles,
+        _signed(plan.second_step),
+    )  # fmt: skip
+
+
+def _address(plan):
+    return uctypes.addressof(plan.table)
+
+
 def _signed(value):
     """A 32-bit pattern as the signed number array('i') stores."""
     value &= 0xFFFFFFFF
@@ -692,4 +924,5 @@ assert (faults.OVER_CURRENT, faults.DAC_NO_ACK, faults.OUTPUT_ASTRAY) == (1, 2, 
 assert (faults.SUPERVISOR_LATE, faults.ESTOP, faults.BUS_HUNG) == (7, 9, 15)
 assert (faults.SAMPLE_INTERRUPT_STOPPED, faults.SAMPLE_INTERRUPT_RAISED) == (6, 28)
 assert (faults.DC_IMBALANCE, faults.CHARGE_LIMIT, faults.COMPARATOR) == (21, 22, 27)
-assert waveplan.ENVELOPE_ONE == 0x10000000 and waveplan.UNIT == 2048
+assert len(_PLAN_WORDS) == 17 == _SECOND_STEP - _NEW
+assert waveplan.ENVELOPE_ONE == 0x10000000 and shapes.UNIT == 16384

@@ -4,7 +4,8 @@ A row is (code, name, meaning, hint, kind, off_us, scenario):
 kind: which layer finds it. TRIP: an interrupt; SUPERVISED: the main loop's supervisor; BOOT: checks with the
 gate open, at boot and before a start.
 off_us: longest time from the cause (for a TRIP: from the analogue crossing, or the first sample that can show it) to
-an open gate, in us. 0: found before any current flows. Where the stop is a ramp, off_us ends where the ramp begins.
+an open gate, in us, with the longest sample period; SAMPLES tells how many periods of it there are. 0: found before
+any current flows. Where the stop is a ramp, off_us ends where the ramp begins.
 scenario: the name of the injection in tests/campaign that provokes it on the virtual Pico.
 """
 
@@ -46,25 +47,31 @@ JOURNAL_BROKEN = 29
 _CLEAR = ", then run: microcurrent faults clear"
 _REPORT = "This is a defect: please report it with the output of: microcurrent log"
 
+LONGEST_SAMPLE_US = 250  # of all boards with samples in an interrupt (a test compares)
+_ONE = LONGEST_SAMPLE_US + 5
+_TWO = 2 * LONGEST_SAMPLE_US + 5
+# Sample periods that off_us contains; every other fault's time does not depend on the period.
+SAMPLES = {OVER_CURRENT: 1, DAC_NO_ACK: 2, OUTPUT_ASTRAY: 2, ESTOP: 1, CHARGE_LIMIT: 1, COMPARATOR: 1}
+
 TABLE = (
     (OVER_CURRENT, "over-current", "the measured current left the window around the set-point",
-     "Check the electrode wiring and the output stage" + _CLEAR, TRIP, 105, "pump-at-rail"),
+     "Check the electrode wiring and the output stage" + _CLEAR, TRIP, _ONE, "pump-at-rail"),
     (DAC_NO_ACK, "dac-no-ack", "the DAC did not acknowledge on the I2C bus",
-     "Check SDA, SCL, supply and the DAC's address" + _CLEAR, TRIP, 250, "dac-absent"),
+     "Check SDA, SCL, supply and the DAC's address" + _CLEAR, TRIP, _TWO + 45, "dac-absent"),
     (DAC_EEPROM_UNSAFE, "dac-eeprom-unsafe", "the DAC would not power up at the zero-current code",
      "Run: microcurrent commission", BOOT, 0, "dac-eeprom"),
     (OUTPUT_ASTRAY, "output-astray", "the measured current exceeds or opposes the command",
-     "Check the DAC and the output stage, then run: microcurrent selftest", TRIP, 205, "dac-stuck"),
+     "Check the DAC and the output stage, then run: microcurrent selftest", TRIP, _TWO, "dac-stuck"),
     (SAMPLE_INTERRUPT_LATE, "sample-interrupt-late", "the sample interrupt came more than a sample period late",
      "Run: microcurrent selftest; report it if it comes back", SUPERVISED, 50000, "interrupt-late"),
     (SAMPLE_INTERRUPT_STOPPED, "sample-interrupt-stopped", "the sample interrupt stopped coming",
      _REPORT, TRIP, 10200, "interrupt-dead"),
     (SUPERVISOR_LATE, "supervisor-late", "the main loop did not look after the output for 100 ms",
-     _REPORT, TRIP, 100200, "main-loop-hung"),
+     _REPORT, TRIP, 100300, "main-loop-hung"),
     (LEASE_LOST, "lease-lost", "the host did not renew the session's lease in time",
      "Check the cable and the host" + _CLEAR, SUPERVISED, 2050000, "host-silent"),
     (ESTOP, "e-stop", "the emergency stop is open",
-     "Close the emergency stop" + _CLEAR, TRIP, 105, "estop-open"),
+     "Close the emergency stop" + _CLEAR, TRIP, _ONE, "estop-open"),
     (SETTINGS_CORRUPT, "settings-corrupt", "a stored settings slot does not pass its checksum",
      "Check the settings with: microcurrent config show" + _CLEAR, BOOT, 0, "settings-corrupt"),
     (WATCHDOG_RESET, "watchdog-reset", "the watchdog reset the board",
@@ -76,7 +83,7 @@ TABLE = (
     (BOARD_MISMATCH, "board-mismatch", "the firmware was built for another board",
      "Run: microcurrent flash --board with the board you have", BOOT, 0, "other-board"),
     (BUS_HUNG, "bus-hung", "the I2C bus took no sample for four sample periods in a row",
-     "Check SDA, SCL and their pull-ups" + _CLEAR, TRIP, 550, "sda-held"),
+     "Check SDA, SCL and their pull-ups" + _CLEAR, TRIP, 1300, "sda-held"),
     (DAC_READBACK, "dac-readback", "the DAC acknowledges, but does not hold what was written",
      "Check the DAC, then run: microcurrent selftest", BOOT, 0, "dac-deaf"),
     (SENSE_STUCK, "sense-stuck", "current is commanded and voltage is there, but the sense reading stays at zero",
@@ -90,7 +97,7 @@ TABLE = (
     (DC_IMBALANCE, "dc-imbalance", "the mean current of whole cycles over a second is not zero",
      "Run: microcurrent selftest; check the output stage's offset", TRIP, 2300000, "offset-drifts"),
     (CHARGE_LIMIT, "charge-limit", "a phase or the session moved more charge than was permitted",
-     "Check the output stage, then run: microcurrent selftest", TRIP, 105, "phase-too-long"),
+     "Check the output stage, then run: microcurrent selftest", TRIP, _ONE, "phase-too-long"),
     (OVER_TIME, "over-time", "the session did not end when its time was over",
      _REPORT, SUPERVISED, 600000, "clock-slow"),
     (OVER_TEMPERATURE, "over-temperature", "the chip is too warm",
@@ -101,13 +108,19 @@ TABLE = (
      "Unplug it, or declare an isolated supply: microcurrent config set usb_isolated 1", SUPERVISED, 50000,
      "usb-plugged"),
     (COMPARATOR, "comparator", "the hardware comparator opened the gate: the current passed its threshold",
-     "Check the output stage, then run: microcurrent selftest", TRIP, 105, "limiter-and-pump"),
+     "Check the output stage, then run: microcurrent selftest", TRIP, _ONE, "limiter-and-pump"),
     (SAMPLE_INTERRUPT_RAISED, "sample-interrupt-raised",
      "the sample interrupt ended in its middle: it raised an exception", _REPORT, TRIP, 10200,
      "interrupt-raises"),
     (JOURNAL_BROKEN, "journal-broken", "the journal's chain of records is broken: altered, or the flash is failing",
      "Keep a copy with: microcurrent log --json" + _CLEAR, BOOT, 0, "journal-altered"),
 )  # fmt: skip
+
+
+def off_us(code, sample_us):
+    """The longest time to an open gate with this sample period; 0 for codes without a row."""
+    row = _row(code)
+    return row[5] - SAMPLES.get(code, 0) * (LONGEST_SAMPLE_US - sample_us) if row else 0
 
 
 def name_of(code):

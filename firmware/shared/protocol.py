@@ -48,6 +48,8 @@ COMMANDS = (
     "arm",  # args: "wave": the fields of shared/waveform.py, "lease_ms", "utc_s" -> the session's terms; starts nothing
     "disarm",  # forget an armed request
     "start",  # args: "session" of the armed request; current begins, at contact-sensing level
+    "change",  # args: "session", "wave": fields that change -> the terms; from the end of the cycle under way on
+    "table",  # args: "at", "values", with at = 0 also "points": part of an uploaded table -> "crc", 0 until it is whole
     "pause",  # ramp down, keep the session
     "resume",  # contact sensing and ramp up again
     "stop",  # ramp down and end; args: "now": true drops the gate at once

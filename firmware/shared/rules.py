@@ -52,7 +52,7 @@ NET_DC_UA = 10  # mean over 1 s: ours, the scale of IEC 60601-1's d.c. patient c
 
 SESSION_CHARGE_UC = 720000  # both polarities added: ours, top of practice (600 uA) for the field's usual 20 min
 # Upper bounds of the mean of |current| over whole cycles, in permille of the peak: 2/pi, 1/2, 7/8.
-SHARE_PERMILLE = {waveform.SINE: 640, waveform.SAWTOOTH: 500, waveform.RAMPED: 875}
+SHARE_PERMILLE = {waveform.SINE: 640, waveform.SAWTOOTH: 500, waveform.RAMPED: 875, waveform.TABLE: 1000}
 # Ours: a square's phase is rounded to whole samples, at least five a half period: by a tenth of it at most.
 ROUNDING_PERMILLE = 100
 
@@ -86,7 +86,8 @@ def area_mm2(wave, settings):
 
 def phase_us(wave):
     """Length of one phase in us, rounded up."""
-    return -(-500000 * wave["duty_permille"] // wave["frequency_mhz"])
+    slowest_mhz = min(wave["frequency_mhz"], wave["second_mhz"] or wave["frequency_mhz"])
+    return wave["width_us"] or -(-500000 * wave["duty_permille"] // slowest_mhz)
 
 
 def phase_charge_ua(wave):
@@ -98,7 +99,8 @@ def phase_charge_ua(wave):
 def share_permille(wave):
     """Upper bound of the mean of |current| over whole cycles, in permille of the peak."""
     if wave["shape"] == waveform.SQUARE:
-        share = min(1000, wave["duty_permille"] + ROUNDING_PERMILLE)
+        duty = -(-2 * wave["width_us"] * wave["frequency_mhz"] // 1000000) or wave["duty_permille"]
+        share = min(1000, duty + ROUNDING_PERMILLE)
     else:
         share = SHARE_PERMILLE[wave["shape"]]
     return (share + 1) // 2 if is_unipolar(wave) else share

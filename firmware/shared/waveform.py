@@ -7,7 +7,8 @@ SQUARE = "square"  # rectangular phases: positive, interphase gap, negative
 SINE = "sine"
 SAWTOOTH = "sawtooth"
 RAMPED = "ramped"  # square with linear edges of 1/8 phase: the "ramped square wave" of frequency-specific devices
-SHAPES = (SQUARE, SINE, SAWTOOTH, RAMPED)
+TABLE = "table"  # points that were uploaded before
+SHAPES = (SQUARE, SINE, SAWTOOTH, RAMPED, TABLE)
 
 BIPHASIC = "biphasic"
 POSITIVE = "positive"
@@ -34,8 +35,19 @@ FIELDS = (
     ("duration_ms", 100, 3600000, None),  # one hour: ours, longer than any practice in the field asks for
     ("ramp_ms", 100, 30000, 2000),  # ours: at least 100 ms so that nobody feels a step; 30 s is patience's limit
     ("duty_permille", 10, 1000, 1000),  # share of each half period that carries current (square only)
+    ("width_us", 0, 1000000, 0),  # length of a phase instead of a duty: a pulse train (square only); 0: the duty counts
+    ("rise_us", 0, 500000, 0),  # time from zero to the amplitude and back, within the phase (square only)
     ("gap_us", 0, 1000000, 0),  # interphase gap (square only)
+    ("second_mhz", 0, 1000000, 0),  # a second frequency, added at the same amplitude (not square); 0: none
+    ("table_crc", 0, 0xFFFFFFFF, 0),  # CRC-32 of the uploaded table that is meant (table only)
+    ("burst_ms", 0, 60000, 0),  # time of output between two rests, in whole cycles; 0: no rests
+    ("rest_ms", 0, 10000, 0),  # rest between bursts, at least
+    ("rest_random_ms", 0, 4000, 0),  # added to each rest: up to so much, by chance
+    ("amplitude_end_ua", 0, 100000, 0),  # the amplitude moves there and back, sweep_ms each way; 0: it stays
+    ("frequency_end_mhz", 0, 1000000, 0),  # the same of the frequency
+    ("sweep_ms", 0, 3600000, 0),
     ("alternate_ms", 1000, 600000, 10000),  # time per polarity in "alternate"
+    ("sample_us", 0, 2000, 0),  # time between two samples; 0: the board chooses
     ("area_mm2", 0, 20000, 0),  # area of one electrode; 0: the request names none, the setting counts
 )
 
@@ -70,18 +82,81 @@ def check(request):
     return _check_together(wave)
 
 
+_SQUARE_ONLY = ("duty_permille", "width_us", "rise_us", "gap_us")
+
+
 def _check_together(wave):
-    half_us = 500000000 // wave["frequency_mhz"]
-    if wave["gap_us"] and wave["shape"] != SQUARE:
-        return None, "gap_us is %d; only a square has an interphase gap" % wave["gap_us"]
-    if wave["duty_permille"] != 1000 and wave["shape"] != SQUARE:
-        return None, "duty_permille is %d; only a square has a duty" % wave["duty_permille"]
-    needed_us = half_us * wave["duty_permille"] // 1000 + wave["gap_us"]
-    if needed_us > half_us:
-        return None, "phase and gap need %d us; half a period has %d us" % (needed_us, half_us)
+    problem = _table_problem(wave) or _square_problem(wave) or _burst_problem(wave) or _sweep_problem(wave)
+    if problem:
+        return None, problem
     if 2 * wave["ramp_ms"] > wave["duration_ms"]:
         return None, "ramp_ms is %d; two ramps must fit into duration_ms %d" % (wave["ramp_ms"], wave["duration_ms"])
     return wave, None
+
+
+def phase_us(wave):
+    """Length of one phase of a checked square in us, rounded down; half a period for every other shape."""
+    if wave["width_us"]:
+        return wave["width_us"]
+    return 500000000 // wave["frequency_mhz"] * wave["duty_permille"] // 1000
+
+
+def _square_problem(wave):
+    if wave["shape"] != SQUARE:
+        for name, _low, _high, default in FIELDS:
+            if name in _SQUARE_ONLY and wave[name] != default:
+                return "%s is %d; only a square has it" % (name, wave[name])
+        return None
+    if wave["width_us"] and wave["duty_permille"] != 1000:
+        return "width_us is %d and duty_permille %d; give one of them" % (wave["width_us"], wave["duty_permille"])
+    half_us, lasts_us = 500000000 // wave["frequency_mhz"], phase_us(wave)
+    if lasts_us + wave["gap_us"] > half_us:
+        return "phase and gap need %d us; half a period has %d us" % (lasts_us + wave["gap_us"], half_us)
+    if 2 * wave["rise_us"] > lasts_us:
+        return "rise_us is %d; rise and fall must fit into a phase of %d us" % (wave["rise_us"], lasts_us)
+    return None
+
+
+SUM_MIN_MHZ = 20000  # ours: the net of a sum of two frequencies is judged over a second
+
+
+def _table_problem(wave):
+    if wave["table_crc"] and wave["shape"] != TABLE:
+        return "table_crc is %d; only a table has it" % wave["table_crc"]
+    second_mhz = wave["second_mhz"]
+    if not second_mhz:
+        return None
+    if wave["shape"] == SQUARE:
+        return "second_mhz is %d; a square has no second frequency" % second_mhz
+    if min(second_mhz, wave["frequency_mhz"]) < SUM_MIN_MHZ:
+        return "frequency_mhz is %d, second_mhz %d; the lowest for a sum is %d Hz" % (
+            wave["frequency_mhz"], second_mhz, SUM_MIN_MHZ // 1000)  # fmt: skip
+    return None
+
+
+def _burst_problem(wave):
+    rests = wave["rest_ms"] or wave["rest_random_ms"]
+    if wave["burst_ms"] and not rests:
+        return "burst_ms is %d and no rest is given; give rest_ms or rest_random_ms" % wave["burst_ms"]
+    if rests and not wave["burst_ms"]:
+        return "rest_ms is %d, rest_random_ms %d; rests need burst_ms" % (wave["rest_ms"], wave["rest_random_ms"])
+    return None
+
+
+_SWEEP_MIN_MS = 200  # ours: four steps of core/sweep.py
+_FREQUENCY_MIN_MHZ = 100
+
+
+def _sweep_problem(wave):
+    ends = wave["amplitude_end_ua"] or wave["frequency_end_mhz"]
+    if bool(ends) != bool(wave["sweep_ms"]):
+        return "sweep_ms is %d, amplitude_end_ua %d, frequency_end_mhz %d; a sweep needs a time and an end" % (
+            wave["sweep_ms"], wave["amplitude_end_ua"], wave["frequency_end_mhz"])  # fmt: skip
+    if ends and wave["sweep_ms"] < _SWEEP_MIN_MS:
+        return "sweep_ms is %d; it must be at least %d" % (wave["sweep_ms"], _SWEEP_MIN_MS)
+    if 0 < wave["frequency_end_mhz"] < _FREQUENCY_MIN_MHZ:
+        return "frequency_end_mhz is %d; it must be at least %d" % (wave["frequency_end_mhz"], _FREQUENCY_MIN_MHZ)
+    return None
 
 
 def shown(value):

@@ -32,7 +32,7 @@ SLOW_COMMANDS_S = {
 }
 ATTEMPTS = 3
 # Sent once: doing these twice is not the same as doing them once.
-NOT_REPEATED = ("arm", "start", "pause", "resume", "maintenance", "reset", "selftest", "commission")
+NOT_REPEATED = ("arm", "start", "change", "table", "pause", "resume", "maintenance", "reset", "selftest", "commission")
 
 
 def telemetry_values(row: Sequence[int]) -> dict[str, int]:

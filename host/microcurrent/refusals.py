@@ -47,8 +47,18 @@ OPTIONS: dict[str, tuple[str, Kind]] = {
     "duration_ms": ("--duration", quantities.DURATION),
     "ramp_ms": ("--ramp", quantities.DURATION),
     "duty_permille": ("--duty", quantities.SHARE),
+    "width_us": ("--width", quantities.SHORT_TIME),
+    "rise_us": ("--rise", quantities.SHORT_TIME),
     "gap_us": ("--gap", quantities.SHORT_TIME),
+    "second_mhz": ("--second", quantities.FREQUENCY),
+    "amplitude_end_ua": ("--amplitude-end", quantities.CURRENT),
+    "frequency_end_mhz": ("--frequency-end", quantities.FREQUENCY),
+    "sweep_ms": ("--sweep", quantities.DURATION),
+    "burst_ms": ("--burst", quantities.DURATION),
+    "rest_ms": ("--rest", quantities.DURATION),
+    "rest_random_ms": ("--rest-random", quantities.DURATION),
     "alternate_ms": ("--alternate-every", quantities.DURATION),
+    "sample_us": ("--sample", quantities.SHORT_TIME),
 }
 _FIELD = re.compile(rf"\b({'|'.join(OPTIONS)})\b(?:( is)? (\d+))?")
 # Bounds of that field further on in the same text.

@@ -5,8 +5,8 @@ import shlex
 
 # Every command that talks to a board, as messages write it; a port that stands behind it already is replaced.
 _COMMAND = re.compile(
-    r"(\bmicrocurrent (?:flash|verify|commission|selftest|limits|run|pause|resume|stop|status|monitor|log|doctor|load"
-    r"|press|reset|faults(?: clear)?|config(?: (?:show|get|set|export|import|reset))?)\b)"
+    r"(\bmicrocurrent (?:flash|verify|commission|selftest|limits|run|change|pause|resume|stop|status|monitor|log|doctor"
+    r"|load|press|reset|faults(?: clear)?|config(?: (?:show|get|set|export|import|reset))?)\b)"
     r"( --port [^\s;,)]+)?(?! --port)"
 )
 

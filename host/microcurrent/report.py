@@ -35,18 +35,17 @@ def list_row(session: dict) -> tuple[str, ...]:
     )
 
 
-def played_text(wave: dict, accepted: dict, sample_hz: int | None) -> str:
+def played_text(wave: dict, accepted: dict) -> str:
     """What the board plays where it is not what was asked, in one line; empty when nothing differs.
 
     accepted: the session's terms, the reply to arm; those that an older firmware does not tell are taken as asked.
-    sample_hz: the board's sample rate, None when it is not known.
     """
     shown = [
         f"{name} {accepted[field]} {unit} (asked {asked} {unit})"
         for name, field, unit, asked in _asked(wave)
         if accepted.get(field, asked) != asked
     ]
-    grid = f"{1000000 // sample_hz} us" if sample_hz else "sample"
+    grid = f"{accepted['sample_us']} us" if "sample_us" in accepted else "sample"
     return f"played on the board's {grid} grid: {', '.join(shown)}" if shown else ""
 
 
@@ -54,7 +53,7 @@ def _asked(wave: dict) -> list[tuple[str, str, str, int]]:
     """(name, field of the reply to arm, unit, value asked for) of the terms that the board's grid may change."""
     terms = []
     if wave["shape"] == waveform.SQUARE:
-        phase_us = round(500000 / wave["frequency_mhz"] * wave["duty_permille"])
+        phase_us = round(wave.get("width_us") or 500000 / wave["frequency_mhz"] * wave["duty_permille"])
         terms += [("phase", "phase_us", "us", phase_us), ("gap", "gap_us", "us", wave["gap_us"])]
     if wave["polarity"] == waveform.ALTERNATE:
         terms.append(("polarity for", "alternate_ms", "ms", wave["alternate_ms"]))
@@ -78,7 +77,7 @@ def show_rows(session: dict) -> list[tuple[str, str]]:
         ("board", f"{device['board']} {device['uid']} on {session['port']}"),
         ("firmware", f"{device['firmware']} on MicroPython {device['micropython']} (manifest {device['manifest']})"),
     ]
-    played = played_text(wave, session["accepted"] or {}, device.get("sample_hz"))
+    played = played_text(wave, session["accepted"] or {})
     if played:
         rows.append(("played", played))
     if session["load"]:

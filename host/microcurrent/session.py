@@ -14,6 +14,7 @@ from firmware.shared import protocol
 from .client import DeviceClient, telemetry_values
 from .errors import FaultError, MicrocurrentError, PortError, RecordError
 from .fault_text import fault_text
+from .points import POINTS
 from .record_writer import SessionRecord
 from .report import played_text
 from .share import ShareServer
@@ -113,7 +114,8 @@ class SessionRunner:
 
     def _begin(self, wave: dict, lease_ms: int | None) -> dict:
         """Arm, write the terms down, start. Returns the terms. What fails in between leaves nothing armed."""
-        request = {"wave": wave} if lease_ms is None else {"wave": wave, "lease_ms": lease_ms}
+        asked = {name: value for name, value in wave.items() if name != POINTS}  # the board has those already
+        request = {"wave": asked} if lease_ms is None else {"wave": asked, "lease_ms": lease_ms}
         try:
             terms = self._client.request("arm", request)
             self._note_terms(wave, terms)
@@ -131,7 +133,7 @@ class SessionRunner:
 
     def _note_terms(self, wave: dict, accepted: dict) -> None:
         """Say it when the board's sample grid changes what was asked."""
-        text = played_text(wave, accepted, self._client.identity.get("sample_hz"))
+        text = played_text(wave, accepted)
         if text:
             self._on_note(text)
 

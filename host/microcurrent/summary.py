@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 
-from firmware.shared import faults, protocol, waveform
+from firmware.shared import faults, protocol, shapes, waveform
 
 # Mean of |current| over one phase, divided by its peak, in 1/10000. Sine 2/pi; sawtooth one half; ramped: two edges
 # of 1/8 phase each at half height.
@@ -28,13 +28,35 @@ NOTHING = "nothing"
 
 def commanded_mean_ua(wave: dict, amplitude_ua: int) -> int:
     """Mean of |current| that the waveform asks for while it flows; what `delivered_ua` is to be compared with."""
-    return round(amplitude_ua * _MEAN_SHARE[wave["shape"]] / 10000)
+    return round(amplitude_ua * _mean_share(wave))
 
 
 def commanded_phase_nc(wave: dict, amplitude_ua: int) -> int:
     """Charge of one whole phase at full amplitude, in nC (uA times ms)."""
-    phase_ms = 500000 / wave["frequency_mhz"] * wave["duty_permille"] / 1000
-    return round(amplitude_ua * _MEAN_SHARE[wave["shape"]] / 10000 * phase_ms)
+    return round(amplitude_ua * _mean_share(wave) * _phase_ms(wave))
+
+
+def _mean_share(wave: dict) -> float:
+    """Mean of |current| over one phase, divided by its peak."""
+    if wave.get("second_mhz") or wave["shape"] == waveform.TABLE:
+        return _mean_of_table(wave)
+    share = _MEAN_SHARE[wave["shape"]] / 10000
+    return share * (1 - wave.get("rise_us", 0) / 1000 / _phase_ms(wave))
+
+
+def _mean_of_table(wave: dict) -> float:
+    """The same from the points; of a sum of two frequencies, over all their phases alike."""
+    found = shapes.table(wave["shape"], False) if wave["shape"] != waveform.TABLE else ()
+    points = wave.get("points") or [value - shapes.OFFSET for value in found[:-1]]
+    if not wave.get("second_mhz"):
+        return sum(map(abs, points)) / len(points) / shapes.UNIT
+    some = points[:: len(points) // 64]
+    return sum(abs(one + other) for one in some for other in some) / 2 / len(some) ** 2 / shapes.UNIT
+
+
+def _phase_ms(wave: dict) -> float:
+    """Length of a phase; records of older firmware have neither widths nor edges."""
+    return wave.get("width_us", 0) / 1000 or 500 / wave["frequency_mhz"] * wave["duty_permille"]
 
 
 def summarize(wave: dict, ended: str, rows: Sequence[dict[str, int]]) -> dict:

@@ -11,6 +11,7 @@ from .client import DeviceClient
 from .errors import BadValueError, FaultError, MicrocurrentError, PortError, RecordError, RefusedError
 from .fault_text import fault_text
 from .records import INTERRUPTED, Records
+from .refusals import in_options
 from .session import A_SIGNAL, LINK_LOST, Outcome, SessionRunner
 from .share import ShareServer
 from .summary import summarize
@@ -40,10 +41,10 @@ class Treated:
 
 
 def checked_wave(request: dict) -> dict:
-    """The waveform with every field filled in. Raises BadValueError with the device's own words."""
+    """The waveform with every field filled in. Raises BadValueError, in the words of the command line."""
     wave, problem = waveform.check(request)
     if wave is None:
-        raise BadValueError(f"{problem}; nothing was sent; choose another value")
+        raise BadValueError(f"{in_options(problem)}; nothing was sent; choose another value")
     return wave
 
 

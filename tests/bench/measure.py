@@ -23,10 +23,13 @@ from microcurrent.client import DeviceClient
 from microcurrent.image.resolver import resolve_image
 from microcurrent.transport import BenchTransport
 
+from . import peers
+
 MS = 1_000_000
 CYCLE_NS = 8
 PERIOD_NS = 100_000
-WAVE = {"amplitude_ua": 200, "frequency_mhz": 10000, "duration_ms": 60000, "ramp_ms": 100}
+WAVE = {"amplitude_ua": 200, "frequency_mhz": 10000, "duration_ms": 60000, "ramp_ms": 100, "sample_us": 100}
+PERIODS_US = (250, 100, 62)
 RESULTS = Path("build/bench.json")
 HELP_RUNS = 9
 
@@ -37,16 +40,24 @@ def main() -> None:
     """Measure everything, print the table, write the JSON."""
     console = Console()
     rows: list[Row] = []
-    for part in (boot_time, interrupt_cost, jitter_idle, jitter_loaded, time_to_off, help_latency):
+    for part in (boot_time, interrupt_cost, jitter_idle, jitter_loaded, time_to_off, rates, help_latency):
         with console.status(part.__doc__ or part.__name__):
             rows += part()
     table = Table("figure", "value", "unit", "what it is")
     for name, value, unit, meaning in rows:
         table.add_row(name, f"{value:g}", unit, meaning)
     console.print(table)
+    writers = Table(*peers.COLUMNS)
+    with console.status("What a user would write instead"):
+        written = [*peers.rows(), *ours()]
+    for line in written:
+        writers.add_row(*line)
+    console.print(writers)
     console.print("emulated figures repeat exactly; XIP cache misses and exception entry cost are not modelled")
     RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps({name: {"value": value, "unit": unit} for name, value, unit, _ in rows}, indent=1))
+    figures = {name: {"value": value, "unit": unit} for name, value, unit, _ in rows}
+    table = [dict(zip(peers.COLUMNS, line, strict=True)) for line in written]
+    RESULTS.write_text(json.dumps(figures | {"writers": table}, indent=1))
     console.print(f"written: {RESULTS}")
 
 
@@ -60,10 +71,10 @@ def booted() -> tuple[VirtualPico, DeviceClient]:
     return pico, client
 
 
-def running() -> tuple[VirtualPico, DeviceClient]:
+def running(**changes: object) -> tuple[VirtualPico, DeviceClient]:
     """The same at full amplitude, with a lease that outlasts the measurement."""
     pico, client = booted()
-    terms = client.request("arm", {"wave": WAVE, "lease_ms": 10000})
+    terms = client.request("arm", {"wave": WAVE | changes, "lease_ms": 10000})
     client.request("start", {"session": terms["session"]})
     pico.run_for_ms(700)  # 310 of contact sensing, 100 of ramp
     return pico, client
@@ -95,16 +106,7 @@ def boot_time() -> list[Row]:
 def interrupt_cost() -> list[Row]:
     """Cycles of the sample interrupt"""
     pico, _client = running()
-    core = pico.mcu.core
-    costs: list[int] = []
-    while len(costs) < 40:
-        while core.ipsr == 0:
-            pico.run_until(pico.now_ns + (CYCLE_NS if not core.waiting else 200))
-        began_ns, irq = pico.now_ns, core.ipsr
-        while core.ipsr:
-            pico.run_until(pico.now_ns + CYCLE_NS)
-        if irq == 16 + 3 and pico.now_ns - began_ns > 4000:  # TIMER_IRQ_3; shorter ones only re-arm the alarm
-            costs.append((pico.now_ns - began_ns) // CYCLE_NS)
+    costs = interrupt_cycles(pico, 40)
     worst, share = max(costs), statistics.mean(costs) * CYCLE_NS / PERIOD_NS * 100
     return [
         ("interrupt, median", statistics.median(costs), "cycles", "entry to exit, full supervision, 125 MHz"),
@@ -113,10 +115,25 @@ def interrupt_cost() -> list[Row]:
     ]
 
 
-def spread(pico: VirtualPico, from_ns: int) -> tuple[float, float, int]:
-    """(standard deviation, largest deviation in us from the 100 us grid, updates) of the DAC's updates."""
+def interrupt_cycles(pico: VirtualPico, count: int) -> list[int]:
+    """Cycles of the next sample interrupts, entry to exit."""
+    core = pico.mcu.core
+    costs: list[int] = []
+    while len(costs) < count:
+        while core.ipsr == 0:
+            pico.run_until(pico.now_ns + (CYCLE_NS if not core.waiting else 200))
+        began_ns, irq = pico.now_ns, core.ipsr
+        while core.ipsr:
+            pico.run_until(pico.now_ns + CYCLE_NS)
+        if irq == 16 + 3 and pico.now_ns - began_ns > 4000:  # TIMER_IRQ_3; shorter ones only re-arm the alarm
+            costs.append((pico.now_ns - began_ns) // CYCLE_NS)
+    return costs
+
+
+def spread(pico: VirtualPico, from_ns: int, period_ns: int = PERIOD_NS) -> tuple[float, float, int]:
+    """(standard deviation, largest deviation in us from the sample grid, updates) of the DAC's updates."""
     times = [t_ns for t_ns in pico.trace.dac_ns if t_ns >= from_ns]
-    phases = sorted((t_ns - times[0] + PERIOD_NS // 2) % PERIOD_NS for t_ns in times)
+    phases = sorted((t_ns - times[0] + period_ns // 2) % period_ns for t_ns in times)
     middle = phases[len(phases) // 2]
     off = [phase - middle for phase in phases]
     return (math.sqrt(statistics.fmean(d * d for d in off)) / 1000, max(abs(d) for d in off) / 1000, len(times))
@@ -156,6 +173,45 @@ def jitter_loaded() -> list[Row]:
         ("jitter, busy link, worst", round(worst, 3), "us", ""),
         ("missed samples", row["missed"], "", "in both jitter runs and all tests"),
     ]
+
+
+def rates() -> list[Row]:
+    """Every sample period: load, jitter, misses, bench speed"""
+    rows: list[Row] = []
+    for period_us in PERIODS_US:
+        pico, client = running(sample_us=period_us)
+        share = statistics.mean(interrupt_cycles(pico, 20)) * CYCLE_NS / period_us / 10
+        client.request("telemetry", {"rate_hz": 0})
+        from_ns, wall = pico.now_ns, time.perf_counter()
+        pico.run_for_ms(2000)
+        ratio = (time.perf_counter() - wall) / 2
+        deviation, worst, updates = spread(pico, from_ns, period_us * 1000)
+        missed = client.request("status")["telemetry"][protocol.TELEMETRY_FIELDS.index("missed")]
+        name = f"{1000 / period_us:.1f} kS/s"
+        rows += [
+            (f"{name}, CPU", round(share, 1), "%", "of the sample interrupt, full supervision"),
+            (f"{name}, updates, missed", missed, "", f"of {updates} in 2 s"),
+            (f"{name}, jitter", round(deviation, 3), "us std", f"worst {worst:.2f} us"),
+            (f"{name}, bench speed", round(ratio, 2), "s/s", "wall seconds per emulated second, this machine"),
+        ]
+    return rows
+
+
+def ours() -> list[tuple[str, ...]]:
+    """Rows of peers.COLUMNS of a session at each sample period: CPU is that of the interrupt, supervision included."""
+    found = []
+    for period_us in PERIODS_US:
+        pico, client = running(sample_us=period_us)
+        share = statistics.mean(interrupt_cycles(pico, 20)) * CYCLE_NS / period_us / 10
+        client.request("telemetry", {"rate_hz": 0})
+        from_ns = pico.now_ns
+        pico.run_for_ms(peers.RUN_MS)
+        deviation, worst, updates = spread(pico, from_ns, period_us * 1000)
+        due = peers.RUN_MS * 1000 // period_us
+        taken = peers.Measured(updates, due, 1.0, (deviation, worst), share, 0.0)
+        how = "session, one transaction" if period_us < 97 else "session, START to STOP"
+        found.append(peers.row("microcurrent", how, updates / peers.RUN_MS, taken))
+    return found
 
 
 def time_to_off() -> list[Row]:

@@ -92,6 +92,19 @@ def test_a_transfer_that_waits_goes_on_when_the_bus_is_freed(wired: VirtualPico)
     assert wired.dac.code == 0x811
 
 
+def test_a_bus_that_is_held_within_a_byte_is_lost(wired: VirtualPico) -> None:
+    """The controller drives a 1 and reads a 0: arbitration lost, and it lets go. Zeros alone would pass."""
+    run(wired, "bus.writeto(0x60, b'\\x08\\x11')")
+    controller, since = wired.bus.controller, wired.now_ns
+    for byte in (0x00, 0x08, 0x21):  # straight into the FIFO; no STOP: the transaction stays open
+        controller.write_uint32(0x10, byte)
+    wired.at(since + 12 * BIT_NS, lambda: setattr(wired, "hold_sda", True))  # START and address take ten
+    wired.run_for_ms(1)
+    assert [byte for _, _, kind, byte, _ in events(wired, since) if kind == WRITE] == [0x00]
+    assert controller.read_uint32(0x80) & 1 << 12  # IC_TX_ABRT_SOURCE: ARB_LOST
+    assert wired.dac.code == 0x811
+
+
 def test_adafruits_driver_works_unchanged(make: MakePico, firmware_files: dict[str, bytes]) -> None:
     """Both libraries as they are shipped to the board, on the adapter that the firmware gives them."""
     adafruit = {path: data for path, data in firmware_files.items() if "adafruit" in path}

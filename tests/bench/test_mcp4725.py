@@ -120,5 +120,12 @@ def test_faults(bench: Bench) -> None:
     assert bench.write(0x06, address=0)[0] is False
 
 
+def test_a_dac_that_vanishes_within_a_transaction_acknowledges_no_more(bench: Bench) -> None:
+    assert bench.dac.start(ADDRESS, False) and bench.dac.write(0x08)
+    bench.dac.absent = True
+    assert bench.dac.write(0x77) is False
+    assert bench.dac.code == 0
+
+
 def test_settling_is_half_a_step_after_6_us() -> None:
     assert 2048 * math.exp(-SETTLING_NS / SETTLING_TAU_NS) == pytest.approx(0.5)

@@ -11,11 +11,10 @@ from .host import Host
 from .measure import driven
 from .plant import Plant
 from .scenario import Scenario
-from .waves import WAVES, Wave
+from .waves import US, WAVES, Wave
 
 RUNNING: tuple[str, ...] = ("SENSING", "RAMP_UP", "ACTIVE", "RAMP_DOWN")  # SENSING: the first part of RAMP_UP
 IDLE: tuple[str, ...] = ("OFF", "SELF_TEST", "READY", "ARMED", "PAUSED", "FAULT")
-SAMPLE_NS = 100_000
 BOOT_MS = 3000
 CLEARED_IN = ("ACTIVE", "square", "mid")  # where `clear` is asked for while the cause persists
 _TELLING_MS = 500
@@ -72,6 +71,11 @@ class Case:
         return WAVES[self.key.wave]
 
     @property
+    def sample_us(self) -> int:
+        """Time between two samples of the session that the fault meets. What is armed or paused is a square."""
+        return WAVES["square" if self.key.state in ("ARMED", "PAUSED") else self.key.wave].sample_us
+
+    @property
     def running(self) -> bool:
         """Whether the fault met a session in which current flowed."""
         return self.key.state in RUNNING
@@ -98,7 +102,7 @@ class Case:
 
     def run(self) -> None:
         """Inject, go on as a host does, and try again when the fault is latched."""
-        self.pico.run_until(self.pico.now_ns + Random(f"{self.seed}:{self.key}").randrange(SAMPLE_NS))
+        self.pico.run_until(self.pico.now_ns + Random(f"{self.seed}:{self.key}").randrange(self.sample_us * US))
         self._heard = len(self.host.events)
         self.injected_ns = self.pico.now_ns
         self.scenario.inject(self)

@@ -3,11 +3,11 @@
 from .case import Case
 from .ram import SampleTimer, Words
 from .variants import RAISE_IN_INTERRUPT, RAISE_IN_LOOP, RAISE_SCRATCH
+from .waves import US
 
 _TIMER_IRQ_3 = 1 << 3  # what MicroPython's alarms use
 _FREE_RAM = 0x20041FF0  # end of the RAM that the firmware does not use
 _BRANCH_TO_ITSELF = 0xE7FEE7FE  # twice the Thumb instruction `b .`
-_LATE_NS = 250_000
 _STALL_NS = 150_000_000
 _SLOW = 4
 _MANY_SAMPLES = 1 << 20  # a bit that is clear in every session of the campaign: 105 s
@@ -23,7 +23,7 @@ def interrupt_late(case: Case) -> None:
         core.interrupts_updated = True
         core.waiting = False  # nothing else would wake a sleeping core
 
-    pico.at(pico.now_ns + _LATE_NS, release)
+    pico.at(pico.now_ns + 5 * case.sample_us * US // 2, release)
 
 
 def interrupt_dead(case: Case) -> None:
@@ -65,9 +65,9 @@ def phase_too_long(case: Case) -> None:
     words = Words(case.pico)
     case.notes["phase_limit"] = words["_PHASE_LIMIT"]  # the next self-test has another
     words["_PHASE_STEP"] = 0
-    if words["_K"] < words["_POSITIVE_END"]:
-        words["_POSITIVE_END"] = 1 << 20
-    words["_NEGATIVE_END"] = words["_N_THIS"] = words["_N_BASE"] = 1 << 20
+    if words["_K"] < words["_GAP_END"]:
+        words["_GAP_END"] = 1 << 20
+    words["_WIDTH"] = words["_N_THIS"] = words["_N_BASE"] = 1 << 20
 
 
 def clock_slow(case: Case) -> None:
@@ -76,8 +76,8 @@ def clock_slow(case: Case) -> None:
     if case.key.variant != "quarter":
         words["_LEFT"] |= _MANY_SAMPLES
     elif timer:
-        timer.set_period_us(100 * _SLOW)
-        words["_PERIOD"] = 100 * _SLOW
+        words["_PERIOD"] *= _SLOW
+        timer.set_period_us(words["_PERIOD"])
 
 
 def _hang(case: Case, *, interrupts: bool) -> int:

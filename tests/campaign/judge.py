@@ -62,10 +62,10 @@ def _reference_ns(case: Case) -> float:
 
 def _limit_us(case: Case) -> int:
     """Of the fault, and of one that may be found instead; where the first must not even let current flow, of that."""
-    found_us = next((row[5] for row in faults.TABLE if row[0] == case.latched), 0)
+    found_us, limit_us = faults.off_us(case.latched, case.sample_us), case.scenario.limit_us(case.sample_us)
     if case.latched in case.scenario.others:
-        return max(found_us, case.scenario.limit_us)
-    return case.scenario.limit_us or found_us
+        return max(found_us, limit_us)
+    return limit_us or found_us
 
 
 def _ramp_ns(case: Case) -> float:

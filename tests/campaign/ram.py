@@ -50,7 +50,7 @@ class SampleTimer:
     def of(cls, pico: VirtualPico) -> "SampleTimer | None":
         """That of a board, None while it has none."""
         ram = bytes(pico.mcu.sram[:_SRAM_BYTES])
-        wanted = _TIMER_BEGIN.pack(_PERIODIC, 1_000_000 // pico.board.SAMPLE_HZ)
+        wanted = _TIMER_BEGIN.pack(_PERIODIC, Words(pico)["_PERIOD"])
         places = [match.start() for match in re.finditer(re.escape(wanted), ram)]
         places = [place for place in places if _is_timer(ram, place)]
         assert len(places) < 2, places

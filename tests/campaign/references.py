@@ -119,7 +119,7 @@ def phase_full(case: Case) -> float:
 def _nc_per_count(case: Case) -> float:
     """Charge of one sample of one ADC count."""
     board = case.pico.board
-    return board.ADC_REFERENCE_MV * 1e6 / 4096 / board.SENSE_UV_PER_UA / board.SAMPLE_HZ
+    return board.ADC_REFERENCE_MV * 1e6 / 4096 / board.SENSE_UV_PER_UA * case.sample_us / 1e6
 
 
 def _phase_begun_ns(case: Case, t_ns: float) -> int:

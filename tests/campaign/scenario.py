@@ -65,7 +65,6 @@ class Scenario:
     leaks_ua: float = 0.0
     check: Callable[["Case"], list[str]] = nothing
 
-    @property
-    def limit_us(self) -> int:
-        """Longest time to off, from the fault table."""
-        return next(row[5] for row in faults.TABLE if row[0] == self.fault)
+    def limit_us(self, sample_us: int) -> int:
+        """Longest time to off with that sample period, from the fault table."""
+        return faults.off_us(self.fault, sample_us)

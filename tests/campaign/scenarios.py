@@ -127,7 +127,7 @@ SCENARIOS: Mapping[str, Scenario] = {
     ),
     "phase-too-long": Scenario(
         faults.CHARGE_LIMIT, inject_chip.phase_too_long, references.phase_full,
-        patience_ms=900, unseen=NO_SAMPLES | ENDS_FIRST, harmless="a sine that stands still at zero drives nothing",
+        patience_ms=1200, unseen=NO_SAMPLES | ENDS_FIRST, harmless="a sine that stands still at zero drives nothing",
         clears=True,
     ),
     "clock-slow": Scenario(

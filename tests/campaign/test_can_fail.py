@@ -14,7 +14,7 @@ def problems(firmware: Callable[[], dict[str, bytes]], wanted: str) -> list[str]
 
 def test_a_window_that_is_not_compared_is_noticed() -> None:
     found = problems(variants.without_window, "pump-at-rail/up:ACTIVE:square:mid")
-    assert "latched output-astray" in found and any("limit 105" in problem for problem in found)
+    assert "latched output-astray" in found and any("limit 255" in problem for problem in found)
 
 
 def test_a_fault_that_is_not_written_down_is_noticed() -> None:

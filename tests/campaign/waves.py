@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from boards.rp2040_pico import board
+from firmware.core import waveplan
 from firmware.shared import waveform
 
 MS = 1_000_000
@@ -16,6 +18,7 @@ class Wave:
     name: str
     request: dict[str, Any]
     phase_ms: float
+    sample_us: int  # what a Pico chooses for it
 
     @property
     def amplitude_ua(self) -> int:
@@ -30,11 +33,14 @@ def _wave(name: str, phase_ms: float, **fields: object) -> Wave:
     request: dict[str, Any] = {"duration_ms": 60_000} | fields
     wave, problem = waveform.check(request)
     assert wave is not None, problem
-    return Wave(name, request, phase_ms)
+    sample_us, problem = waveplan.choose(wave, board.PERIODS_US)
+    assert sample_us, problem
+    return Wave(name, request, phase_ms, sample_us)
 
 
-# A usual treatment; a fast and stronger one without corners; a slow one with pauses whose sign changes. The last ramp
-# is long, so that a whole phase fits into its middle.
+# A usual treatment, at the longest sample period; a fast and stronger one without corners; a slow one with pauses whose
+# sign changes, at the shortest period, with the bus transaction held open. The last ramp is long, so that a whole phase
+# fits into its middle.
 WAVES = {
     wave.name: wave
     for wave in (
@@ -43,6 +49,7 @@ WAVES = {
         _wave(
             "slow", 150, amplitude_ua=100, frequency_mhz=2000, ramp_ms=1200,
             polarity="alternate", alternate_ms=1000, duty_permille=600,
+            sample_us=62,
         ),
     )
 }  # fmt: skip

@@ -22,7 +22,8 @@ from microcurrent.transport import BenchTransport, SerialTransport
 
 from . import forked
 
-SQUARE = {"amplitude_ua": 200, "frequency_mhz": 10000, "duration_ms": 1000, "ramp_ms": 200}
+# Samples of 100 us, so that a test knows where they fall; what a board chooses by itself is for tests of that.
+SQUARE = {"amplitude_ua": 200, "frequency_mhz": 10000, "duration_ms": 1000, "ramp_ms": 200, "sample_us": 100}
 DECLARED = {"profile": 1, "zone": waveform.ZONES.index("body"), "area_mm2": 1000}  # the widest caps there are
 SENSING_CODES = 16  # 8 uA of contact sensing
 CONTACT_MS = 400  # contact sensing before the ramp: 5 ms of settling, 300 ms of stable contact, two passes

@@ -87,7 +87,7 @@ def test_the_list_is_the_table() -> None:
     lines = run_cli("faults list").stdout.splitlines()
     assert lines[0].split() == ["code", "fault", "found", "by", "off", "within", "meaning", "remedy"]
     assert len(lines) == len(CODES) + 2
-    assert lines[2].startswith("1     over-current              interrupt              105 us")
+    assert lines[2].startswith("1     over-current              interrupt              255 us")
     assert all(
         fault.meaning in line and fault.hint in line for fault, line in zip(all_faults(), lines[2:], strict=True)
     )
@@ -131,7 +131,7 @@ def test_the_latched_fault_and_its_samples() -> None:
         "300 uA); output is off and latched; Check the electrode wiring and the output stage, then run: microcurrent "
         "faults clear",
         "found by     interrupt",
-        "off within   105 us",
+        "off within   255 us",
         "session      3 since boot",
     ]
     lines = run_cli("faults --samples").stdout.splitlines()
@@ -145,7 +145,7 @@ def test_the_latched_fault_and_its_samples() -> None:
 @pytest.mark.usefixtures("faulty")
 def test_the_latched_fault_for_other_programs() -> None:
     found = json.loads(run_cli("faults --json").stdout)
-    assert (found["kind"], found["off_us"], found["hint"]) == ("trip", 105, faults.hint_of(faults.OVER_CURRENT))
+    assert (found["kind"], found["off_us"], found["hint"]) == ("trip", 255, faults.hint_of(faults.OVER_CURRENT))
     assert len(found["samples"]) == 64
     assert found["samples"][1] == {"dac_code": 2458, "commanded_ua": 200, "adc_count": 2465, "measured_ua": 224}
 

@@ -248,7 +248,8 @@ def test_what_a_newer_firmware_says_is_passed_on() -> None:
 def test_charge_per_phase(shape: str) -> None:
     wave = checked_wave(DEFAULT | {"shape": shape})
     assert (
-        explained.phase_charge_nc(wave, 100) == {"square": 5000, "sine": 3200, "sawtooth": 2500, "ramped": 4375}[shape]
+        explained.phase_charge_nc(wave, 100)
+        == {"square": 5000, "sine": 3200, "sawtooth": 2500, "ramped": 4375, "table": 5000}[shape]
     )
 
 

@@ -367,12 +367,12 @@ PLAYED = [
     ({"shape": "sine"}, {"phase_us": 0, "gap_us": 0, "alternate_ms": 0}, ""),
     (
         {"frequency_mhz": 1_000_000, "duty_permille": 700, "gap_us": 99},
-        {"phase_us": 400, "gap_us": 100, "alternate_ms": 0},
+        {"phase_us": 400, "gap_us": 100, "alternate_ms": 0, "sample_us": 100},
         "played on the board's 100 us grid: phase 400 us (asked 350 us), gap 100 us (asked 99 us)",
     ),
     (
         {"shape": "sine", "polarity": "alternate", "frequency_mhz": 300, "alternate_ms": 10_000},
-        {"phase_us": 0, "gap_us": 0, "alternate_ms": 9999},
+        {"phase_us": 0, "gap_us": 0, "alternate_ms": 9999, "sample_us": 100},
         "played on the board's 100 us grid: polarity for 9999 ms (asked 10000 ms)",
     ),
 ]
@@ -382,11 +382,12 @@ PLAYED = [
 def test_what_the_boards_grid_changed_is_shown(asked: dict, accepted: dict, text: str) -> None:
     wave = checked_wave({**WAVE, **asked})
     with Records() as records:
-        record = records.begin(wave, {**DEVICE, "sample_hz": 10_000}, port="p", image=None, load=None)
+        record = records.begin(wave, DEVICE, port="p", image=None, load=None)
         record.accepted(accepted)
         record.finish("duration", {})
-        assert played_text(wave, accepted, 10_000) == text
-        assert played_text(wave, accepted, None) == text.replace("100 us grid", "sample grid")
+        assert played_text(wave, accepted) == text
+        older = {name: value for name, value in accepted.items() if name != "sample_us"}
+        assert played_text(wave, older) == text.replace("100 us grid", "sample grid")
     shown = run_cli("records show").stdout
     assert (f"played     {text}\n" in shown) if text else "played" not in shown
 

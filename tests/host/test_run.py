@@ -238,7 +238,7 @@ def test_without_contact_nothing_flows_and_the_remedy_is_said(mc: Cli, board: Vi
     samples = json.loads(mc("faults --json").stdout)["samples"]
     commanded = [row["commanded_ua"] for row in samples]
     assert len(samples) == 64 and {abs(ua) for ua in commanded} == {constants.CONTACT_UA}
-    assert 1 <= sum(before != after for before, after in pairwise(commanded)) <= 2  # half waves of 50 samples, in order
+    assert 3 <= sum(before != after for before, after in pairwise(commanded)) <= 4  # half waves of 20 samples, in order
     measured = [abs(row["measured_ua"]) for row in samples]
     assert sum(ua > 1 for ua in measured) <= 6 and max(measured) <= 8  # the leads' capacity, after a change of sign
     assert mc("faults clear").stdout == "cleared: open-electrode\n"

@@ -22,7 +22,7 @@ _FAULTY = {"state": FAULT, "contact": protocol.CONTACT_OPEN, "fault": faults.EST
 FAULTY_ROW = [_FAULTY.get(name, 0) for name in protocol.TELEMETRY_FIELDS]
 # Answers of a device that does nothing.
 ANSWERS: dict[str, dict] = {
-    "hello": {"protocol": protocol.PROTOCOL_VERSION, "firmware": "0.2.0", "sample_hz": 10_000, "state": FAULT},
+    "hello": {"protocol": protocol.PROTOCOL_VERSION, "firmware": "0.2.0", "sample_us": 62, "state": FAULT},
     "status": {"state": "FAULT", "fault": faults.ESTOP, "session": 0, "estop": 1, "telemetry": FAULTY_ROW},
     "config": {"set": settings.defaults()},
     "faults": {"code": 0, "reading": 0, "limit": 0},
@@ -242,7 +242,7 @@ def test_a_pause_is_no_end_and_one_that_is_too_long_says_so() -> None:
     )
 
 
-@pytest.mark.parametrize("accepts", [{}, {"phase_us": 350}, {"phase_us": 400, "gap_us": 0, "alternate_ms": 0}])
+@pytest.mark.parametrize("accepts", [{}, {"phase_us": 350}, {"phase_us": 400, "sample_us": 100}])
 def test_other_terms_than_asked_are_said_once(accepts: dict[str, int]) -> None:
     device = ScriptedDevice()
     device.accepts = accepts

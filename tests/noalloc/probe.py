@@ -17,11 +17,11 @@ def made_engine():
 
 
 def plan_of(**changes):
-    request = {"amplitude_ua": 200, "frequency_mhz": 100000, "duration_ms": 10000, "ramp_ms": 100}
+    request = {"amplitude_ua": 200, "frequency_mhz": 100000, "duration_ms": 10000, "ramp_ms": 100, "sample_us": 100}
     request.update(changes)
     wave, problem = waveform.check(request)
     assert problem is None, problem
-    return waveplan.plan(wave, board.SAMPLE_HZ, board.FULL_SCALE_UA)
+    return waveplan.plan(wave, waveplan.choose(wave, board.PERIODS_US)[0], board.FULL_SCALE_UA)
 
 
 def locked_calls():
@@ -42,13 +42,15 @@ def locked_calls():
     print("PASS locked_calls")
 
 
-def interrupt(shape):
-    """One second of the running interrupt (10000 calls): no byte of heap, no call lost."""
+def interrupt(**changes):
+    """One second of the running interrupt (10000 calls and more): no byte of heap, no call lost."""
     engine = made_engine()
-    engine.arm(plan_of(shape=shape), 200)
+    plan = plan_of(**changes)
+    engine.arm(plan, 200)
     time.sleep_ms(5)
     assert engine.run() == 0
     engine.ramp_up()
+    engine.change(plan_of(**changes), 200)  # taken up within
     state = engine._state
     gc.collect()
     before, ticks = gc.mem_alloc(), state[engine_rp2.TICKS]
@@ -63,8 +65,10 @@ def interrupt(shape):
     engine.disarm()
     # mem_alloc itself and the numbers it returns may take a block or two; ten thousand calls would show.
     assert after - before < 64, after - before
-    assert ticks >= 9990 and trip == 0 and missed == 0 and gate_closed, (ticks, trip, missed, gate_closed)
-    print("PASS interrupt", shape)
+    assert state[engine_rp2.HALVES] > 10
+    assert ticks >= 999000 // plan.period_us, ticks
+    assert trip == 0 and missed == 0 and gate_closed, (trip, missed, gate_closed)
+    print("PASS interrupt", changes)
 
 
 def allocation_is_noticed():
@@ -82,6 +86,9 @@ def allocation_is_noticed():
 def run():
     locked_calls()
     allocation_is_noticed()
-    for shape in waveform.SHAPES:
-        interrupt(shape)
+    for shape in (waveform.SINE, waveform.SAWTOOTH, waveform.RAMPED):
+        interrupt(shape=shape, second_mhz=120000)
+    interrupt(width_us=2000, rise_us=300, gap_us=200, burst_ms=40, rest_ms=5, rest_random_ms=20)
+    interrupt(polarity="alternate", alternate_ms=1000)
+    interrupt(sample_us=62)
     print("END")

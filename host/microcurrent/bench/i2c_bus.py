@@ -113,7 +113,15 @@ class I2cBus:
 
     def _on_write(self, byte: int) -> None:
         self._value = byte
-        self._after(9, self._written)
+        if self._hold_sda and byte:  # the first bit that is 1 reads 0
+            self._after(9 - byte.bit_length(), self._lost)
+        else:
+            self._after(9, self._written)
+
+    def _lost(self) -> None:
+        """The controller drives a 1 and finds a 0: it lets the bus go, as to another one that was faster."""
+        self.finish()
+        self.controller.arbitration_lost()
 
     def _written(self) -> None:
         byte = self._value

@@ -70,6 +70,8 @@ class Mcp4725:
 
     def write(self, byte: int) -> bool:
         """One data byte; it takes effect at its acknowledge. Returns the acknowledge."""
+        if self.absent:
+            return False
         if self._general_call:
             self._call(byte)
             return True

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     shell_complete=complete.loads,
     help="What the virtual Pico drives (with --port sim): good, typical, dry, open, ...",
 )
+@click.option("--table", metavar="FILE", help="The points of one period, as CSV (with the waveform table).")
 @click.option("--vcd", metavar="FILE", help="Write the virtual Pico's trace as VCD (with --port sim).")
 @click.option("--csv", metavar="FILE", help="Write the virtual Pico's trace as CSV (with --port sim).")
 @port_option
@@ -60,6 +61,7 @@ def command(
     area_mm2: int | None,
     lease_ms: int | None,
     load: str | None,
+    table: str | None,
     vcd: str | None,
     csv: str | None,
     port: str | None,
@@ -76,12 +78,16 @@ def command(
     from .. import treatment
     from ..connect import Wishes, chosen_port, client_on
     from ..interrupts import Interrupts
+    from ..points import POINTS, crc_of, upload
     from ..records import Records
     from .progress import SessionProgress
     from .wave import WaveOptions
 
-    place_of_use = {"zone": zone or waveform.NO_ZONE, "area_mm2": area_mm2 or 0}
-    wave = treatment.checked_wave(WaveOptions(ctx, shape, fields).checked() | place_of_use)
+    points = table_of(shape, table)
+    other = {"zone": zone or waveform.NO_ZONE, "area_mm2": area_mm2 or 0, "table_crc": crc_of(points) if points else 0}
+    wave = treatment.checked_wave(WaveOptions(ctx, shape, fields).checked() | other)
+    if points:
+        wave[POINTS] = points
     wishes = Wishes(load, area_mm2, image, vcd, csv)
     with (
         Records(data_dir) as records,
@@ -97,6 +103,8 @@ def command(
             place.sim.put_load(None, wave["area_mm2"] or None)
         if interrupts.count:
             ctx.exit(INTERRUPTED_EXIT_CODE)
+        if points:
+            upload(client, points)
         begun_ns = place.sim.now_ns() if place.sim else 0
         watcher = treatment.Watcher(progress.row, progress.note)
         treated = treatment.treat(
@@ -118,6 +126,18 @@ def command(
         raise problem
     if treated.outcome.interrupted:
         ctx.exit(INTERRUPTED_EXIT_CODE)
+
+
+def table_of(shape: str, path: str | None) -> list[int]:
+    """The points of `run table --table FILE`; none for every other waveform. Raises BadValueError."""
+    from ..errors import BadValueError
+    from ..points import read
+
+    if shape == waveform.TABLE and path is None:
+        raise BadValueError("a table has no points; nothing was sent; name a CSV file of one period: --table FILE")
+    if shape != waveform.TABLE and path is not None:
+        raise BadValueError(f"--table {path}: a {shape} has no table; nothing was sent; use: run table")
+    return read(path) if path is not None else []
 
 
 def export_trace(sim: "Sim", wishes: "Wishes", begun_ns: int) -> None:

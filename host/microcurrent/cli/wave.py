@@ -14,6 +14,7 @@ from ..refusals import OPTIONS
 _RAMP_LOW_MS = next(low for name, low, _high, _default in waveform.FIELDS if name == "ramp_ms")
 _DUTY_LOW = next(low for name, low, _high, _default in waveform.FIELDS if name == "duty_permille")
 FULL_DUTY = 1000
+_SQUARE_ONLY = (("gap_us", "a gap"), ("duty_permille", "a duty"), ("width_us", "a width"), ("rise_us", "edges"))
 
 
 class WaveOptions:
@@ -48,7 +49,7 @@ class WaveOptions:
             )
 
     def _check_shape(self) -> None:
-        for name, what in (("gap_us", "a gap"), ("duty_permille", "a duty")):
+        for name, what in _SQUARE_ONLY:
             if self._shape != waveform.SQUARE and self._typed(name):
                 raise BadValueError(
                     f"{OPTIONS[name][0]} {self._shown(name)}: only a square has {what}; nothing was sent; "
@@ -70,7 +71,12 @@ class WaveOptions:
     def _duty(self) -> int:
         """The duty in permille: what was asked for, or what the gap leaves of a half period."""
         asked, gap_us, frequency_mhz = (self._fields[name] for name in ("duty_permille", "gap_us", "frequency_mhz"))
-        if not gap_us:
+        if self._fields["width_us"] and self._typed("duty_permille"):
+            raise BadValueError(
+                f"--width {self._shown('width_us')} and --duty {self._shown('duty_permille')} both give the length of "
+                f"a phase; nothing was sent; leave one of them away"
+            )
+        if not gap_us or self._fields["width_us"]:
             return asked
         half_us = 500_000_000 // frequency_mhz
         most = max(half_us - gap_us, 0) * FULL_DUTY // half_us

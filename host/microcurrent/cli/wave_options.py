@@ -24,7 +24,7 @@ def wave_options(amplitude: str | None) -> Callable[[F], F]:
     """All but the shape, the area and the zone. amplitude: what counts when none is given; None: the field is None."""
 
     def decorate(function: F) -> F:
-        for option in reversed((_amplitude(amplitude), *_TIMES, *_FORM)):
+        for option in reversed((_amplitude(amplitude), *_TIMES, *_FORM, *_SWEEP)):
             function = option(function)
         return function
 
@@ -47,6 +47,36 @@ _TIMES = (
     _time("--duration", "duration_ms", quantities.DURATION, "10s", "Length of the session, ramps included."),
     _time("--ramp", "ramp_ms", quantities.DURATION, "2s", "Length of the ramp in, and of the ramp out."),
 )
+_SWEEP = (
+    click.option(
+        "--amplitude-end",
+        "amplitude_end_ua",
+        type=ranged("amplitude_end_ua", quantities.CURRENT),
+        default=0,
+        help="Let the peak current move to this and back, --sweep each way.",
+    ),
+    click.option(
+        "--frequency-end",
+        "frequency_end_mhz",
+        type=ranged("frequency_end_mhz", quantities.FREQUENCY),
+        default=0,
+        help="Let the frequency move to this and back, --sweep each way.",
+    ),
+    click.option(
+        "--sweep",
+        "sweep_ms",
+        type=ranged("sweep_ms", quantities.DURATION),
+        default=0,
+        help="Time from the first to the last amplitude or frequency.",
+    ),
+    click.option(
+        "--second",
+        "second_mhz",
+        type=ranged("second_mhz", quantities.FREQUENCY),
+        default=0,
+        help="Add a second frequency; both share the peak current (not square).",
+    ),
+)
 _FORM = (
     click.option(
         "--polarity",
@@ -66,5 +96,11 @@ _FORM = (
         show_default="100%, or what --gap leaves",
         help="Share of each half period that carries current (square).",
     ),
+    _time("--width", "width_us", quantities.SHORT_TIME, "0us", "Length of a phase, instead of --duty (square)."),
+    _time("--rise", "rise_us", quantities.SHORT_TIME, "0us", "Length of an edge, within the phase (square)."),
     _time("--gap", "gap_us", quantities.SHORT_TIME, "0us", "Pause between the phases (square)."),
+    _time("--burst", "burst_ms", quantities.DURATION, "0ms", "Output between two rests, in whole cycles; 0: none."),
+    _time("--rest", "rest_ms", quantities.DURATION, "0ms", "Rest after each burst, at least."),
+    _time("--rest-random", "rest_random_ms", quantities.DURATION, "0ms", "Added to each rest: up to this, by chance."),
+    _time("--sample", "sample_us", quantities.SHORT_TIME, "0us", "Time between two samples; 0: the board chooses."),
 )

@@ -9,6 +9,10 @@ class Engine:
     """Stands where hw/engine_*.py stands while nothing runs."""
 
     gate_closed = 0
+    periods_us = (100,)
+
+    def change(self, _plan, _amplitude_ua):
+        pass
 
     def open_gate(self):
         pass
@@ -135,10 +139,14 @@ def test_every_command_has_a_handler_and_answers():
     prepare = {
         "lease": started,
         "pause": started,
+        "change": started,
         "resume": paused,
         "start": lambda device: ask(device, "arm", wave=WAVE),
     }
-    arguments = {"arm": {"wave": WAVE}, "lease": {"session": 1}, "start": {"session": 1}}
+    arguments = {
+        "arm": {"wave": WAVE}, "lease": {"session": 1}, "start": {"session": 1},
+        "change": {"session": 1, "wave": {"amplitude_ua": 90}}, "table": {"points": 256, "values": [0]},
+    }  # fmt: skip
     for command in protocol.COMMANDS:
         device = Device()
         prepare.get(command, lambda _device: None)(device)

@@ -2,7 +2,7 @@
 
 from boards.rp2040_pico import board
 from firmware.core import waveplan
-from firmware.shared import limits, rules, settings, waveform
+from firmware.shared import limits, rules, settings, shapes, waveform
 
 CAP_UA = board.HARD_CAP_UA
 BODY, FACE, EYES = 0, 1, 2
@@ -133,27 +133,33 @@ def test_boundaries_of_the_session_charge():
     assert rules.share_permille(wave(duty_permille=11, polarity="positive")) == 56
     assert rules.share_permille(wave(duty_permille=899)) == 999
     assert rules.share_permille(wave(duty_permille=901)) == 1000
+    assert rules.share_permille(wave(width_us=50)) == 101  # of 50 ms, rounded up
+    assert rules.share_permille(wave(width_us=5000)) == 200
+    assert rules.share_permille(wave(width_us=5001)) == 201
+    assert rules.phase_us(wave(width_us=50)) == 50 and rules.phase_charge_ua(wave(width_us=50)) == 19999
 
 
 def test_no_shape_moves_more_than_its_share():
     for shape in (waveform.SINE, waveform.SAWTOOTH, waveform.RAMPED):
         for polarity in (waveform.BIPHASIC, waveform.POSITIVE):
-            values = waveplan.table(shape, polarity != waveform.BIPHASIC)
-            moved = sum(abs(value) for value in values) * 1000
-            full = waveplan.UNIT * len(values)
+            values = shapes.table(shape, polarity != waveform.BIPHASIC)
+            moved = sum(abs(value - shapes.OFFSET) for value in values) * 1000
+            full = shapes.UNIT * (len(values) - 1)
             share = rules.share_permille(wave(shape=shape, polarity=polarity))
             assert moved <= share * full and moved >= (share - 5) * full, shape
 
 
 def test_no_square_moves_more_than_its_share():
     """A phase is played in whole samples, so it may be longer than it was asked for."""
-    for sample_hz in (500, 10000):
+    for period_us in (2000, 100):
         for frequency_mhz in (100, 8300, 33333, 49999, 50000):
-            scaled_mhz = frequency_mhz * (sample_hz // 500)
-            for duty_permille in (10, 100, 299, 300, 301, 500, 700, 999, 1000):
-                request = wave(frequency_mhz=scaled_mhz, duty_permille=duty_permille)
-                played_us = waveplan.played(request, sample_hz)[0]
-                assert played_us * 2 * scaled_mhz <= rules.share_permille(request) * 1000000, request
+            scaled_mhz = frequency_mhz * (2000 // period_us)
+            half_us = 500000000 // scaled_mhz
+            for permille in (10, 100, 299, 300, 301, 500, 700, 999, 1000):
+                for shape in ({"duty_permille": permille}, {"width_us": min(1000000, half_us * permille // 1000)}):
+                    request = wave(frequency_mhz=scaled_mhz, **shape)
+                    played_us = waveplan.played(request, period_us)[0]
+                    assert played_us * 2 * scaled_mhz <= rules.share_permille(request) * 1000000, request
 
 
 def test_session_time():

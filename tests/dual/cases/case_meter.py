@@ -4,13 +4,21 @@ from boards.rp2040_pico import board
 from firmware.core import contact, meter, ring
 from firmware.shared import protocol
 
+PERIOD_US = 100
+
+
+def made():
+    gauge = meter.Meter(board)
+    gauge.begin(PERIOD_US)
+    return gauge
+
 
 def snapshot(**values):
     return tuple(values.get(name, 0) for name in meter.SNAPSHOT_FIELDS)
 
 
 def test_interval_of_a_known_current():
-    gauge = meter.Meter(board)
+    gauge = made()
     # 1000 samples of 372 counts (200 uA), at most 310 counts of voltage (310 * 8 * 3300 / 4096 = 1998 mV).
     gauge.add(snapshot(sum_abs=372000, active=1000, peak_current=372, peak_voltage=310, sum_net=-372))
     delivered_ua, peak_ua, electrode_mv, headroom_mv = gauge.take_interval()
@@ -21,7 +29,7 @@ def test_interval_of_a_known_current():
 
 
 def test_impedance_at_the_end_of_a_phase_and_at_its_step():
-    gauge = meter.Meter(board)
+    gauge = made()
     assert gauge.impedance_ohm() == (-1, -1)
     gauge.add(snapshot(halves=1, late_current=-372, late_voltage=-310, step_current=744, step_voltage=62))
     assert gauge.impedance_ohm() == (10000, 1000)
@@ -32,7 +40,7 @@ def test_impedance_at_the_end_of_a_phase_and_at_its_step():
 
 
 def test_sums_wrap_at_32_bits():
-    gauge = meter.Meter(board)
+    gauge = made()
     gauge.add(snapshot(sum_abs=0x7FFFFFF0, sum_net=0x7FFFFFF0))
     before = gauge.total_nc
     gauge.add(snapshot(sum_abs=-0x7FFFFFF0, sum_net=0x7FFFFFF0 - 4000))
@@ -41,7 +49,7 @@ def test_sums_wrap_at_32_bits():
 
 
 def test_a_pause_adds_up():
-    gauge = meter.Meter(board)
+    gauge = made()
     taken = list(snapshot(sum_abs=1000, sum_net=-500, active=10, samples=20, phases=3, full_phases=2, missed=1, late=4))
     gauge.add(taken)
     before = (gauge.total_nc, gauge.net_nc)
@@ -53,7 +61,7 @@ def test_a_pause_adds_up():
     found = [gauge.count(index) for index in (meter.SAMPLES, meter.PHASES, meter.FULL_PHASES, meter.MISSED, meter.LATE)]
     assert found == [40, 6, 4, 2, 8]
     assert gauge.take_interval()[0] == gauge.current_ua(2000, 20)
-    gauge.begin()
+    gauge.begin(PERIOD_US)
     assert (gauge.total_nc, gauge.net_nc, gauge.count(meter.SAMPLES)) == (0, 0, 0)
 
 

@@ -9,11 +9,16 @@ from firmware.core.terms import Refused
 from firmware.shared import faults, limits, protocol, settings, waveform
 
 WAVE = {"amplitude_ua": 200, "frequency_mhz": 10000, "duration_ms": 10000}
-STABLE = supervisor.STABLE_MS * board.SAMPLE_HZ // 1000
+PERIOD_US = 100
+OPEN = settings.defaults()  # the widest caps there are
+OPEN.update({"profile": 1, "zone": waveform.ZONES.index("body"), "area_mm2": 1000})
+STABLE = supervisor.STABLE_MS * 1000 // PERIOD_US
 
 
 class Engine:
     """Stands where hw/engine_*.py stands: reports the snapshot it was told, remembers what it was asked."""
+
+    periods_us = (PERIOD_US,)
 
     def __init__(self):
         self.values = {}
@@ -42,6 +47,9 @@ class Engine:
         self.values["sensing"] = 1
         return 0
 
+    def change(self, plan, amplitude_ua):
+        self.asked.append(("change", plan.gain, plan.phase_step, amplitude_ua))
+
     def ramp_up(self):
         self.asked.append("ramp_up")
         self.values["sensing"] = 0
@@ -55,7 +63,7 @@ class Engine:
             raise OSError(5)
 
     def feed(self):
-        self.values["ticks"] = self.values.get("ticks", 0) + self.passed_ms * board.SAMPLE_HZ // 1000
+        self.values["ticks"] = self.values.get("ticks", 0) + self.passed_ms * 1000 // PERIOD_US
         self.passed_ms = 0
 
     def snapshot(self):
@@ -95,9 +103,7 @@ class Bench:
     def arm(self, lease_ms=2000, **changes):
         request = dict(WAVE)
         request.update(changes)
-        allowed = settings.defaults()
-        allowed.update({"profile": 1, "zone": waveform.ZONES.index("body"), "area_mm2": 1000})
-        return self.made.arm(request, lease_ms, allowed, self.estop, self.now_ms)
+        return self.made.arm(request, lease_ms, OPEN, self.estop, self.now_ms)
 
     def begin(self, **changes):
         terms = self.arm(**changes)
@@ -157,7 +163,7 @@ def test_arming_checks_and_starts_nothing():
     bench = Bench()
     terms = bench.arm()
     assert terms == {"session": 1, "amplitude_ua": 200, "limit_ua": 600, "binding": "profile", "lease_ms": 2000,
-                     "duration_ms": 10000, "phase_us": 50000, "gap_us": 0, "alternate_ms": 0,
+                     "duration_ms": 10000, "sample_us": 100, "phase_us": 50000, "gap_us": 0, "alternate_ms": 0,
                      "arm_ms": protocol.ARM_MS}  # fmt: skip
     assert bench.made.state == protocol.ARMED and bench.engine.asked == [] and bench.records == []
     assert bench.engine.state == protocol.ARMED
@@ -332,6 +338,92 @@ def test_no_contact_in_time_is_a_fault():
         bench.made.renew(1, bench.now_ms)
         bench.tick(100)
     assert bench.made.fault[0] == faults.OPEN_ELECTRODE and not bench.engine.gate_closed
+
+
+def change(bench, number=1, **changes):
+    return bench.made.change(number, changes, OPEN, 0, bench.now_ms)
+
+
+def test_a_running_session_takes_a_change():
+    bench = Bench()
+    bench.to_active()
+    terms = change(bench, amplitude_ua=150, frequency_mhz=20000)
+    assert (terms["session"], terms["amplitude_ua"], terms["sample_us"]) == (1, 150, PERIOD_US)
+    assert terms["phase_us"] == 25000
+    assert bench.engine.asked[-1][0] == "change" and bench.engine.asked[-1][3] == 150
+    assert (bench.made.amplitude_ua, bench.made.supervisor.amplitude_ua) == (150, 150)
+    assert bench.made.terms.wave["amplitude_ua"] == 150 and bench.made.terms.wave["duration_ms"] == 10000
+    row = dict(zip(protocol.TELEMETRY_FIELDS, report.row(bench.made, bench.now_ms)))
+    assert row["commanded_ua"] == 150
+
+
+def test_what_a_change_may_not_do():
+    bench = Bench()
+    assert refusal(change, bench, amplitude_ua=150) == ("state", "session 1 is not running; the state is READY")
+    bench.to_active()
+    assert refusal(change, bench, 2, amplitude_ua=150) == ("state", "session 2 is not running; the state is ACTIVE")
+    for name in ("duration_ms", "ramp_ms", "polarity", "alternate_ms", "zone", "area_mm2", "sample_us"):
+        assert refusal(change, bench, **{name: 1}) == ("value", name + " cannot change while a session runs")
+    assert refusal(change, bench, amplitude_ua=0)[0] == "value"
+    assert refusal(change, bench, amplitude_ua=601)[0] == "limit"
+    assert refusal(change, bench, frequency_mhz=1000001)[0] == "value"
+    assert bench.engine.asked[-1] == "ramp_up" and bench.made.amplitude_ua == 200
+    assert refusal(bench.made.change, 1, {"amplitude_ua": 100}, OPEN, 1, bench.now_ms)[1].startswith("the emergency")
+    bench.made.stop(False, bench.now_ms)
+    assert refusal(change, bench, amplitude_ua=150)[0] == "state"
+
+
+def test_a_change_of_form_keeps_the_table_of_the_same_shape():
+    bench = Bench()
+    bench.to_active(shape="sine")
+    before = bench.made.terms.plan.table
+    change(bench, frequency_mhz=20000)
+    assert bench.made.terms.plan.table is before
+    change(bench, shape="sawtooth")
+    assert bench.made.terms.plan.table is not before
+
+
+def test_a_sweep_moves_in_steps_while_current_flows():
+    bench = Bench()
+    bench.to_active(amplitude_ua=100, amplitude_end_ua=300, sweep_ms=1000)
+    assert bench.made.terms.amplitude_ua == 300 and bench.made.sweeps  # the gate was asked for the largest
+    seen = []
+    for _ in range(40):
+        bench.made.renew(1, bench.now_ms)
+        bench.tick(25)
+        seen.append(bench.made.amplitude_ua)
+    assert len([step for step in bench.engine.asked if step[0] == "change"]) in (19, 20, 21)
+    assert all(0 <= seen[k + 1] - seen[k] <= 10 for k in range(len(seen) - 1)) and seen[-1] - seen[0] > 150
+    assert bench.made.supervisor.amplitude_ua == seen[-1]
+    bench.made.stop(False, bench.now_ms)
+    count = len(bench.engine.asked)
+    bench.tick(200)
+    assert not bench.made.sweeps and len(bench.engine.asked) == count
+
+
+def test_limits_hold_for_the_whole_of_a_sweep():
+    bench = Bench()
+    text = refusal(bench.arm, amplitude_ua=100, amplitude_end_ua=601, sweep_ms=1000)
+    assert text[0] == "limit" and "amplitude_ua is 601" in text[1]
+    # At 1 kHz a phase of 500 us is short: its charge binds where it does not at 10 Hz.
+    assert refusal(bench.arm, frequency_end_mhz=1000001 - 1, sweep_ms=1000, sample_us=250)[0] == "value"
+
+
+def test_a_table_is_played_only_when_it_is_the_one_that_was_uploaded():
+    bench = Bench()
+    assert refusal(bench.arm, shape="table", table_crc=5) == (
+        "value", "table_crc is 5; the uploaded table's is 0; upload it again"
+    )  # fmt: skip
+    made = bench.made.points
+    made.begin(256)
+    for at in range(0, 256, 64):
+        assert made.add(at, [16384, -16384] * 32) is None
+    assert refusal(bench.arm, shape="table", table_crc=made.crc - 1)[0] == "value"
+    bench.arm(shape="table", table_crc=made.crc)
+    assert bench.made.terms.plan.table is made.table
+    bench.made.disarm()
+    bench.arm(shape="table", table_crc=made.crc, polarity="positive", amplitude_ua=50)
+    assert list(bench.made.terms.plan.table) == [49152, 32768] * 128 + [49152]
 
 
 def test_lift_off_goes_back_to_the_ramp_and_is_counted():

@@ -5,9 +5,10 @@ from firmware.core import meter, supervisor, waveplan
 from firmware.shared import faults, limits
 
 FULL = waveplan.ENVELOPE_ONE
-PERIOD_US = 1000000 // board.SAMPLE_HZ
+PERIOD_US = 100
+ODD_US = 101  # a period that divides without leaving whole numbers
 MISSING_MS = supervisor.MISSING_MS
-STABLE = supervisor.STABLE_MS * board.SAMPLE_HZ // 1000
+STABLE = supervisor.STABLE_MS * 1000 // PERIOD_US
 HALF_RAIL = board.COMPLIANCE_MV // 2 * 4096 // (board.ADC_REFERENCE_MV * board.VOLTAGE_DIVIDER)
 GOOD_SUPPLY_MV = 12000
 
@@ -21,7 +22,7 @@ class Run:
 
     def __init__(self, amplitude_ua=200, duration_ms=100000, start_ms=0):
         self.made = supervisor.Supervisor(board)
-        self.made.begin(amplitude_ua, duration_ms, start_ms)
+        self.made.begin(amplitude_ua, duration_ms, PERIOD_US, start_ms)
         self.now_ms = start_ms
         self.values = {"envelope": FULL, "late_current": 372, "late_voltage": 300, "halves": 1, "good": 1}
         self.supply_mv, self.temperature_c, self.bare_usb, self.total_uc = GOOD_SUPPLY_MV, 27, 0, 0
@@ -33,7 +34,7 @@ class Run:
         self.now_ms += ms
         self.values["clock_us"] = self.now_ms * 1000 & meter.CLOCK_MASK
         if self.ticking:
-            self.values["ticks"] = self.values.get("ticks", 0) + ms * board.SAMPLE_HZ // 1000
+            self.values["ticks"] = self.values.get("ticks", 0) + ms * 1000 // PERIOD_US
         if self.conducting:
             for name in ("phases", "full_phases", "halves"):
                 self.values[name] = self.values.get(name, 0) + 1
@@ -78,7 +79,7 @@ def test_an_interrupt_that_never_came():
 
 def test_a_first_look_has_nothing_to_compare_with():
     made = supervisor.Supervisor(board)
-    made.begin(200, 1000, 0)
+    made.begin(200, 1000, PERIOD_US, 0)
     assert made.look(snapshot(clock_us=9999999), 0, GOOD_SUPPLY_MV, 27, 0, 0) == faults.NONE
     assert made.look(snapshot(clock_us=9999999 + MISSING_MS * 1000), 1, GOOD_SUPPLY_MV, 27, 0, 0) == faults.NONE
     look = snapshot(clock_us=9999999 + 2 * MISSING_MS * 1000 + 1)
@@ -94,7 +95,7 @@ def test_the_first_snapshot_may_stand_at_any_instant_of_its_clock():
             (MISSING_MS * 1000 + 1, faults.SAMPLE_INTERRUPT_STOPPED),
         ):
             made = supervisor.Supervisor(board)
-            made.begin(200, 1000, 0)
+            made.begin(200, 1000, PERIOD_US, 0)
             assert made.look(snapshot(clock_us=first_us), 0, GOOD_SUPPLY_MV, 27, 0, 0) == faults.NONE
             look = snapshot(clock_us=(first_us + passed_us) & meter.CLOCK_MASK)
             assert made.look(look, passed_us // 1000, GOOD_SUPPLY_MV, 27, 0, 0) == code
@@ -102,7 +103,7 @@ def test_the_first_snapshot_may_stand_at_any_instant_of_its_clock():
 
 def test_compliance_counts_from_the_beginning():
     made = supervisor.Supervisor(board)
-    made.begin(50, 100000, 0)
+    made.begin(50, 100000, PERIOD_US, 0)
     now_ms = supervisor.COMPLIANCE_MS + 1
     look = snapshot(envelope=FULL, phases=supervisor.COMPLIANCE_PHASES)
     assert made.look(look, now_ms, GOOD_SUPPLY_MV, 27, 0, 0) == faults.COMPLIANCE_LOST
@@ -112,7 +113,7 @@ def test_an_interrupt_at_half_speed():
     run = Run()
     run.ticking = False
     for _ in range(5):
-        run.values["ticks"] = run.values.get("ticks", 0) + board.SAMPLE_HZ // 1000 * 5
+        run.values["ticks"] = run.values.get("ticks", 0) + 10 * 5
         code = run.step(10)
     assert code == faults.SAMPLE_INTERRUPT_STOPPED and run.numbers == (5, MISSING_MS)
 
@@ -220,6 +221,7 @@ def test_the_numbers_of_a_dead_sense_amplifier():
 
 def test_stable_contact():
     made = supervisor.Supervisor(board)
+    made.begin(200, 1000, PERIOD_US, 0)
     for good, expected in ((0, False), (STABLE - 1, False), (STABLE, True), (STABLE + 1, True)):
         assert made.contact_is_stable(snapshot(good=good)) is expected
 
@@ -372,7 +374,7 @@ def test_begin_forgets_the_session_before():
     run.values.update(late_voltage=0)
     run.supply_mv = 0
     run.steps(20)
-    run.made.begin(200, 1000, run.now_ms)
+    run.made.begin(200, 1000, PERIOD_US, run.now_ms)
     assert run.made.flowed_ms == 0
     run.supply_mv = GOOD_SUPPLY_MV
     run.values = {"envelope": FULL, "late_current": 372, "late_voltage": 0, "halves": 1, "good": 1}
@@ -390,7 +392,7 @@ def test_a_supervisor_without_a_session_permits_no_time():
     made = supervisor.Supervisor(board)
     assert (made.reading, made.limit) == (0, 0)
     good = {"good": 1, "halves": 1, "late_voltage": 300}
-    ticks = board.SAMPLE_HZ // 1000
+    ticks = 10
     now_ms = supervisor.OVERTIME_MS
     assert made.look(snapshot(ticks=now_ms * ticks, **good), now_ms, GOOD_SUPPLY_MV, 27, 0, 0) == faults.NONE
     code = made.look(snapshot(ticks=(now_ms + 1) * ticks, **good), now_ms + 1, GOOD_SUPPLY_MV, 27, 0, 0)
@@ -400,9 +402,9 @@ def test_a_supervisor_without_a_session_permits_no_time():
 def test_missing_interrupts_are_told_in_whole_milliseconds():
     run = Run()
     run.ticking = False
-    run.values["ticks"] = board.SAMPLE_HZ // 1000 * 7 + 1
+    run.values["ticks"] = 10 * 7 + 1
     assert run.step(7 + MISSING_MS) == faults.NONE
-    run.values["ticks"] += board.SAMPLE_HZ // 1000 - 1  # a tenth of a millisecond short of one
+    run.values["ticks"] += 10 - 1  # a tenth of a millisecond short of one
     assert run.step(2 + MISSING_MS) == faults.SAMPLE_INTERRUPT_STOPPED
     assert run.numbers == (2 + MISSING_MS, MISSING_MS)
 
@@ -450,7 +452,6 @@ def test_a_good_reading_starts_the_count_at_zero():
 class OddBoard:
     """Constants that divide without leaving whole numbers: every limit rounds down."""
 
-    SAMPLE_HZ = 9901
     COMPLIANCE_MV = 10007
     ADC_REFERENCE_MV = 3301
     VOLTAGE_DIVIDER = 7
@@ -460,19 +461,19 @@ class OddBoard:
 
 def test_limits_round_down_on_any_board():
     made = supervisor.Supervisor(OddBoard)
-    made.begin(200, 1000, 0)
-    late = snapshot(ticks=1, worst_late_us=101)
+    made.begin(200, 1000, ODD_US, 0)
+    late = snapshot(ticks=1, worst_late_us=102)
     assert made.look(late, 1, GOOD_SUPPLY_MV, 27, 0, 0) == faults.SAMPLE_INTERRUPT_LATE
-    assert (made.reading, made.limit) == (101, 100)  # 1000000 // 9901
+    assert (made.reading, made.limit) == (102, 101)
     assert made.contact_is_stable(snapshot(good=2970)) and not made.contact_is_stable(snapshot(good=2969))
 
 
 def test_missing_time_rounds_down_on_any_board():
     made = supervisor.Supervisor(OddBoard)
-    for passed_us, code in ((1001900, faults.NONE), (1001901, faults.SAMPLE_INTERRUPT_STOPPED)):
-        made.begin(200, 1000, 0)
+    for passed_us, code in ((1001991, faults.NONE), (1001992, faults.SAMPLE_INTERRUPT_STOPPED)):
+        made.begin(200, 1000, ODD_US, 0)
         assert made.look(snapshot(), 0, GOOD_SUPPLY_MV, 27, 0, 0) == faults.NONE
-        look = snapshot(ticks=9891, clock_us=passed_us)  # 998.99 ms of interrupts: 998.9 count
+        look = snapshot(ticks=9891, clock_us=passed_us)  # 998.991 ms of interrupts
         assert made.look(look, passed_us // 1000, GOOD_SUPPLY_MV, 27, 0, 0) == code
     assert (made.reading, made.limit) == (4, MISSING_MS)
 
@@ -491,7 +492,7 @@ def half_rail_counts(compliance_mv):
         COMPLIANCE_MV = compliance_mv
 
     made = supervisor.Supervisor(Board)
-    made.begin(200, 1000, 0)
+    made.begin(200, 1000, ODD_US, 0)
     codes = []
     for now_ms, halves in ((0, 0), (supervisor.SENSE_MS, 1), (supervisor.SENSE_MS + 1, 1)):
         look = snapshot(ticks=now_ms * 10, sensing=1, halves=halves)

@@ -1,0 +1,44 @@
+"""`microcurrent change`: another amplitude, frequency or form for the running session, from any terminal."""
+
+import click
+from click.core import ParameterSource
+
+from firmware.shared import waveform
+
+from .. import quantities
+from .options import data_dir_option, device, json_option, port_option, print_json
+from .wave_options import wave_options
+
+
+@click.command("change")
+@click.argument("shape", metavar="[WAVEFORM]", type=click.Choice(waveform.SHAPES), required=False)
+@wave_options(amplitude=None)
+@port_option
+@data_dir_option
+@json_option
+@click.pass_context
+def command(
+    ctx: click.Context,
+    shape: str | None,
+    port: str | None,
+    data_dir: str | None,
+    as_json: bool,
+    **fields: int | str | None,
+) -> None:
+    """Change what is named here; everything else stays. It takes effect at the end of a cycle, without a jump.
+
+    Works while another terminal runs the session. Time, polarity and the place of the electrodes cannot change.
+    """
+    from ..errors import BadValueError
+
+    typed = {name: value for name, value in fields.items() if ctx.get_parameter_source(name) != ParameterSource.DEFAULT}
+    changes = typed | ({"shape": shape} if shape else {})
+    if not changes:
+        raise BadValueError("nothing to change was named; nothing was sent; name for example --amplitude 150uA")
+    with device(port, shared=True, data_dir=data_dir) as board:
+        session = board.request("status")["session"]
+        terms = board.request("change", {"session": session, "wave": changes})
+    if as_json:
+        print_json(terms)
+        return
+    click.echo(f"session {terms['session']}: up to {quantities.show(terms['amplitude_ua'], quantities.CURRENT)} now")

@@ -136,6 +136,8 @@ def test_boundaries_of_the_session_charge():
     assert rules.share_permille(wave(width_us=50)) == 101  # of 50 ms, rounded up
     assert rules.share_permille(wave(width_us=5000)) == 200
     assert rules.share_permille(wave(width_us=5001)) == 201
+    # 2.000002 permille of the period, rounded up.
+    assert rules.share_permille(wave(width_us=9901, frequency_mhz=101)) == 103
     assert rules.phase_us(wave(width_us=50)) == 50 and rules.phase_charge_ua(wave(width_us=50)) == 19999
 
 

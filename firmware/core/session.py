@@ -121,6 +121,7 @@ class Session:
         self._engine.change(terms.plan, terms.wave["amplitude_ua"])
         self.terms = terms
         self._set_amplitude(terms.wave["amplitude_ua"])
+        self._emit({"ev": "changed", "session": self.number, "wave": changes})
         return terms.told(self.number)
 
     def _set_amplitude(self, amplitude_ua):

@@ -12,6 +12,7 @@ from . import quantities
 from .errors import BadValueError, RecordError
 from .figures import delivered_text, ended_text
 from .record_reader import ABSENT, RUNNING
+from .refusals import in_options
 
 
 def wave_text(wave: dict) -> str:
@@ -20,6 +21,12 @@ def wave_text(wave: dict) -> str:
         f"{quantities.show(wave['amplitude_ua'], quantities.CURRENT)} "
         f"{quantities.show(wave['frequency_mhz'], quantities.FREQUENCY)} {wave['shape']} {wave['polarity']}"
     )
+
+
+def changed_text(changes: dict) -> str:
+    """What a running session was given, as options: '--amplitude 80uA, square'."""
+    shown = [in_options(f"{name} {value}") for name, value in changes.items() if name != "shape"]
+    return ", ".join([*shown, *([changes["shape"]] if "shape" in changes else [])])
 
 
 def list_row(session: dict) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from .errors import FaultError, MicrocurrentError, PortError, RecordError
 from .fault_text import fault_text
 from .points import POINTS
 from .record_writer import SessionRecord
-from .report import played_text
+from .report import changed_text, played_text
 from .share import ShareServer
 
 CONTACT_UA = 8  # as in boards/*/board.py: what looks for contact
@@ -200,6 +200,8 @@ class SessionRunner:
             self._on_note(outcome.fault)
         elif kind == "state":
             self._note_state(event)
+        elif kind == "changed":
+            self._on_note(f"changed: {changed_text(event['wave'])}")
         elif kind == "lift-off":
             self._on_note(f"contact lost (lift-off {event['count']})")
         elif kind == "contact":

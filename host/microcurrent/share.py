@@ -20,8 +20,8 @@ from typing import Protocol
 from . import errors, paths
 from .errors import MicrocurrentError, PortError
 
-# Reading, holding and stopping; everything that changes more needs the port for itself.
-FORWARDED = ("hello", "status", "pause", "resume", "stop", "faults", "log", "journal", "counters", "config")
+# Reading, altering within the board's limits, holding and stopping; everything else needs the port for itself.
+FORWARDED = ("hello", "status", "change", "pause", "resume", "stop", "faults", "log", "journal", "counters", "config")
 RELEASE = "release"  # asks a monitor to close the port; whoever controls a session refuses
 ANSWER_TIMEOUT_S = 5.0  # ours: the owner looks at its socket ten times a second
 CONNECT_PATIENCE_S = 1.5  # ours: from opening the port to serving takes a hello

@@ -155,6 +155,21 @@ def test_pause_and_resume_from_a_second_terminal(shell: Shell, sim: SimProcess) 
     assert kinds[-6:] == ["RAMP_DOWN", "PAUSED", "RAMP_UP", "ACTIVE", "RAMP_DOWN", "READY"]
 
 
+def test_a_change_from_a_second_terminal(shell: Shell) -> None:
+    with shell.start(f"{LONG} --json") as first:
+        until(first, "RAMP_UP -> ACTIVE")
+        assert shell.run("change square --amplitude 60uA").stdout.startswith("session ")
+        until(first, "changed: --amplitude 60uA, square")
+        refused = shell.run("change --amplitude 900uA")
+        assert refused.returncode == 6 and "permits" in refused.stderr
+        assert shell.run("stop").returncode == 0
+        _out, err = first.communicate(timeout=60)
+    assert first.returncode == 0, err
+    assert [event["detail"]["wave"] for event in recorded(shell)["events"] if event["kind"] == "changed"] == [
+        {"shape": "square", "amplitude_ua": 60}
+    ]
+
+
 def recorded(shell: Shell) -> dict:
     """Everything about the newest session."""
     return json.loads(shell.run("records export last").stdout)

@@ -352,6 +352,8 @@ def test_a_running_session_takes_a_change():
     assert terms["phase_us"] == 25000
     assert bench.engine.asked[-1][0] == "change" and bench.engine.asked[-1][3] == 150
     assert (bench.made.amplitude_ua, bench.made.supervisor.amplitude_ua) == (150, 150)
+    changed = [event["wave"] for event in bench.told("changed")]
+    assert changed == [{"amplitude_ua": 150, "frequency_mhz": 20000}]
     assert bench.made.terms.wave["amplitude_ua"] == 150 and bench.made.terms.wave["duration_ms"] == 10000
     row = dict(zip(protocol.TELEMETRY_FIELDS, report.row(bench.made, bench.now_ms)))
     assert row["commanded_ua"] == 150

@@ -14,6 +14,7 @@ from .torn import FlashWatch
 from .waves import WAVES
 
 STEP_NS = 1_000_000
+FINE_NS = 100_000  # a program takes 700 us
 
 
 def test_random_walks_find_no_current_where_none_may_flow(campaign: Campaign) -> None:
@@ -38,12 +39,14 @@ def test_a_plug_pulled_while_a_session_is_written_down_leaves_a_whole_journal(ca
 
 
 def pulled_at_the_first_write(plant: Plant) -> dict:
-    """Power fails in the middle of the erase that begins the record of a session."""
+    """Power fails in the middle of the first flash operation, erase or program, of the record of a session."""
     watch = FlashWatch(plant.pico)
     plant.host.arm(WAVES["square"].request)
     plant.host.send("start", session=plant.host.session)
-    plant.wait(lambda: bool(watch.operations), 500)
-    plant.pico.run_until(plant.pico.now_ns + watch.operations[-1].takes_ns / 2)
+    latest_ns = plant.pico.now_ns + 500 * STEP_NS
+    while not watch.operations and plant.pico.now_ns < latest_ns:
+        plant.pico.run_until(plant.pico.now_ns + FINE_NS)
+    plant.pico.run_until(int(watch.operations[0].start_ns + watch.operations[0].takes_ns / 2))
     plant.began_ns = plant.pico.now_ns
     torn = watch.tear(plant.pico.now_ns, Random(1))
     plant.lose_power()

@@ -284,3 +284,26 @@ def test_the_fault_table_is_complete():
         assert off_us > 0 or kind == faults.BOOT
     assert faults.name_of(0) == "none" and faults.name_of(99) == "fault-99"
     assert faults.meaning_of(99) == "" and faults.hint_of(99) == ""
+
+
+def test_what_a_change_and_a_table_must_look_like():
+    device = Device()
+    for command, arguments in (
+        ("change", {}), ("change", {"wave": 3}),
+        ("table", {}), ("table", {"values": []}), ("table", {"values": [0] * 65}), ("table", {"values": [0.5]}),
+        ("table", {"values": [0], "points": 255}), ("table", {"values": [0], "at": 1}),
+        ("table", {"values": [0], "at": 1024}),
+    ):  # fmt: skip
+        assert ask(device, command, **arguments)["err"] == protocol.ERR_VALUE, (command, arguments)
+    assert ask(device, "table", values=[0], points=256)["data"] == {"crc": 0}
+    assert ask(device, "table", values=[0], at=1)["ok"]
+
+
+def test_a_time_to_off_follows_the_sample_period():
+    for code in (faults.OVER_CURRENT, faults.ESTOP, faults.CHARGE_LIMIT, faults.COMPARATOR):
+        for sample_us in (62, 100, 250):
+            assert faults.off_us(code, sample_us) == sample_us + 5
+    assert faults.off_us(faults.OUTPUT_ASTRAY, 100) == 205 and faults.off_us(faults.DAC_NO_ACK, 100) == 250
+    assert faults.off_us(faults.BUS_HUNG, 62) == faults.off_us(faults.BUS_HUNG, 250) == 1300
+    assert faults.off_us(faults.NONE, 100) == faults.off_us(99, 100) == 0
+    assert faults.LONGEST_SAMPLE_US == 250

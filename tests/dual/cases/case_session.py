@@ -864,3 +864,8 @@ def test_telemetry_after_the_end_keeps_the_time_that_passed():
     row = dict(zip(protocol.TELEMETRY_FIELDS, report.row(bench.made, 9000)))
     assert (row["elapsed_ms"], row["remaining_ms"], row["commanded_ua"]) == (before["elapsed_ms"], 0, 0)
     assert bench.written("end")[0]["elapsed_ms"] == before["elapsed_ms"]
+
+
+def test_without_a_request_there_is_nothing_to_play():
+    plan, amplitude_ua = session.Nothing().plan_at(0, board)
+    assert (plan.gain, plan.total_samples, amplitude_ua) == (0, 0, 0)

@@ -15,7 +15,7 @@ from microcurrent.bench.pico import VirtualPico
 from microcurrent.build import build_firmware
 from microcurrent.image.resolver import resolve_image
 
-from .python_on import boot, run
+from .python_on import ADAFRUIT, boot, run
 
 MS = 1_000_000
 CYCLE_NS = 8
@@ -31,19 +31,15 @@ bus = I2C(0, sda=Pin(4), scl=Pin(5), freq=400000)
 pair = bytearray(2)
 code = 0
 """
-_ADAFRUIT = """
-import adafruit_mcp4725
-class Adapter:
-    def try_lock(self): return True
-    def unlock(self): pass
-    def writeto(self, address, data, *, start=0, end=None): bus.writeto(address, bytes(data)[start:end])
-    def readfrom_into(self, address, data, *, start=0, end=None): bus.readfrom_into(address, data)
-dac = adafruit_mcp4725.MCP4725(Adapter(), address=0x60)
+_ADAFRUIT = (
+    ADAFRUIT
+    + """
 def sample(_timer):
     global code
     code = (code + 1) & 0xFFF
     dac.raw_value = code
 """
+)
 _WRITETO = """
 def sample(_timer):
     global code

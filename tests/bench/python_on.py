@@ -3,6 +3,15 @@
 from microcurrent.bench.pico import VirtualPico
 
 _RAW = b"raw REPL; CTRL-B to exit\r\n>"
+ADAFRUIT = """
+import adafruit_mcp4725
+class Adapter:
+    def try_lock(self): return True
+    def unlock(self): pass
+    def writeto(self, address, data, *, start=0, end=None): bus.writeto(address, bytes(data)[start:end])
+    def readfrom_into(self, address, data, *, start=0, end=None): bus.readfrom_into(address, data)
+dac = adafruit_mcp4725.MCP4725(Adapter(), address=0x60)
+"""  # the library's driver on `bus`, a machine.I2C
 
 
 def wait_for(pico: VirtualPico, mark: bytes, limit_ms: float = 5000) -> bytes:

@@ -6,7 +6,7 @@ from microcurrent.bench.pico import VirtualPico
 from microcurrent.bench.trace import ADDRESS, BUS_KINDS, WRITE
 
 from .conftest import MakePico
-from .python_on import boot, run
+from .python_on import ADAFRUIT, boot, run
 
 BIT_NS = 2504  # 313 clocks: what the SDK makes of 400 kHz
 SETUP = "from machine import I2C, Pin, SoftI2C; bus = I2C(0, sda=Pin(4), scl=Pin(5), freq=400000, timeout=2000)"
@@ -113,22 +113,6 @@ def test_adafruits_driver_works_unchanged(make: MakePico, firmware_files: dict[s
     pico.install_files(adafruit)
     boot(pico)
     run(pico, SETUP)
-    assert (
-        run(
-            pico,
-            """
-import adafruit_mcp4725
-class Adapter:
-    def try_lock(self): return True
-    def unlock(self): pass
-    def writeto(self, address, data, *, start=0, end=None): bus.writeto(address, bytes(data)[start:end])
-    def readfrom_into(self, address, data, *, start=0, end=None): bus.readfrom_into(address, data)
-dac = adafruit_mcp4725.MCP4725(Adapter(), address=0x60)
-dac.raw_value = 1234
-print(dac.raw_value)
-dac.save_to_eeprom()
-""",
-        )
-        == "1234"
-    )
+    source = ADAFRUIT + "dac.raw_value = 1234\nprint(dac.raw_value)\ndac.save_to_eeprom()"
+    assert run(pico, source) == "1234"
     assert pico.dac.eeprom_code == 1234

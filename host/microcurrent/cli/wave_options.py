@@ -38,43 +38,27 @@ def _amplitude(default: str | None) -> Callable[[F], F]:
     )
 
 
-def _time(option: str, name: str, kind: quantities.Kind, default: str, meaning: str) -> Callable[[F], F]:
+def _quantity(option: str, name: str, kind: quantities.Kind, default: str, meaning: str) -> Callable[[F], F]:
     return click.option(option, name, type=ranged(name, kind), default=default, show_default=True, help=meaning)
 
 
 _TIMES = (
-    _time("--frequency", "frequency_mhz", quantities.FREQUENCY, "10Hz", "Cycles per second."),
-    _time("--duration", "duration_ms", quantities.DURATION, "10s", "Length of the session, ramps included."),
-    _time("--ramp", "ramp_ms", quantities.DURATION, "2s", "Length of the ramp in, and of the ramp out."),
+    _quantity("--frequency", "frequency_mhz", quantities.FREQUENCY, "10Hz", "Cycles per second."),
+    _quantity("--duration", "duration_ms", quantities.DURATION, "10s", "Length of the session, ramps included."),
+    _quantity("--ramp", "ramp_ms", quantities.DURATION, "2s", "Length of the ramp in, and of the ramp out."),
 )
 _SWEEP = (
-    click.option(
-        "--amplitude-end",
-        "amplitude_end_ua",
-        type=ranged("amplitude_end_ua", quantities.CURRENT),
-        default=0,
-        help="Let the peak current move to this and back, --sweep each way.",
+    _quantity(
+        "--amplitude-end", "amplitude_end_ua", quantities.CURRENT, "0uA", "Peak current at the other end of a sweep."
     ),
-    click.option(
-        "--frequency-end",
-        "frequency_end_mhz",
-        type=ranged("frequency_end_mhz", quantities.FREQUENCY),
-        default=0,
-        help="Let the frequency move to this and back, --sweep each way.",
+    _quantity(
+        "--frequency-end", "frequency_end_mhz", quantities.FREQUENCY, "0Hz", "Frequency at the other end of a sweep."
     ),
-    click.option(
-        "--sweep",
-        "sweep_ms",
-        type=ranged("sweep_ms", quantities.DURATION),
-        default=0,
-        help="Time from the first to the last amplitude or frequency.",
+    _quantity(
+        "--sweep", "sweep_ms", quantities.DURATION, "0ms", "Time from one end to the other; it goes there and back."
     ),
-    click.option(
-        "--second",
-        "second_mhz",
-        type=ranged("second_mhz", quantities.FREQUENCY),
-        default=0,
-        help="Add a second frequency; both share the peak current (not square).",
+    _quantity(
+        "--second", "second_mhz", quantities.FREQUENCY, "0Hz", "A second frequency, in the same peak (not square)."
     ),
 )
 _FORM = (
@@ -85,7 +69,7 @@ _FORM = (
         show_default=True,
         help="All but biphasic carry net charge and have a cap of their own.",
     ),
-    _time(
+    _quantity(
         "--alternate-every", "alternate_ms", quantities.DURATION, "10s", "Time per polarity with --polarity alternate."
     ),
     click.option(
@@ -96,11 +80,13 @@ _FORM = (
         show_default="100%, or what --gap leaves",
         help="Share of each half period that carries current (square).",
     ),
-    _time("--width", "width_us", quantities.SHORT_TIME, "0us", "Length of a phase, instead of --duty (square)."),
-    _time("--rise", "rise_us", quantities.SHORT_TIME, "0us", "Length of an edge, within the phase (square)."),
-    _time("--gap", "gap_us", quantities.SHORT_TIME, "0us", "Pause between the phases (square)."),
-    _time("--burst", "burst_ms", quantities.DURATION, "0ms", "Output between two rests, in whole cycles; 0: none."),
-    _time("--rest", "rest_ms", quantities.DURATION, "0ms", "Rest after each burst, at least."),
-    _time("--rest-random", "rest_random_ms", quantities.DURATION, "0ms", "Added to each rest: up to this, by chance."),
-    _time("--sample", "sample_us", quantities.SHORT_TIME, "0us", "Time between two samples; 0: the board chooses."),
+    _quantity("--width", "width_us", quantities.SHORT_TIME, "0us", "Length of a phase, instead of --duty (square)."),
+    _quantity("--rise", "rise_us", quantities.SHORT_TIME, "0us", "Length of an edge, within the phase (square)."),
+    _quantity("--gap", "gap_us", quantities.SHORT_TIME, "0us", "Pause between the phases (square)."),
+    _quantity("--burst", "burst_ms", quantities.DURATION, "0ms", "Output between two rests, in whole cycles; 0: none."),
+    _quantity("--rest", "rest_ms", quantities.DURATION, "0ms", "Rest after each burst, at least."),
+    _quantity(
+        "--rest-random", "rest_random_ms", quantities.DURATION, "0ms", "Added to each rest: up to this, by chance."
+    ),
+    _quantity("--sample", "sample_us", quantities.SHORT_TIME, "0us", "Time between two samples; 0: the board chooses."),
 )

@@ -22,11 +22,14 @@ SCL_PIN = 22
 SENSE_PIN = 34  # ADC: current sense amplifier
 VOLTAGE_PIN = 35  # ADC: output voltage divider
 SUPPLY_PIN = 36  # ADC: positive rail of the output stage, divided
+MUX_PINS = ()  # no analog multiplexer before the ADC
+VOLTAGE_INPUT = SUPPLY_INPUT = 0
 TEMPERATURE_CHANNEL = -1  # the chip's sensor is not on its ADC: esp32.mcu_temperature()
 
 I2C_ID = 0
 I2C_HZ = 400000  # MCP4725 data sheet, section 5: fast mode
 DAC_ADDRESS = 0x60  # A0 strapped low
+SECOND = None  # one output
 
 # Output stage: current = (DAC voltage - mid rail) / 1650 ohm.
 ZERO_CODE = 2048  # mid rail: zero current

@@ -22,11 +22,14 @@ SCL_PIN = 5
 SENSE_PIN = 26  # ADC: current sense amplifier
 VOLTAGE_PIN = 27  # ADC: output voltage divider
 SUPPLY_PIN = 28  # ADC: positive rail of the output stage, divided
+MUX_PINS = ()  # no analog multiplexer before the ADC
+VOLTAGE_INPUT = SUPPLY_INPUT = 0
 TEMPERATURE_CHANNEL = 4  # ADC channel of the chip's own sensor, RP2040 data sheet 4.9.5
 
 I2C_ID = 0
 I2C_HZ = 400000  # MCP4725 data sheet, section 5: fast mode
 DAC_ADDRESS = 0x60  # A0 strapped low
+SECOND = None  # one output
 
 # Output stage: current = (DAC voltage - mid rail) / 1650 ohm.
 ZERO_CODE = 2048  # mid rail: zero current

@@ -9,13 +9,14 @@ from pathlib import Path
 from . import build, remote
 from .client import DeviceClient
 from .connect import client_on
-from .errors import FirmwareError, PortError, RefusedError
+from .errors import FirmwareError, ImageError, PortError, RefusedError
 from .session import is_running
 from .transport import open_transport
 
 MIN_IMAGE = (1, 26)  # hard timers on the rp2 port
 MANAGED = ("/lib/firmware/", "/lib/adafruit_")  # our folders: what is in them and not in the build is stale
 _LAST = (build.MANIFEST, "/main.py")
+DEFAULT_BOARD = "rp2040_pico"
 FIRST_HELLO_S = 2.0  # a board without firmware must not cost long
 BACK_S = 15.0
 
@@ -36,16 +37,22 @@ class Flashed:
     identity: dict
 
 
-def flash(port: str, board: str, *, force: bool = False, say: Callable[[str], None], progress: Progress) -> Flashed:
-    """Bring the board on `port` to the present build and start it. Raises what is in errors.py."""
-    say(f"compiling the firmware for {board}")
-    wanted = build.build_firmware(board)
+def flash(
+    port: str, board: str | None, *, force: bool = False, say: Callable[[str], None], progress: Progress
+) -> Flashed:
+    """Bring the board on `port` to the present build and start it. Raises what is in errors.py.
+
+    board: None for the one whose firmware it runs, or DEFAULT_BOARD.
+    """
+    if board:
+        build.build_firmware(board)  # an unknown name is refused before the board is disturbed
     say(f"asking the board on {port} for its files")
     answered = quiesce(port)
-    held = remote.inventory(port)
     try:
+        wanted = build.build_firmware(board or running_board(answered))
+        held = remote.inventory(port)
         check_board(held, wanted)
-    except FirmwareError:
+    except (FirmwareError, ImageError):
         if answered:
             restart(port)  # refused, so it goes on with what it had
         raise
@@ -60,7 +67,9 @@ def flash(port: str, board: str, *, force: bool = False, say: Callable[[str], No
         remote.require_same(expected, found.files, port)
     say("starting the firmware")
     identity = restart(port)
-    return Flashed(port, board, held.version, wanted.hash, changed, stale, len(expected) - len(changed), identity)
+    return Flashed(
+        port, wanted.board, held.version, wanted.hash, changed, stale, len(expected) - len(changed), identity
+    )
 
 
 def verify(port: str, board: str | None) -> tuple[str, int]:
@@ -74,13 +83,19 @@ def verify(port: str, board: str | None) -> tuple[str, int]:
     held = remote.inventory(port)
     if identity:
         restart(port)  # it ran before, so it goes on, whatever is found
-    chosen = board or identity.get("board") or next(iter(boards_for(held)), build.known_boards()[-1])
+    chosen = board or running_board(identity)
     wanted = build.build_firmware(chosen)
     check_board(held, wanted)
     remote.require_same(wanted.hashes(), held.files, port)
     if not identity:
         restart(port)
     return wanted.board, len(wanted.files)
+
+
+def running_board(identity: dict) -> str:
+    """The board whose firmware answered, as far as we build for it; else DEFAULT_BOARD."""
+    named = identity.get("board")
+    return named if named in build.known_boards() else DEFAULT_BOARD
 
 
 def quiesce(port: str) -> dict:

@@ -69,7 +69,9 @@ def test_damaged_build_in_the_cache_is_made_again(fresh_cache: Path) -> None:
 def test_unknown_board() -> None:
     with pytest.raises(BadValueError) as caught:
         build.build_firmware("toaster")
-    assert str(caught.value) == ("there is no board 'toaster'; nothing was built; there are: esp32_devkit, rp2040_pico")
+    assert str(caught.value) == (
+        "there is no board 'toaster'; nothing was built; there are: esp32_devkit, rp2040_pico, rp2040_pico_dual"
+    )
 
 
 def test_package_of_another_version(fresh_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:

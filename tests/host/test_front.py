@@ -174,8 +174,8 @@ def test_port_by_the_name_of_a_virtual_board(monkeypatch: pytest.MonkeyPatch) ->
 COMPLETIONS = [
     ("run square --load ", "ty", ["typical"]),
     ("load ", "1", ["1k", "10k"]),
-    ("flash --board ", "", ["esp32_devkit", "rp2040_pico"]),
-    ("verify --board ", "rp", ["rp2040_pico"]),
+    ("flash --board ", "", ["esp32_devkit", "rp2040_pico", "rp2040_pico_dual"]),
+    ("verify --board ", "rp", ["rp2040_pico", "rp2040_pico_dual"]),
     ("config get ", "le", ["lease_ms"]),
     ("config set ", "tel", ["telemetry_hz"]),
     ("config set lease_ms ", "", []),

@@ -445,8 +445,10 @@ def test_files_that_differ(found: dict[str, str], text: str) -> None:
 
 def test_the_fitting_board_is_named() -> None:
     held = remote.Inventory("1.26.1", "Raspberry Pi Pico with RP2040", {})
-    assert flash.boards_for(held) == ["rp2040_pico"]
+    assert flash.boards_for(held) == ["rp2040_pico", "rp2040_pico_dual"]
     assert flash.boards_for(remote.Inventory("1.26.1", "Toaster", {})) == []
+    assert flash.running_board({"board": "rp2040_pico_dual"}) == "rp2040_pico_dual"
+    assert flash.running_board({"board": "toaster"}) == flash.running_board({}) == "rp2040_pico"
 
 
 def test_sockets_of_killed_programs_are_swept(client: DeviceClient) -> None:

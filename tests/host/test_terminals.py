@@ -311,7 +311,8 @@ def test_flash_verify_and_mend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         assert (other.returncode, other.stderr.splitlines()[-1]) == (
             5,
             "error: the board is 'Raspberry Pi Pico with RP2040', esp32_devkit is for 'Generic ESP32 module with "
-            "ESP32'; nothing was written; choose another with --board (rp2040_pico)",
+            "ESP32'; nothing was written; choose another with --board (rp2040_pico, "
+            "rp2040_pico_dual)",
         )
 
 

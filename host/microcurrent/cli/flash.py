@@ -6,8 +6,6 @@ from . import complete
 from .options import at_port, data_dir_option, json_option, port_option, print_json, say
 from .progress import UploadProgress
 
-DEFAULT_BOARD = "rp2040_pico"
-
 
 @click.command("flash")
 @port_option
@@ -15,13 +13,11 @@ DEFAULT_BOARD = "rp2040_pico"
 @json_option
 @click.option(
     "--board",
-    default=DEFAULT_BOARD,
-    show_default=True,
     shell_complete=complete.boards,
-    help="Which board the firmware is built for.",
+    help="Which board the firmware is built for.  [default: what it runs, else rp2040_pico]",
 )
 @click.option("--force", is_flag=True, help="Upload every file, changed or not.")
-def command(port: str | None, data_dir: str | None, as_json: bool, board: str, force: bool) -> None:
+def command(port: str | None, data_dir: str | None, as_json: bool, board: str | None, force: bool) -> None:
     """Put the firmware on a board: upload what changed with mpremote, verify by hash, start it."""
     from dataclasses import asdict
 

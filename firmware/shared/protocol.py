@@ -2,9 +2,13 @@
 
 A request is {"id": n, "cmd": name, "args": {...}}; its reply {"id": n, "ok": true, "data": {...}} or
 {"id": n, "ok": false, "err": code, "text": sentence}. An event is {"ev": name, "seq": n, ...} and has no id.
+
+A session has one channel or two. What belongs to the second one stands beside the first's under the same name and a 2:
+"wave2" in requests and status, "t2" in telemetry and at the end, "terms2" in the terms. Events that concern one channel
+carry "channel": 1 or 2.
 """
 
-PROTOCOL_VERSION = 2  # raised whenever a name, a field or a meaning below changes
+PROTOCOL_VERSION = 3  # raised whenever a name, a field or a meaning below changes
 FIRMWARE_VERSION = "0.2.0"
 
 # Device states. OFF is a state of its own: gate open and DAC parked, not "0 uA". core/states.py says what may follow.
@@ -43,19 +47,20 @@ CONTACT_NAMES = ("unknown", "good", "dry", "open", "short")
 
 # Commands the device answers.
 COMMANDS = (
-    "hello",  # -> identity: protocol, firmware, board, uid, commissioned, maintenance
+    "hello",  # -> identity: protocol, firmware, board, uid, channels, commissioned, maintenance
     "status",  # -> one status dict
-    "arm",  # args: "wave": the fields of shared/waveform.py, "lease_ms", "utc_s" -> the session's terms; starts nothing
+    "arm",  # args: "wave": the fields of shared/waveform.py, "lease_ms", for two channels also "wave2" -> the session's
+    # terms, "terms2" among them; starts nothing. Time, ramp and sample period are those of "wave": "wave2" has none.
     "disarm",  # forget an armed request
     "start",  # args: "session" of the armed request; current begins, at contact-sensing level
-    "change",  # args: "session", "wave": fields that change -> the terms; from the end of the cycle under way on
+    "change",  # args: "session", "wave" or "wave2": fields that change -> the terms; from the end of the cycle under way
     "table",  # args: "at", "values", with at = 0 also "points": part of an uploaded table -> "crc", 0 until it is whole
     "pause",  # ramp down, keep the session
     "resume",  # contact sensing and ramp up again
     "stop",  # ramp down and end; args: "now": true drops the gate at once
     "lease",  # renew the host lease; args: "session"
     "telemetry",  # args: "rate_hz" 0..30
-    "replay",  # args: "from_seq", "count" -> telemetry tuples still in the device's ring
+    "replay",  # args: "from_seq", "count" -> "rows": [sequence, tuple, second channel's tuple or null] still in the ring
     "config",  # args: none to read all, or {"set": {...}} -> the settings as they stand; see ERR_CONFIRM
     "config_reset",  # settings back to their defaults
     "selftest",  # -> [name, passed, reading, sentence] per check; "watchdog": true lets the watchdog reset the board
@@ -84,7 +89,7 @@ ERR_FAULT = "fault"  # a fault is latched
 ERR_HARDWARE = "hardware"  # a part does not answer
 ERR_INTERNAL = "internal"  # a defect: the output was switched off
 
-# The telemetry event carries these numbers in this order, all integers, under key "t".
+# The telemetry event carries these numbers in this order, all integers, under key "t"; "t2" of a second channel.
 TELEMETRY_FIELDS = (
     "time_ms",  # device time since boot
     "session",  # session number since boot, 0 when none ran

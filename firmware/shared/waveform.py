@@ -48,6 +48,8 @@ FIELDS = (
     ("sweep_ms", 0, 3600000, 0),
     ("alternate_ms", 1000, 600000, 10000),  # time per polarity in "alternate"
     ("sample_us", 0, 2000, 0),  # time between two samples; 0: the board chooses
+    # Of a second channel: where its cycle stands when the first one's begins. -1: both run freely.
+    ("phase_deg", -1, 359, -1),
     ("area_mm2", 0, 20000, 0),  # area of one electrode; 0: the request names none, the setting counts
 )
 

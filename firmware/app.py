@@ -15,9 +15,10 @@ import board
 import machine
 import micropython
 from machine import Pin
+from micropython import const
 
 from .core import commands, consent, journal, report, ring, session, terms
-from .hw import bus, checks, commission, dac, journal_files, link, storage, watchdog
+from .hw import bus, checks, commission, dac, journal_files, link, outputs, storage, watchdog
 from .shared import faults, framing, protocol
 
 if board.PORT == "rp2":
@@ -27,18 +28,20 @@ else:
     from .hw import engine_esp32 as engine
     from .hw import restart_esp32 as restart
 
-_PASS_MS = 12  # ours: the supervisor runs at 80 Hz; a dead sample interrupt must be off within 20 ms
-_LOOK_MS = 5  # ours: what came before it took longer than usual, so the supervisor looks once more in this pass
-_ANSWERING_MS = 15  # ours: no further line is answered in this pass; the slowest answer takes 25 ms, the dead-man 100
+_PASS_MS = const(12)  # ours: the supervisor runs at 80 Hz; a dead sample interrupt must be off within 20 ms
+_LOOK_MS = const(5)  # ours: what came before it took longer than usual, so the supervisor looks once more in this pass
+_ANSWERING_MS = const(
+    15
+)  # ours: then no further line is answered in this pass; the slowest takes 25 ms, the dead-man 100
 # Bytes of heap that a look, a telemetry row and an answer leave behind (measured on the bench, rounded up), and how
 # much of it is collected at once. gc.mem_free() would know exactly, but takes 8 ms.
-_LOOK_BYTES = 40
-_ROW_BYTES = 2000
-_LINE_BYTES = 4000
-_TIDY_BYTES = 70000
-_RING_ROWS = 100  # ours: 10 s at the default rate, 2 s at the highest
-_EVENTS_KEPT = 32
-_RESET_DELAY_MS = 50  # ours: lets the reply leave the port
+_LOOK_BYTES = const(40)
+_ROW_BYTES = const(2000)
+_LINE_BYTES = const(4000)
+_TIDY_BYTES = const(60000)
+_RING_ROWS = const(100)  # ours: 10 s at the default rate, 2 s at the highest
+_EVENTS_KEPT = const(32)
+_RESET_DELAY_MS = const(50)  # ours: lets the reply leave the port
 
 
 # Which fault a failed check stands for; every other one is selftest-failed.
@@ -71,16 +74,17 @@ class Device:
         self.reset_cause = restart.reset_cause()
         self._last_state = restart.last_state()
         self.events = []
-        self.last_telemetry = None
+        self.last_rows = [None, None]  # telemetry of the first and the second channel
         self.link = link.Link()
         self._estop = Pin(board.ESTOP_PIN, Pin.IN, Pin.PULL_UP)
         self._button = Pin(board.BUTTON_PIN, Pin.IN, Pin.PULL_UP)
         self._vbus = Pin(board.VBUS_PIN, Pin.IN)
         self._led = Pin(board.LED_PIN, Pin.OUT, value=0)
-        self.dac = dac.Dac(bus.open_bus(board), board.DAC_ADDRESS)
-        self.engine = engine.Engine(board, self.dac)
+        self._pins = outputs.pins_of(board)
+        self.dacs = [dac.Dac(bus.open_bus(board, pins), board.DAC_ADDRESS) for pins in self._pins]
+        self.engine = engine.Engine(board, self.dacs)
         self.session = session.Session(board, self.engine, self._emit, self.record)
-        self.ring = ring.TelemetryRing(_RING_ROWS)
+        self.ring = ring.TelemetryRing(_RING_ROWS, self.engine.channels)
         self.consent = consent.Consent()
         self.storage = storage.Storage(lambda: self.engine.gate_closed)
         self.journal = journal.Journal(journal_files.Files(lambda: self.engine.gate_closed))
@@ -111,6 +115,7 @@ class Device:
             "uid": "".join("%02x" % byte for byte in machine.unique_id()),
             "micropython": ".".join(str(part) for part in sys.implementation.version[:3]),
             "manifest": self._manifest,
+            "channels": self.engine.channels,
             "commissioned": self._commissioned,
             "state": self.session.state,
             "maintenance": False,
@@ -138,13 +143,16 @@ class Device:
         """1 while a USB cable supplies the board and no isolation is declared."""
         return 1 if self._vbus.value() and not self.settings["usb_isolated"] else 0
 
-    def arm(self, request, lease_ms):
-        """Prove the gate on the dummy load, then let the session check and remember the request: its terms."""
+    def arm(self, request, lease_ms, request2=None):
+        """Prove the gate on the dummy load, then let the session check and remember the request: its terms.
+
+        request2: of a second channel.
+        """
         if self.session.state == protocol.READY:
             self._prove(checks.quick)
         if self.bare_usb():
             self._latch(faults.MAINS_USB, 1, 0)
-        return self.session.arm(request, lease_ms, self.settings, self.estop(), self.now_ms())
+        return self.session.arm(request, lease_ms, self.settings, self.estop(), self.now_ms(), request2)
 
     def selftest(self):
         """All checks; a failed one latches its fault."""
@@ -178,12 +186,13 @@ class Device:
         """Run a list of checks in state SELF_TEST and latch the first that fails; returns all results."""
         self.session.begin_test()
         self._free_bus()
-        results = self._patiently(checks_of, self.engine, self.dac, board)
+        results = self._patiently(checks.of_all, checks_of, self.engine, self.dacs, board)
         failed = [result for result in results if not result[1]]
         self._note_commissioned(results)
         if failed:
-            code = _FAULT_OF_CHECK.get(failed[0][0], faults.SELFTEST_FAILED)
-            self._latch(faults.ESTOP if self.estop() else code, failed[0][2], 0)
+            name, index = checks.name_and_channel(failed[0][0])
+            code = _FAULT_OF_CHECK.get(name, faults.SELFTEST_FAILED)
+            self._latch(faults.ESTOP if self.estop() else code, failed[0][2], 0, index)
             self.session.end_test(False)
             return results
         if clearing:
@@ -194,15 +203,16 @@ class Device:
 
     def _free_bus(self):
         """A bus that does not answer gets nine clocks and a fresh controller; the checks tell whether it helped."""
-        try:
-            self.dac.read()
-        except OSError:
-            self.dac.bus = bus.open_bus(board)
+        for part, pins in zip(self.dacs, self._pins):
+            try:
+                part.read()
+            except OSError:
+                part.bus = bus.open_bus(board, pins)
 
     def _note_commissioned(self, results):
-        for result in results:
-            if result[0] == "dac-eeprom":
-                self._commissioned = result[1]
+        found = [result[1] for result in results if checks.name_and_channel(result[0])[0] == "dac-eeprom"]
+        if found:
+            self._commissioned = all(found)
 
     def _repair(self):
         """What a cleared fault left damaged in flash is written anew."""
@@ -212,9 +222,12 @@ class Device:
             self._patiently(self.journal.restart, self.now_ms())
 
     def commission(self):
-        """Write the DAC's EEPROM if needed; returns whether it was written."""
+        """Write the DACs' EEPROM where needed; returns whether one was written."""
         self.engine.disarm()
-        written = self._patiently(commission.commission, self.dac, board.ZERO_CODE, self.engine.gate_closed)
+        written = False
+        for part in self.dacs:
+            if self._patiently(commission.commission, part, board.ZERO_CODE, self.engine.gate_closed):
+                written = True
         self._prove(checks.boot, clearing=self.session.latch.code == faults.DAC_EEPROM_UNSAFE)
         return written
 
@@ -260,11 +273,12 @@ class Device:
 
     def boot(self):
         """Bring the DAC to its safe state, take up what was latched, test the board, and say hello."""
-        try:
-            self.dac.reset()
-            self.dac.write(board.ZERO_CODE)
-        except OSError:
-            pass  # the checks report it
+        for part in self.dacs:
+            try:
+                part.reset()
+                part.write(board.ZERO_CODE)
+            except OSError:
+                pass  # the checks report it
         self._take_up_journal()
         watchdog_test = restart.take_watchdog_test()
         if self.reset_cause == "watchdog" and not watchdog_test:
@@ -295,7 +309,8 @@ class Device:
         if kept is not None:  # another firmware may have written it with fewer fields: a fault all the same
             code = kept.get("code", faults.INTERNAL)
             numbers = [kept.get(name, 0) for name in ("reading", "limit", "session")]
-            self.session.restore(code, numbers[0], numbers[1], numbers[2], kept.get("samples", ""))
+            samples, number_of_channel = kept.get("samples", ""), kept.get("channel", 1)
+            self.session.restore(code, numbers[0], numbers[1], numbers[2], samples, number_of_channel)
 
     def serve(self):
         """Run the loop, watched, until Ctrl-C arrives on the link."""
@@ -312,7 +327,7 @@ class Device:
         self._look()
         self._watch_button(began_ms)
         dog.proof(2)
-        ticks = self.session.meter.latest[0]
+        ticks = self.session.ticks
         if not self.session.running or ticks != self._ticks_seen:
             dog.proof(1)
         self._ticks_seen = ticks
@@ -385,8 +400,8 @@ class Device:
         self.session.note("confirm", {"names": raised})
         self._emit({"ev": "confirmed", "names": raised})
 
-    def _latch(self, code, reading, limit):
-        self.session.raise_fault(code, reading, limit, self.now_ms())
+    def _latch(self, code, reading, limit, index=0):
+        self.session.raise_fault(code, reading, limit, self.now_ms(), index)
 
     def _answer_lines(self, began_ms):
         line = self.link.read_line()
@@ -427,13 +442,15 @@ class Device:
         period_ms = 1000 // self.telemetry_hz
         # On the grid, so that passes of 15 ms still give 50 Hz in the mean; at most one period is made up for.
         self._telemetry_due_ms = max(self._telemetry_due_ms + period_ms, now_ms)
-        row = report.row(self.session, now_ms)
-        self._used += _ROW_BYTES
-        self.last_telemetry = row
+        rows = [report.row(self.session, channel, now_ms) for channel in self.session.used]
+        self._used += len(rows) * _ROW_BYTES
+        self.last_rows = rows + [None] if len(rows) < 2 else rows
         if not self.session.running:
             return
-        self.ring.put(self._sequence, row)
-        self.link.send({"ev": "telemetry", "seq": self._sequence, "t": row}, droppable=True)
+        self.ring.put(self._sequence, *rows)
+        told = {"ev": "telemetry", "seq": self._sequence}
+        told.update(zip(protocol.ROW_KEYS, rows))
+        self.link.send(told, droppable=True)
         self._sequence += 1
 
 
@@ -457,6 +474,7 @@ def main():
         print("maintenance: output off, no watchdog; reset to leave")
         return
     device = Device()
+    gc.threshold(-1)  # from here on the loop collects when it is time for it
     micropython.kbd_intr(-1)  # up to here Ctrl-C raises, and the gate has never been closed
     device.boot()
     device.serve()

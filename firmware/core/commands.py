@@ -63,8 +63,10 @@ def status(device, _arguments):
         "estop": device.estop(),
         "uptime_ms": device.now_ms(),
         "reset": device.reset_cause,
-        "telemetry": device.last_telemetry,
+        "telemetry": device.last_rows[0],
+        "telemetry2": device.last_rows[1],
         "wave": session.terms.wave or None,
+        "wave2": session.channels[-1].terms.wave or None if len(session.channels) > 1 else None,
     }
 
 
@@ -74,7 +76,10 @@ def arm(device, arguments):
     request = arguments.get("wave")
     if not isinstance(request, dict):
         raise Refused(protocol.ERR_VALUE, "wave must be an object with the waveform's fields")
-    return device.arm(request, lease_ms)
+    request2 = arguments.get("wave2")
+    if not isinstance(request2, (dict, type(None))):
+        raise Refused(protocol.ERR_VALUE, "wave2 must be an object with the waveform's fields")
+    return device.arm(request, lease_ms, request2)
 
 
 def disarm(device, _arguments):
@@ -91,11 +96,12 @@ def start(device, arguments):
 
 
 def change(device, arguments):
-    """Another amplitude, frequency or form for the running session."""
-    changes = arguments.get("wave")
+    """Another amplitude, frequency or form for a channel of the running session."""
+    index = 1 if "wave2" in arguments else 0
+    changes = arguments.get(("wave", "wave2")[index])
     if not isinstance(changes, dict):
         raise Refused(protocol.ERR_VALUE, "wave must be an object with the waveform's fields")
-    return device.session.change(arguments.get("session"), changes, device.settings, device.estop(), device.now_ms())
+    return device.session.change(arguments.get("session"), changes, device.settings, device.estop(), index)
 
 
 def table(device, arguments):
@@ -151,8 +157,10 @@ def replay(device, arguments):
     """Telemetry rows that are still in the ring."""
     first = _integer(arguments, "from_seq", 0, 1 << 30, 0)
     count = _integer(arguments, "count", 1, 1 << 30, _REPLAY_ROWS_MAX)
+    most = _REPLAY_ROWS_MAX // (2 * device.engine.channels - 1)
     oldest, newest = device.ring.bounds()
-    return {"rows": device.ring.get(first, min(count, _REPLAY_ROWS_MAX)), "oldest": oldest, "newest": newest}
+    rows = device.ring.get(first, min(count, most))
+    return {"rows": rows, "oldest": oldest, "newest": newest}
 
 
 def config(device, arguments):
@@ -211,9 +219,16 @@ def commission(device, _arguments):
 
 
 def dac(device, _arguments):
-    """What the DAC holds."""
+    """What the DACs hold: the first one's numbers, and the second one's under "dac2"."""
     _need_idle(device, "reading the DAC")
-    ready, code, power_down, eeprom_code, eeprom_power_down = device.dac.read()
+    found = [_held(part) for part in device.dacs]
+    if len(found) > 1:
+        found[0]["dac2"] = found[1]
+    return found[0]
+
+
+def _held(part):
+    ready, code, power_down, eeprom_code, eeprom_power_down = part.read()
     return {
         "ready": ready,
         "dac_code": code,
@@ -225,7 +240,7 @@ def dac(device, _arguments):
 
 def read_faults(device, _arguments):
     """The latched fault, its reading and the samples around it."""
-    code, reading, limit, time_ms, number = device.session.fault
+    code, reading, limit, time_ms, number, number_of_channel = device.session.fault
     return {
         "code": code,
         "name": faults.name_of(code),
@@ -233,6 +248,7 @@ def read_faults(device, _arguments):
         "limit": limit,
         "time_ms": time_ms,
         "session": number,
+        "channel": number_of_channel,
         "samples": device.session.latch.samples,
     }
 

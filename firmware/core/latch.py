@@ -5,11 +5,13 @@ Telling and writing down are core/session.py's; here is only what there is to te
 
 from ..shared import faults
 
-_NONE = (faults.NONE, 0, 0, 0, 0)
+_NONE = (faults.NONE, 0, 0, 0, 0, 1)
 
 
 class Latch:
-    """fault: (code, reading, limit, time_ms, session); samples: the last 64 around it as hex, "" without a session."""
+    """fault: (code, reading, limit, time_ms, session, channel 1 or 2); samples: the last 64 around it as hex, ""
+    without a session.
+    """
 
     def __init__(self):
         self.forget()
@@ -19,24 +21,25 @@ class Latch:
         """faults.NONE, or the code of what is latched."""
         return self.fault[0]
 
-    def take(self, code, reading, limit, now_ms, number, state_name, history):
+    def take(self, code, reading, limit, now_ms, number, state_name, history, index=0):
         """Latch a fault unless one is latched already (later ones are its consequences); True when it was the first.
 
-        number: session it struck, 0 = none; history(): the samples, called for a session's fault only.
+        number: session it struck, 0 = none; history(index): the samples of that channel, called for a session's fault
+        only. index: the channel, 0 or 1.
         """
         if self.fault[0] != faults.NONE:
             return False
-        self.fault = (code, reading, limit, now_ms, number)
-        self.samples = history() if number else ""
+        self.fault = (code, reading, limit, now_ms, number, index + 1)
+        self.samples = history(index) if number else ""
         self._unwritten = {
             "code": code, "reading": reading, "limit": limit, "session": number, "state": state_name,
-            "samples": self.samples,
+            "channel": index + 1, "samples": self.samples,
         }  # fmt: skip
         return True
 
-    def restore(self, code, reading, limit, number, samples):
+    def restore(self, code, reading, limit, number, samples, number_of_channel):
         """What was latched before power was lost, from the journal: written down already."""
-        self.fault = (code, reading, limit, 0, number)
+        self.fault = (code, reading, limit, 0, number, number_of_channel)
         self.samples = samples
 
     def forget(self):

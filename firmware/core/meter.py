@@ -34,12 +34,13 @@ SNAPSHOT_FIELDS = (
     "step_voltage",
     "late_current",  # of the last phase: at its largest command, the last of several; the largest voltage from there on
     "late_voltage",
+    "worst_cycles",  # CPU cycles of the longest interrupt since arming, without MicroPython's way there and back
     "clock_us",  # microseconds at the instant of the snapshot; wrap at CLOCK_MASK
 )
 TICKS, SAMPLES, MISSED, LATE, WORST_LATE_US, SUM_NET, SUM_ABS, ACTIVE = range(8)
 PEAK_CURRENT, PEAK_VOLTAGE, LAST_PHASE, PHASES, FULL_PHASES, ENVELOPE, TRIP, TRIP_READING, DONE = range(8, 17)
 LEFT, INSIDE, SENSING, GOOD, LIFT_OFFS, HALVES, STEP_CURRENT, STEP_VOLTAGE, LATE_CURRENT, LATE_VOLTAGE = range(17, 27)
-CLOCK_US = 27
+WORST_CYCLES, CLOCK_US = 27, 28
 CLOCK_MASK = 0x1FFFFFFF  # 9 minutes; numbers below 2**30 take no memory on the device
 _STEP_COUNTS_MIN = 16  # ours: 9 uA; less than that and a count of noise is 6 %
 OPEN_OHM = 99999999  # what is told when no current flows at all

@@ -1,15 +1,18 @@
 """One session from request to its end: states, lease, faults. The only caller of the gate function and of engine.run().
 
+A session runs one channel or two, which begin, pause and end together; a fault on one ends it for both.
+
 Time comes in as `now_ms`, readings as engine snapshots. Everything that goes wrong ends with the gate open; the first
 fault stays latched until clear(). Order everywhere: the gate opens, then it is told and written down.
 """
 
 from ..shared import faults, protocol, units
-from . import gate, latch, meter, points, report, states, supervisor, sweep, waveplan
+from . import channel, gate, latch, meter, pair, points, report, states, sweep, waveplan
 from .terms import Nothing, Refused, Terms
 
 # What a running session keeps: time, place, sign and sample period; the rest may change.
 _FIXED = ("duration_ms", "ramp_ms", "polarity", "alternate_ms", "zone", "area_mm2", "sample_us")
+_FIXED_LOCKED = ("frequency_mhz", "shape", "phase_deg")  # beside them, of channels that are locked to each other
 _SETTLE_MS = 5  # ours: interrupt runs with the gate open before the gate closes: proof that it runs, and its zero
 
 _WHY = {
@@ -32,41 +35,58 @@ class Session:
         self._engine = engine
         self._emit = emit
         self._record = record
-        self.meter = meter.Meter(board)
-        self.supervisor = supervisor.Supervisor(board)
+        self.channels = [channel.Channel(board, index) for index in range(engine.channels)]  # of the board
+        self.used = self.channels[:1]  # those of the last request that was armed
         self.state = protocol.OFF
         self.number = 0
         self.end = protocol.END_NONE
         self.latch = latch.Latch()
         self.points = points.Points()
-        self.terms = Nothing()  # of the last request that was armed
         self.checks_passed = 0
         self._lease_until_ms = 0
         self._armed_until_ms = self._paused_ms = self._run_ms = 0
         self._flowed_ms = self._left = 0  # of a session that pauses: time and samples so far
         self._ending = protocol.END_NONE
         self._pausing = self._under_way = self._connected = False
-        self.amplitude_ua = self._swept_ms = 0  # at present; when a sweep has made its last step
-        self.lift_offs = self._lift_offs_before = 0
-        self.contact = protocol.CONTACT_UNKNOWN
+        self._swept_ms = 0  # when a sweep has made its last step
         self.supply_mv = self.temperature_c = 0
 
     # Requests -----------------------------------------------------------------------------------------------------
 
-    def arm(self, request, lease_ms, settings, estop, now_ms):
-        """Check and remember a request; starts nothing. Returns the session's terms (dict). Raises Refused."""
-        terms = Terms(request, lease_ms, settings, self._board, self._engine.periods_us, self.points)
-        verdict = self._permit(terms, estop, protocol.READY)
-        if terms.problem and verdict in (gate.REFUSED_AMPLITUDE, gate.REFUSED_LIMIT, gate.PERMITTED):
-            raise Refused(protocol.ERR_LIMIT, terms.problem)
-        self._unless(verdict, "a session is on its way: stop it first with: microcurrent stop")
-        terms.plan_for(self._board)
-        self.terms = terms
+    def arm(self, request, lease_ms, settings, estop, now_ms, request2=None):
+        """Check and remember a request, with request2 for two channels; starts nothing. Returns the session's terms
+        (dict). Raises Refused.
+        """
+        if request2 is not None and len(self.channels) < 2:
+            raise Refused(protocol.ERR_VALUE, "this board has one channel; wave2 is for a board with two outputs")
+        made = pair.checked(request, request2, lease_ms, settings, self._board, self._engine.periods_us, self.points)
+        for terms in made:
+            self._allow(terms, estop, protocol.READY, "a session is on its way: stop it first with: microcurrent stop")
+        for terms in made:
+            terms.plan_for(self._board)
+            terms.plan.locked = int(pair.locked(made))
+        self.used = self.channels[: len(made)]
+        for each, terms in zip(self.channels, made + [Nothing()]):
+            each.take(terms)
         self._armed_until_ms = now_ms + protocol.ARM_MS
         self.number += 1
         self.end = self._ending = protocol.END_NONE
         self._go(protocol.ARMED)
-        return terms.told(self.number)
+        return self._told()
+
+    def _told(self):
+        """The terms as the host reads them."""
+        told = self.terms.told(self.number)
+        if len(self.used) > 1:
+            told["terms2"] = self.channels[1].terms.told(self.number)
+        return told
+
+    def _allow(self, terms, estop, state_needed, state_text):
+        """Raise Refused unless the gate permits these terms; a limit's own sentence says more than the gate's."""
+        verdict = self._permit(terms, estop, state_needed)
+        if terms.problem and verdict in (gate.REFUSED_AMPLITUDE, gate.REFUSED_LIMIT, gate.PERMITTED):
+            raise Refused(protocol.ERR_LIMIT, terms.problem)
+        self._unless(verdict, state_text)
 
     def disarm(self):
         """Forget an armed request. Harmless when there is none."""
@@ -75,18 +95,27 @@ class Session:
 
     def start(self, number, utc_s, estop, now_ms):
         """Begin the armed session, at contact-sensing level. Raises Refused."""
-        self._unless(self._permit(self.terms, estop, protocol.ARMED), "nothing is armed; arm a request first")
+        self._unless_all(estop, protocol.ARMED, "nothing is armed; arm a request first")
         if number != self.number:
             raise Refused(protocol.ERR_STATE, "session %s is not the armed one, %d" % (number, self.number))
+        self._flowed_ms = self._left = 0
+        for each in self.used:
+            each.begin()
         wave = self.terms.wave
-        self.meter.begin(self.terms.sample_us)
-        self._flowed_ms = self._left = self.lift_offs = self._lift_offs_before = 0
-        self.contact = protocol.CONTACT_UNKNOWN
-        self.note("session", {
+        written = {
             "session": self.number, "amplitude_ua": wave["amplitude_ua"], "frequency_mhz": wave["frequency_mhz"],
             "duration_ms": wave["duration_ms"], "utc_s": utc_s,
-        })  # fmt: skip
+        }  # fmt: skip
+        if len(self.used) > 1:
+            wave2 = self.channels[1].terms.wave
+            written["amplitude2_ua"], written["frequency2_mhz"] = wave2["amplitude_ua"], wave2["frequency_mhz"]
+        self.note("session", written)
         self._begin(now_ms)
+
+    def _unless_all(self, estop, state_needed, state_text):
+        """Raise Refused unless the gate permits what every channel is to play."""
+        for each in self.used:
+            self._unless(self._permit(each.terms, estop, state_needed), state_text)
 
     def pause(self, now_ms):
         """Ramp down and keep the session. Raises Refused unless one runs."""
@@ -97,36 +126,40 @@ class Session:
 
     def resume(self, estop, now_ms):
         """Go on with a paused session, from contact sensing. Raises Refused."""
-        self._unless(self._permit(self.terms, estop, protocol.PAUSED), "nothing is paused")
+        self._unless_all(estop, protocol.PAUSED, "nothing is paused")
         self._begin(now_ms)
 
-    def change(self, number, changes, settings, estop, now_ms):
+    def change(self, number, changes, settings, estop, index=0):
         """Go on with another amplitude, frequency or form, from the end of the cycle under way on. Raises Refused.
 
-        changes: dict of waveform fields; what the session was begun with holds for all others.
+        changes: dict of waveform fields; what the session was begun with holds for all others. index: 0 or 1, the
+        channel.
         """
         if number != self.number or self.state not in (protocol.RAMP_UP, protocol.ACTIVE):
             raise Refused(protocol.ERR_STATE, "session %s is not running; the state is %s" % (number, self.state_name))
+        if index >= len(self.used):
+            raise Refused(protocol.ERR_VALUE, "this session has one channel; there is no second one to change")
+        each = self.used[index]
+        terms = self._changed(each, changes, settings)
+        self._allow(terms, estop, self.state, "nothing runs")
+        terms.plan_for(self._board, each.terms)
+        self._engine.change(index, terms.plan, terms.wave["amplitude_ua"])
+        each.take(terms)
+        each.set_amplitude(terms.wave["amplitude_ua"])
+        self._emit({"ev": "changed", "session": self.number, "wave": changes, "channel": each.number})
+        return self._told()
+
+    def _changed(self, each, changes, settings):
+        """A channel's terms with some fields changed. Raises Refused for what cannot change now."""
+        fixed = _FIXED + _FIXED_LOCKED if pair.locked([used.terms for used in self.used]) else _FIXED + ("phase_deg",)
         for name in changes:
-            if name in _FIXED:
+            if name in fixed:
                 raise Refused(protocol.ERR_VALUE, "%s cannot change while a session runs" % name)
-        request = dict(self.terms.wave)
+        request = dict(each.terms.wave)
         request.update(changes)
         terms = Terms(request, self.terms.lease_ms, settings, self._board, (self.terms.sample_us,), self.points)
-        verdict = self._permit(terms, estop, self.state)
-        if terms.problem and verdict in (gate.REFUSED_AMPLITUDE, gate.REFUSED_LIMIT, gate.PERMITTED):
-            raise Refused(protocol.ERR_LIMIT, terms.problem)
-        self._unless(verdict, "nothing runs")
-        terms.plan_for(self._board, self.terms)
-        self._engine.change(terms.plan, terms.wave["amplitude_ua"])
-        self.terms = terms
-        self._set_amplitude(terms.wave["amplitude_ua"])
-        self._emit({"ev": "changed", "session": self.number, "wave": changes})
-        return terms.told(self.number)
-
-    def _set_amplitude(self, amplitude_ua):
-        self.amplitude_ua = amplitude_ua
-        self.supervisor.amplitude_ua = amplitude_ua
+        pair.check([terms if used is each else used.terms for used in self.used], self._board.HARD_CAP_UA)
+        return terms
 
     def stop(self, at_once, now_ms):
         """Ramp down and end, or open the gate at once. Harmless when nothing runs."""
@@ -159,9 +192,9 @@ class Session:
         if self.state == protocol.SELF_TEST:
             self._go(protocol.READY if passed and self.latch.code == faults.NONE else protocol.FAULT)
 
-    def restore(self, code, reading, limit, number, samples):
+    def restore(self, code, reading, limit, number, samples, number_of_channel):
         """A fault that was latched before power was lost, from the journal."""
-        self.latch.restore(code, reading, limit, number, samples)
+        self.latch.restore(code, reading, limit, number, samples, number_of_channel)
         self._go(protocol.FAULT)
 
     def clear(self):
@@ -170,22 +203,22 @@ class Session:
             self.note("clear", {"code": self.latch.code})
         self.latch.forget()
 
-    def raise_fault(self, code, reading, limit, now_ms):
-        """Open the gate, latch the first fault, end the session. Callable in any state."""
+    def raise_fault(self, code, reading, limit, now_ms, index=0):
+        """Open the gates, latch the first fault, end the session. Callable in any state. index: channel, 0 or 1."""
         self._engine.open_gate()
-        self._latch(code, reading, limit, now_ms)
+        self._latch(code, reading, limit, now_ms, index)
         if self.running or self.state == protocol.PAUSED:
             self._finish(protocol.END_ESTOP if code == faults.ESTOP else protocol.END_FAULT, now_ms)
         if self.state != protocol.FAULT:
             self._go(protocol.FAULT)
         self._write_fault()
 
-    def _latch(self, code, reading, limit, now_ms):
+    def _latch(self, code, reading, limit, now_ms, index=0):
         number = self.number if self.running else 0
-        if not self.latch.take(code, reading, limit, now_ms, number, self.state_name, self._engine.history):
+        if not self.latch.take(code, reading, limit, now_ms, number, self.state_name, self._engine.history, index):
             return
         self._emit({"ev": "fault", "code": code, "name": faults.name_of(code), "reading": reading, "limit": limit,
-                    "session": number})  # fmt: skip
+                    "session": number, "channel": index + 1})  # fmt: skip
 
     def _write_fault(self):
         """A fault that was latched goes into the journal once the gate is open and the session has ended."""
@@ -197,6 +230,21 @@ class Session:
     def fault(self):
         """(code, reading, limit, time_ms, session) of what is latched; code faults.NONE = nothing."""
         return self.latch.fault
+
+    @property
+    def terms(self):
+        """The first channel's terms; time, ramp, lease and sample period are those of all."""
+        return self.channels[0].terms
+
+    @property
+    def bus_errors(self):
+        """Transfers that a DAC did not take, since boot."""
+        return self._engine.bus_errors
+
+    @property
+    def ticks(self):
+        """Sample interrupts since arming, in the newest snapshot."""
+        return self.channels[0].latest[meter.TICKS]
 
     @property
     def state_name(self):
@@ -211,7 +259,7 @@ class Session:
     @property
     def elapsed_ms(self):
         """Time at treatment level of the last session, pauses left out."""
-        return self._flowed_ms + (self.supervisor.flowed_ms if self.running and self._under_way else 0)
+        return self._flowed_ms + (self.channels[0].supervisor.flowed_ms if self.running and self._under_way else 0)
 
     def _permit(self, terms, estop, state_needed):
         return gate.permit(
@@ -241,57 +289,70 @@ class Session:
         self._engine.feed()
         if not self._under_way:
             self._set_off(now_ms)
-        snapshot = self._engine.snapshot()
-        self.meter.add(snapshot)
-        if not self._tripped(snapshot, now_ms):
-            self._supervise(snapshot, now_ms, bare_usb)
+        self._take_snapshots()
+        for each in self.used:
+            if self.running:
+                self._look_for_trip(each, now_ms)
+        for each in self.used:
+            if self.running:
+                self._supervise(each, now_ms, bare_usb)
         if self.running:
-            self._advance(snapshot, now_ms)
-        if self.sweeps and now_ms - self._swept_ms >= sweep.STEP_MS:
+            self._watch_lease(now_ms)
+        if self.running:
+            self._advance(now_ms)
+        if self.state in (protocol.RAMP_UP, protocol.ACTIVE) and now_ms - self._swept_ms >= sweep.STEP_MS:
             self._sweep(now_ms)
 
     @property
     def sweeps(self):
-        """True while amplitude or frequency move."""
-        return self.state in (protocol.RAMP_UP, protocol.ACTIVE) and self.terms.wave["sweep_ms"] > 0
+        """True while amplitude or frequency of a channel move."""
+        for each in self.used:
+            if self.state in (protocol.RAMP_UP, protocol.ACTIVE) and each.terms.wave["sweep_ms"]:
+                return True
+        return False
 
     def _sweep(self, now_ms):
+        """The next step of each channel that sweeps."""
         self._swept_ms = now_ms
-        plan, amplitude_ua = self.terms.plan_at(self.elapsed_ms, self._board)
-        self._engine.change(plan, amplitude_ua)
-        self._set_amplitude(amplitude_ua)
+        for each in self.used:
+            if each.terms.wave["sweep_ms"]:
+                plan, amplitude_ua = each.terms.plan_at(self.elapsed_ms, self._board)
+                self._engine.change(each.index, plan, amplitude_ua)
+                each.set_amplitude(amplitude_ua)
 
     def _tick_idle(self, estop, now_ms):
         """Nothing flows; what would forbid it is latched all the same."""
         if estop:
             self.raise_fault(faults.ESTOP, 1, 0, now_ms)
             return
-        code = self.supervisor.surroundings(self.supply_mv, self.temperature_c, 0)
+        watch = self.channels[0].supervisor
+        code = watch.surroundings(self.supply_mv, self.temperature_c, 0)
         if code:
-            self.raise_fault(code, self.supervisor.reading, self.supervisor.limit, now_ms)
+            self.raise_fault(code, watch.reading, watch.limit, now_ms)
         elif self.state == protocol.ARMED and now_ms > self._armed_until_ms:
             self._emit({"ev": "expired", "what": "arming", "session": self.number})
             self.disarm()
         elif self.state == protocol.PAUSED:
             self._watch_pause(now_ms)
 
-    def _tripped(self, snapshot, now_ms):
-        """True when the interrupt has opened the gate."""
+    def _look_for_trip(self, each, now_ms):
+        """The interrupt may have opened the gates because of this channel."""
+        snapshot = each.latest
         if not snapshot[meter.TRIP]:
-            return False
+            return
         board = self._board
         reading = units.ua_of_counts(snapshot[meter.TRIP_READING], board.ADC_REFERENCE_MV, board.SENSE_UV_PER_UA)
-        limit_ua = self.amplitude_ua + board.TRIP_UA if snapshot[meter.TRIP] == faults.OVER_CURRENT else 0
-        self.raise_fault(snapshot[meter.TRIP], reading, limit_ua, now_ms)
-        return True
+        limit_ua = each.amplitude_ua + board.TRIP_UA if snapshot[meter.TRIP] == faults.OVER_CURRENT else 0
+        self.raise_fault(snapshot[meter.TRIP], reading, limit_ua, now_ms, each.index)
 
-    def _supervise(self, snapshot, now_ms, bare_usb):
-        code = self.supervisor.look(
-            snapshot, now_ms, self.supply_mv, self.temperature_c, bare_usb, self.meter.total_uc
-        )  # fmt: skip
+    def _supervise(self, each, now_ms, bare_usb):
+        watch = each.supervisor
+        code = watch.look(each.latest, now_ms, self.supply_mv, self.temperature_c, bare_usb, each.meter.total_uc)
         if code:
-            self.raise_fault(code, self.supervisor.reading, self.supervisor.limit, now_ms)
-        elif now_ms > self._lease_until_ms and self._ending != protocol.END_LEASE:
+            self.raise_fault(code, watch.reading, watch.limit, now_ms, each.index)
+
+    def _watch_lease(self, now_ms):
+        if now_ms > self._lease_until_ms and self._ending != protocol.END_LEASE:
             self._pausing = False
             self._ramp_down(protocol.END_LEASE, now_ms)
 
@@ -305,9 +366,10 @@ class Session:
 
     def _begin(self, now_ms):
         """The interrupt starts with the gate open; _advance closes it."""
-        self.meter.go_on()
-        self.amplitude_ua = self.terms.wave["amplitude_ua"]
-        broken = self._engine.arm(self.terms.plan, self.amplitude_ua, self._left)
+        for each in self.used:
+            each.go_on()
+        plans, amplitudes_ua = [each.terms.plan for each in self.used], [each.amplitude_ua for each in self.used]
+        broken = self._engine.arm(plans, amplitudes_ua, self._left)
         if broken:
             self.checks_passed = 0
             self._latch(broken, 0, 0, now_ms)
@@ -316,22 +378,25 @@ class Session:
                 protocol.ERR_FAULT, "%s; no current flows; %s" % (faults.meaning_of(broken), faults.hint_of(broken))
             )
         self._pausing = self._under_way = self._connected = False
-        self._lift_offs_before = self.lift_offs
         self._go(protocol.RAMP_UP)
 
     def _set_off(self, now_ms):
         """The first look at a session: its clocks start here, not at the request (a flash write lies between)."""
         self._under_way = True
         self._swept_ms = now_ms
-        self.supervisor.begin(self.amplitude_ua, self.terms.duration_ms - self._flowed_ms, self.terms.sample_us, now_ms)
+        left_ms = self.terms.duration_ms - self._flowed_ms
+        for each in self.used:
+            each.supervisor.begin(each.amplitude_ua, left_ms, self.terms.sample_us, now_ms)
         self._run_ms = now_ms + _SETTLE_MS
         self._lease_until_ms = now_ms + self.terms.lease_ms
 
-    def _advance(self, snapshot, now_ms):
+    def _advance(self, now_ms):
+        """Both channels count the same samples and look for contact together: the first one's snapshot tells."""
+        snapshot = self.channels[0].latest
         if snapshot[meter.DONE] == 1:
             self._ended(now_ms)
-        elif snapshot[meter.LIFT_OFFS] + self._lift_offs_before != self.lift_offs:
-            self._lifted(snapshot, now_ms)
+        elif self._note_lift_offs():
+            self._lifted(now_ms)
         elif self.state == protocol.RAMP_UP:
             self._advance_ramp_up(snapshot, now_ms)
         elif self.state == protocol.ACTIVE and snapshot[meter.ENVELOPE] < waveplan.ENVELOPE_ONE:
@@ -346,16 +411,33 @@ class Session:
                 if broken:
                     self.raise_fault(broken, 0, 0, now_ms)
         elif snapshot[meter.SENSING]:
-            if self.supervisor.contact_is_stable(snapshot):
+            if self._contact_is_stable():
                 self._engine.ramp_up()
-                self._emit({"ev": "contact", "session": self.number, "impedance_ohm": self.meter.impedance_ohm()[0]})
+                for each in self.used:
+                    self._emit({"ev": "contact", "session": self.number,
+                                "impedance_ohm": each.meter.impedance_ohm()[0], "channel": each.number})  # fmt: skip
         elif snapshot[meter.ENVELOPE] >= waveplan.ENVELOPE_ONE:
             self._go(protocol.ACTIVE)
 
-    def _lifted(self, snapshot, now_ms):
+    def _contact_is_stable(self):
+        for each in self.used:
+            if not each.supervisor.contact_is_stable(each.latest):
+                return False
+        return True
+
+    def _note_lift_offs(self):
+        """True when a channel has lost contact since the last look."""
+        found = False
+        for each in self.used:
+            count = each.latest[meter.LIFT_OFFS] + each.lift_offs_before
+            if count != each.lift_offs:
+                each.lift_offs = count
+                found = True
+                self._emit({"ev": "lift-off", "session": self.number, "count": count, "channel": each.number})
+        return found
+
+    def _lifted(self, now_ms):
         """An electrode was lifted: the interrupt is back at sensing level already."""
-        self.lift_offs = snapshot[meter.LIFT_OFFS] + self._lift_offs_before
-        self._emit({"ev": "lift-off", "session": self.number, "count": self.lift_offs})
         if self.state == protocol.RAMP_DOWN:
             self._ended(now_ms)
         elif self.state == protocol.ACTIVE:
@@ -365,13 +447,17 @@ class Session:
         self._ending = ending
         if self.state == protocol.RAMP_DOWN:
             return
-        self.meter.add(self._engine.snapshot())  # a present one: the interrupt may have lost contact a moment ago
-        if not self._engine.gate_closed or self.meter.latest[meter.SENSING]:
+        self._take_snapshots()  # present ones: the interrupt may have lost contact a moment ago
+        if not self._engine.gate_closed or self.channels[0].latest[meter.SENSING]:
             self._go(protocol.RAMP_DOWN)
             self._ended(now_ms)
             return
         self._engine.ramp_down()
         self._go(protocol.RAMP_DOWN)
+
+    def _take_snapshots(self):
+        for each in self.used:
+            each.meter.add(self._engine.snapshot(each.index))
 
     def _ended(self, now_ms):
         """The ramp down is over: the session pauses, or ends."""
@@ -380,7 +466,7 @@ class Session:
             return
         self._engine.open_gate()
         self._stop_clock()
-        self._left = max(1, self.meter.latest[meter.LEFT])
+        self._left = max(1, self.channels[0].latest[meter.LEFT])
         self._paused_ms = now_ms
         self._park(now_ms)
         if self.latch.code == faults.NONE:
@@ -393,19 +479,27 @@ class Session:
         self._engine.open_gate()
         self.end = ending
         if self.running:
-            self.meter.add(self._engine.snapshot())
-        row = report.row(self, now_ms)
+            self._take_snapshots()
+        told = {"ev": "end", "session": self.number, "reason": protocol.END_NAMES[ending]}
+        for each, key in zip(self.used, protocol.ROW_KEYS):
+            told[key] = report.row(self, each, now_ms)
         self._stop_clock()
         self._park(now_ms)
         if ending == protocol.END_LEASE:
             self._latch(faults.LEASE_LOST, self.terms.lease_ms, self.terms.lease_ms, now_ms)
         self._go(protocol.READY if self.latch.code == faults.NONE else protocol.FAULT)
-        self._emit({"ev": "end", "session": self.number, "reason": protocol.END_NAMES[ending], "t": row})
+        self._emit(told)
         self._write_fault()  # first: a power cut between the two records must not leave an ended session without it
-        self.note("end", {
-            "session": self.number, "reason": protocol.END_NAMES[ending], "elapsed_ms": self._flowed_ms,
-            "total_uc": self.meter.total_nc // 1000, "net_uc": self.meter.net_nc // 1000, "lift_offs": self.lift_offs,
-        })  # fmt: skip
+        self.note("end", self._written(protocol.END_NAMES[ending]))
+
+    def _written(self, reason):
+        """What the journal keeps of a session that has ended (dict)."""
+        written = {"session": self.number, "reason": reason, "elapsed_ms": self._flowed_ms}
+        for each, suffix in zip(self.used, ("", "2")):
+            written["total%s_uc" % suffix] = each.meter.total_nc // 1000
+            written["net%s_uc" % suffix] = each.meter.net_nc // 1000
+            written["lift_offs%s" % suffix] = each.lift_offs
+        return written
 
     def _stop_clock(self):
         self._flowed_ms = self.elapsed_ms

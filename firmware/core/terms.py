@@ -26,6 +26,10 @@ class Nothing:
         """(plan, amplitude in uA): none."""
         return self.plan, 0
 
+    def told(self, _number):
+        """Nothing to tell."""
+        return {}
+
 
 class Terms:
     """A checked request. amplitude_ua: its largest; duration_ms; limit_ua: the permitted peak; plan: what is played.

@@ -26,6 +26,8 @@ class Plan:
     0 = never. burst_cycles: cycles of a burst, 0 = no pauses; after it rest_samples to rest_samples + rest_span
     without output.
     phase_samples: samples of the longest phase. balanced: 1 when a whole cycle carries no net charge.
+    locked: 1 for a channel whose cycle keeps its place in that of another one; phase_begin, sample_begin: where it
+    begins, as phase in 1/2**32 cycle and in samples.
     """
 
     period_us = 0
@@ -39,6 +41,7 @@ class Plan:
     alternate_cycles = 0
     burst_cycles = rest_samples = rest_span = 0
     phase_samples = balanced = 0
+    locked = phase_begin = sample_begin = 0
     table_bits = shapes.TABLE_BITS
     table = array("H")
 
@@ -140,6 +143,9 @@ def _plan_cycle(made, wave):
     made.balanced = 1 if wave["polarity"] == waveform.BIPHASIC else 0
     made.phase_samples = width
     _plan_bursts(made, wave)
+    if wave["phase_deg"] > 0:
+        made.phase_begin = (wave["phase_deg"] << 32) // 360
+        made.sample_begin = made.cycle_samples * wave["phase_deg"] // 360
 
 
 def _plan_bursts(made, wave):

@@ -9,13 +9,15 @@ import json
 import time
 from binascii import hexlify
 
+from micropython import const
+
 from ..core import meter, waveplan
 from ..shared import faults, units, waveform
 from . import output_checks
 
-_ZERO_TOLERANCE_COUNTS = 40  # ours: 21 uA at 0.54 uA per count; offset of sense amplifier and ADC before calibration
-_TRIAL_MS = 30
-_MEMORY_BYTES = 4096
+_ZERO_TOLERANCE_COUNTS = const(40)  # ours: 21 uA at 0.54 uA per count; offsets of an uncalibrated stage
+_TRIAL_MS = const(30)
+_MEMORY_BYTES = const(4096)
 
 
 def dac_answers(dac):
@@ -46,9 +48,9 @@ def dac_moves(dac, codes):
     return "dac-moves", passed, int(passed), "it holds %s" % ("what is written" if passed else "something else")
 
 
-def sense_zero(engine):
+def sense_zero(engine, channel):
     """Without current the sense amplifier rests at mid supply."""
-    counts = engine.read_sense()[0] - units.ADC_STEPS // 2
+    counts = engine.read_sense(channel)[0] - units.ADC_STEPS // 2
     return "sense-zero", abs(counts) <= _ZERO_TOLERANCE_COUNTS, counts, "%d counts from mid supply" % counts
 
 
@@ -57,13 +59,14 @@ def interrupt_runs(engine, board):
     wave, _problem = waveform.check({"amplitude_ua": 1, "frequency_mhz": 10000, "duration_ms": 1000, "ramp_ms": 100})
     sample_us = engine.periods_us[-1]  # the shortest: what is slower is on time too
     try:
-        problem = engine.arm(waveplan.plan(wave, sample_us, board.FULL_SCALE_UA), board.TRIP_UA)
+        plan = waveplan.plan(wave, sample_us, board.FULL_SCALE_UA)
+        problem = engine.arm([plan] * engine.channels, [board.TRIP_UA] * engine.channels)
         if problem:
             return "interrupt-runs", False, problem, faults.meaning_of(problem)
-        snapshot = engine.snapshot()
+        snapshot = engine.snapshot(0)
         ticks, clock_us = snapshot[meter.TICKS], snapshot[meter.CLOCK_US]
         time.sleep_ms(_TRIAL_MS)
-        snapshot = engine.snapshot()
+        snapshot = engine.snapshot(0)
         engine.disarm()
     except OSError:
         return "interrupt-runs", False, -1, "no acknowledge"
@@ -133,25 +136,44 @@ def _harmless(dac, board):
     return [dac_answers(dac), dac_moves(dac, (board.ZERO_CODE + 1, board.ZERO_CODE))]
 
 
-def quick(engine, dac, board):
-    """Before every session: list of results."""
-    results = _harmless(dac, board) + [sense_zero(engine)]
+def quick(engine, channel, dac, board):
+    """Of one output, before every session: list of results."""
+    results = _harmless(dac, board) + [sense_zero(engine, channel)]
     if all(result[1] for result in results):
-        results += output_checks.gate_only(engine, board)
+        results += output_checks.gate_only(engine, channel, board)
     return results
 
 
-def boot(engine, dac, board):
-    """The checks of every boot: list of results. Nothing is injected unless the DAC and the sense are sound."""
+def boot(engine, channel, dac, board):
+    """Of one output, at every boot: list of results. Nothing is injected unless the DAC and the sense are sound."""
     results = _harmless(dac, board)
-    results += [dac_eeprom(dac, board.ZERO_CODE), sense_zero(engine)]
-    results += [supply(engine, board), temperature(engine, board)]
+    results += [dac_eeprom(dac, board.ZERO_CODE), sense_zero(engine, channel)]
+    if channel == 0:
+        results += [supply(engine, board), temperature(engine, board)]
     if all(result[1] for result in results):
-        results += output_checks.all_of(engine, dac, board)
-        results.append(interrupt_runs(engine, board))
+        results += output_checks.all_of(engine, channel, dac, board)
+        if channel == engine.channels - 1:
+            results.append(interrupt_runs(engine, board))
     return results
 
 
-def full(engine, dac, board):
-    """The self-test on demand: list of results."""
-    return boot(engine, dac, board) + [memory(), firmware_files()]
+def full(engine, channel, dac, board):
+    """Of one output, the self-test on demand: list of results."""
+    results = boot(engine, channel, dac, board)
+    return results if channel else results + [memory(), firmware_files()]
+
+
+def of_all(checks_of, engine, dacs, board):
+    """quick, boot or full of every output, up to one that fails: list of results. The second's names end in "-2"."""
+    results = []
+    for channel, dac in enumerate(dacs):
+        suffix = "-%d" % (channel + 1) if channel else ""
+        results += [(result[0] + suffix,) + result[1:] for result in checks_of(engine, channel, dac, board)]
+        if not all(result[1] for result in results):
+            break
+    return results
+
+
+def name_and_channel(name):
+    """("dac-moves", 1) of "dac-moves-2": which check it was, and of which output."""
+    return (name[:-2], 1) if name.endswith("-2") else (name, 0)

@@ -6,8 +6,10 @@ bits clear is current. The adapter gives machine.I2C the interface that adafruit
 
 import gc
 
-_BUSY_READS_MAX = 6  # ours: the driver asks every 50 ms, the longest that a write takes (DS22039 table 1-1)
-_READY = 0x80  # RDY/BSY, bit 7 of the first byte read (DS22039 6.2)
+from micropython import const
+
+_BUSY_READS_MAX = const(6)  # ours: the driver asks every 50 ms, the longest that a write takes (DS22039 table 1-1)
+_READY = const(0x80)  # RDY/BSY, bit 7 of the first byte read (DS22039 6.2)
 
 
 class BusAdapter:

@@ -17,6 +17,7 @@ class Dac:
     def __init__(self, bus, address):
         self.bus = bus
         self.address = address
+        self.errors = 0  # transfers that failed, since boot
         self._pair = bytearray(2)
         self._answer = bytearray(5)
 
@@ -26,7 +27,14 @@ class Dac:
             raise ValueError("DAC code %d is outside 0..%d" % (code, FULL_CODE))
         self._pair[0] = code >> 8
         self._pair[1] = code & 0xFF
-        self.bus.writeto(self.address, self._pair)
+        self._transfer(self.bus.writeto, self.address, self._pair)
+
+    def _transfer(self, method, address, data):
+        try:
+            method(address, data)
+        except OSError:
+            self.errors += 1
+            raise
 
     def follows(self, codes):
         """Write each code in turn and read it back; True when the part held every one."""
@@ -38,14 +46,14 @@ class Dac:
 
     def reset(self):
         """General-call reset: the register takes the EEPROM's code and bits. Reaches every part on the bus."""
-        self.bus.writeto(GENERAL_CALL, bytes((RESET,)))
+        self._transfer(self.bus.writeto, GENERAL_CALL, bytes((RESET,)))
 
     def read(self):
         """(ready, code, power_down, eeprom_code, eeprom_power_down): what the part really holds.
 
         ready: 1 unless an EEPROM write is in progress; power_down: 0 normal, 1..3 output pulled to ground.
         """
-        self.bus.readfrom_into(self.address, self._answer)
+        self._transfer(self.bus.readfrom_into, self.address, self._answer)
         status, high, low, eeprom_high, eeprom_low = self._answer
         return (
             status >> 7,

@@ -29,11 +29,16 @@ _ASTRAY_MAX = 1  # ours: samples in a row; one alone may be a late callback that
 
 
 class Engine:
-    """Owns the sample timer, the ADCs and the gate pin. board: a boards/*/board module; dac: hw.dac.Dac."""
+    """Owns the sample timer, the ADCs and the gate pin. board: a boards/*/board module; dacs: one hw.dac.Dac.
 
-    def __init__(self, board, dac):
+    Where other engines take or give something per channel, this one knows channel 0 alone.
+    """
+
+    channels = 1
+
+    def __init__(self, board, dacs):
         self._board = board
-        self._dac = dac
+        self._dac = dacs[0]
         self._gate = Pin(board.GATE_PIN, Pin.OUT, value=0)
         self._dummy = Pin(board.DUMMY_PIN, Pin.OUT, value=0)
         self._estop = Pin(board.ESTOP_PIN, Pin.IN, Pin.PULL_UP)
@@ -72,7 +77,13 @@ class Engine:
         self._sign = self._phase_sum = self._phase_command = self._last_phase = 0
         self._phases = self._full_phases = 0
         self._trip = self._trip_reading = self._done = self._astray = 0
+        self._worst_cycles = 0
         self._due_us = self._began_us = time.ticks_us()
+
+    @property
+    def bus_errors(self):
+        """Transfers that the DAC did not take, since boot."""
+        return self._dac.errors
 
     @property
     def periods_us(self):
@@ -88,7 +99,7 @@ class Engine:
         """Off, first half: no current can flow from here on. Callable in any state."""
         self._gate.value(0)
 
-    def arm(self, plan, amplitude_ua, left=0):
+    def arm(self, plans, amplitudes_ua, left=0):
         """Start the timer with the zero code and the gate open. left: samples before the ramp down, 0 = all.
 
         Returns faults.NONE, or what is wrong with the DAC: it must move and take the zero code, read back, or the
@@ -101,6 +112,7 @@ class Engine:
         except OSError:
             return faults.DAC_NO_ACK
         self._clear()
+        plan = plans[0]
         self._plan = plan
         self._period_us = plan.period_us
         self._gain = plan.gain
@@ -111,7 +123,7 @@ class Engine:
         board = self._board
         self._follow = self._counts(board.FOLLOW_UA)
         self._follow_sensing = self._counts(_FOLLOW_SENSING_UA)
-        self._window, self._phase_limit, self._net_limit = self._limits_of(plan, amplitude_ua)
+        self._window, self._phase_limit, self._net_limit = self._limits_of(plan, amplitudes_ua[0])
         self.feed()
         self._due_us = self._began_us = time.ticks_us()
         self._timer.init(mode=Timer.PERIODIC, period=plan.period_us // 1000, callback=self._tick)
@@ -161,7 +173,7 @@ class Engine:
         self._step = self._plan.ramp_step
         self._sensing = 0
 
-    def change(self, plan, amplitude_ua):
+    def change(self, _channel, plan, amplitude_ua):
         """Go on with another plan of the same polarity and sample period, from the end of the cycle under way on.
 
         Up to then, and for two phases more, the wider of both plans' limits hold.
@@ -195,7 +207,7 @@ class Engine:
         if self._settled:
             self._settle()
 
-    def snapshot(self):
+    def snapshot(self, _channel):
         """The counters as a tuple of core.meter.SNAPSHOT_FIELDS; peaks start anew."""
         step, late = self._step_reading, self._late_reading
         taken = (
@@ -203,12 +215,12 @@ class Engine:
             self._active, self._peak_current, self._peak_voltage, self._last_phase, self._phases,
             self._full_phases, self._envelope, self._trip, self._trip_reading, self._done, self._left, self._inside,
             self._sensing, self._good, self._lift_offs, self._halves, step[0], step[1], late[0], late[1],
-            time.ticks_diff(time.ticks_us(), self._began_us) & meter.CLOCK_MASK,
+            self._worst_cycles, time.ticks_diff(time.ticks_us(), self._began_us) & meter.CLOCK_MASK,
         )  # fmt: skip
         self._peak_current = self._peak_voltage = 0
         return taken
 
-    def history(self):
+    def history(self, _channel):
         """The last 64 samples, oldest first, as hex: three digits of DAC code and three of ADC count each.
 
         No further ones are kept until the engine is armed again: the callback must not overtake the reader.
@@ -222,7 +234,7 @@ class Engine:
         self._gate.value(0)
         self._dummy.value(on)
 
-    def inject(self, code):
+    def inject(self, _channel, code):
         """Drive the dummy load with a DAC code. Raises RuntimeError unless it is selected, OSError without the DAC."""
         if not self._dummy.value() or self.armed:
             raise RuntimeError("injection is for the dummy load only")
@@ -236,7 +248,7 @@ class Engine:
         supply_mv = units.rounded_div(counts * board.ADC_REFERENCE_MV * board.SUPPLY_DIVIDER, units.ADC_STEPS)
         return supply_mv, (esp32.raw_temperature() - 32) * 5 // 9  # it tells degrees Fahrenheit
 
-    def read_sense(self):
+    def read_sense(self, _channel):
         """(current sense, electrode voltage) in 12-bit counts, mean of 16, only while not armed."""
         current = sum(self._sense.read_u16() >> 4 for _ in range(16))
         voltage = sum(self._voltage.read_u16() >> 4 for _ in range(16))
@@ -245,6 +257,7 @@ class Engine:
     def _tick(self, _timer):
         """Output, supervise, account, compute next. An exception opens the gate before it is reported."""
         self._inside = 1
+        began = time.ticks_cpu()
         try:
             count = self._sense.read_u16() >> 4
             reading = count - self._zero
@@ -259,6 +272,7 @@ class Engine:
         except Exception:
             self._stop(faults.SAMPLE_INTERRUPT_RAISED, 0)
             raise
+        self._worst_cycles = max(self._worst_cycles, time.ticks_diff(time.ticks_cpu(), began))
         self._inside = 0
 
     def _remember(self, count):

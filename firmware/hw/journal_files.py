@@ -7,7 +7,9 @@ sector and more, which stops every interrupt for 45 ms and longer: it is refused
 
 import os
 
-_ENOENT = 2
+from micropython import const
+
+_ENOENT = const(2)
 
 
 class Files:

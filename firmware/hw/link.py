@@ -10,13 +10,15 @@ A line that finds none stays in the outbox. Half lines that arrive stay in the b
 import select
 import sys
 
+from micropython import const
+
 from ..shared import framing
 
-_OUTBOX_LINES = 8
-_BUSY_LINES = 3  # ours: a host that reads has taken them two passes later; one that does not gets no telemetry
-_IN_BYTES_PER_CALL = 128
+_OUTBOX_LINES = const(8)
+_BUSY_LINES = const(3)  # ours: a host that reads has taken them two passes later; one that does not gets no telemetry
+_IN_BYTES_PER_CALL = const(128)
 _CTRL_C = b"\x03"
-_PACKET_BYTES = 64  # USB full speed bulk packet; on a UART the padding does no harm
+_PACKET_BYTES = const(64)  # USB full speed bulk packet; on a UART the padding does no harm
 
 
 class Link:

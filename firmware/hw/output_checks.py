@@ -7,33 +7,36 @@ asked for. Each check returns (name, passed, reading, sentence). Main loop only,
 import time
 
 from machine import Pin
+from micropython import const
 
 from ..shared import units
+from .outputs import pins_of
 
-_OPEN_TOLERANCE_UA = 5  # ours: with the gate open nothing may flow; 5 uA is 9 ADC counts of noise and code steps
+_OPEN_TOLERANCE_UA = const(5)  # ours: with the gate open nothing may flow; 5 uA is 9 ADC counts of noise and code steps
 _PROBE_CODES = (0, 1365, 2730, 4095)  # corners and both halves of the code range
-_RELAY_MS = 5  # ours: longer than a small signal relay needs, 3 ms
-_SETTLE_MS = 1  # the DAC needs 6 us, the sense amplifier less than 100 us
-_GENTLE_UA = 50  # ours: half of the smallest limit; it shows whether the dummy is really selected
+_RELAY_MS = const(5)  # ours: longer than a small signal relay needs, 3 ms
+_SETTLE_MS = const(1)  # the DAC needs 6 us, the sense amplifier less than 100 us
+_GENTLE_UA = const(50)  # ours: half of the smallest limit; it shows whether the dummy is really selected
 _FOLLOW_UA = (-400, -100, 100, 400)
-_FOLLOW_TOLERANCE_UA = 36  # ours: offset, gain and noise of an uncalibrated stage, as board.FOLLOW_UA says
-_LIMIT_MIN_UA = 660  # ours: below it the limiter would cut the largest session, 600 uA and 10 %
+_FOLLOW_TOLERANCE_UA = const(36)  # ours: offset, gain and noise of an uncalibrated stage, as board.FOLLOW_UA says
+_LIMIT_MIN_UA = const(660)  # ours: below it the limiter would cut the largest session, 600 uA and 10 %
 
 
 class Dummy:
-    """The output on the internal dummy load, for the checks below; `with` puts everything back."""
+    """An output on its internal dummy load, for the checks below; `with` puts everything back."""
 
-    def __init__(self, engine, board):
+    def __init__(self, engine, channel, board):
         self._engine = engine
+        self._channel = channel
         self._board = board
         self._half = Pin(board.TRIP_TEST_PIN, Pin.OUT, value=0)
-        self._tripped = Pin(board.TRIPPED_PIN, Pin.IN)
+        self._tripped = Pin(pins_of(board)[channel].TRIPPED_PIN, Pin.IN)
         self._zero = 0
 
     def __enter__(self):
         self._engine.select_dummy(1)
         time.sleep_ms(_RELAY_MS)
-        self._zero = self._engine.read_sense()[0]
+        self._zero = self._engine.read_sense(self._channel)[0]
         return self
 
     def __exit__(self, *_error):
@@ -45,14 +48,14 @@ class Dummy:
     def measured(self, current_ua):
         """(uA, mV, tripped) while `current_ua` is asked for, as long as the gate stays closed afterwards."""
         board = self._board
-        self._engine.inject(units.code_of_ua(current_ua, board.FULL_SCALE_UA, board.ZERO_CODE))
+        self._engine.inject(self._channel, units.code_of_ua(current_ua, board.FULL_SCALE_UA, board.ZERO_CODE))
         time.sleep_ms(_SETTLE_MS)
         return self.present()
 
     def present(self):
         """(uA, mV, tripped) now."""
         board = self._board
-        current, voltage = self._engine.read_sense()
+        current, voltage = self._engine.read_sense(self._channel)
         current_ua = units.ua_of_counts(current - self._zero, board.ADC_REFERENCE_MV, board.SENSE_UV_PER_UA)
         counts = voltage - units.ADC_STEPS // 2
         voltage_mv = units.rounded_div(counts * board.ADC_REFERENCE_MV * board.VOLTAGE_DIVIDER, units.ADC_STEPS)
@@ -146,15 +149,18 @@ def dac_range(dac, board):
     return "dac-range", passed, int(passed), "it holds %s" % ("what is written" if passed else "something else")
 
 
-def gate_only(engine, board):
+def gate_only(engine, channel, board):
     """The dummy and the gate: list of results."""
-    return _in_dummy(engine, board, lambda dummy: (lambda: dummy_selected(dummy, board), lambda: gate_opens(dummy)))
+    return _in_dummy(
+        engine, channel, board, lambda dummy: (lambda: dummy_selected(dummy, board), lambda: gate_opens(dummy))
+    )
 
 
-def all_of(engine, dac, board):
+def all_of(engine, channel, dac, board):
     """Everything that needs current: list of results."""
     return _in_dummy(
         engine,
+        channel,
         board,
         lambda dummy: (
             lambda: dummy_selected(dummy, board),
@@ -167,11 +173,11 @@ def all_of(engine, dac, board):
     )
 
 
-def _in_dummy(engine, board, checks_of):
+def _in_dummy(engine, channel, board, checks_of):
     """Run checks in order on the dummy load. Stops at the first failure: the next ones build on it."""
     results = []
     try:
-        with Dummy(engine, board) as dummy:
+        with Dummy(engine, channel, board) as dummy:
             for check in checks_of(dummy):
                 results.append(check())
                 if not results[-1][1]:

@@ -7,7 +7,7 @@ mpremote can share the port with it.
 import binascii
 import json
 
-MAX_LINE_BYTES = 1024  # ours: the longest reply (a fault with its 64 samples) is below 900 bytes; longer is garbage
+MAX_LINE_BYTES = 2048  # ours: the longest reply (status of two channels) is below 1700 bytes; longer is garbage
 
 
 # Ours: no message holds half as many; each level of nesting takes stack on the device, where json recurses.

@@ -53,14 +53,14 @@ COMMANDS = (
     # terms, "terms2" among them; starts nothing. Time, ramp and sample period are those of "wave": "wave2" has none.
     "disarm",  # forget an armed request
     "start",  # args: "session" of the armed request; current begins, at contact-sensing level
-    "change",  # args: "session", "wave" or "wave2": fields that change -> the terms; from the end of the cycle under way
+    "change",  # args: "session", "wave" or "wave2": what changes -> the terms; from the end of the cycle under way
     "table",  # args: "at", "values", with at = 0 also "points": part of an uploaded table -> "crc", 0 until it is whole
     "pause",  # ramp down, keep the session
     "resume",  # contact sensing and ramp up again
     "stop",  # ramp down and end; args: "now": true drops the gate at once
     "lease",  # renew the host lease; args: "session"
     "telemetry",  # args: "rate_hz" 0..30
-    "replay",  # args: "from_seq", "count" -> "rows": [sequence, tuple, second channel's tuple or null] still in the ring
+    "replay",  # args: "from_seq", "count" -> "rows": [sequence, tuple, second tuple or null] still in the ring
     "config",  # args: none to read all, or {"set": {...}} -> the settings as they stand; see ERR_CONFIRM
     "config_reset",  # settings back to their defaults
     "selftest",  # -> [name, passed, reading, sentence] per check; "watchdog": true lets the watchdog reset the board
@@ -118,5 +118,8 @@ TELEMETRY_FIELDS = (
     "sensing",  # 1 while the output looks for contact
     "temperature_c",  # of the chip
     "supply_mv",  # positive rail of the output stage
+    "worst_cycles",  # CPU cycles of the session's longest sample interrupt, MicroPython's way there and back left out
+    "bus_errors",  # transfers that a DAC did not take, since boot
 )
+ROW_KEYS = ("t", "t2")  # of the first and the second channel
 TELEMETRY_RATE_MAX_HZ = 50  # every pass of the main loop but those that collect garbage

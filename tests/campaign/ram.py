@@ -7,7 +7,7 @@ from pathlib import Path
 
 from microcurrent.bench.pico import VirtualPico
 
-_ENGINE = Path(__file__).parents[2] / "firmware" / "hw" / "engine_rp2.py"
+_ENGINE = Path(__file__).parents[2] / "firmware" / "hw" / "output_rp2.py"
 _INTERP0_BASE0 = 0xD0000088  # where the engine leaves the address of its words
 _SRAM = 0x20000000
 _SRAM_BYTES = 264 * 1024

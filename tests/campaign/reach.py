@@ -76,7 +76,7 @@ def _sensing(plant: Plant, _wave: Wave) -> None:
 
 def _ramp_up(plant: Plant, wave: Wave) -> None:
     words = Words(plant.pico)
-    _until(plant, lambda: plant.pico.gate == 1 and not words["SENSING"])
+    _until(plant, lambda: plant.pico.gate == 1 and not words["_SENSING"])
     plant.host.run_for_ms(wave.ramp_ms * 0.35)
 
 

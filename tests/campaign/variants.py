@@ -13,7 +13,7 @@ RAISE_IN_LOOP, RAISE_IN_INTERRUPT = 0x10, 0x20  # what the variant "raising" loo
 RAISE_SCRATCH = 3  # in this scratch register of the watchdog
 _SCRATCH3 = "0x40058018"  # RP2040 data sheet 4.7.6; the interrupt reaches it from the timer's base, 0x1006 words on
 _LOOP = "        dog.proof(2)\n"
-_INTERRUPT = "    s[INSIDE] = 1\n"
+_INTERRUPT = "    s[_INSIDE] = 1\n"
 
 
 def compiled(source: str, name: str = "variant.py") -> bytes:
@@ -40,7 +40,7 @@ def raising() -> dict[str, bytes]:
     loop += f"            machine.mem32[{_SCRATCH3}] = 0\n            raise KeyError(1)\n"
     files = changed(firmware_files(), "app.py", _LOOP, _LOOP + loop)
     inside = f"    if ptr32(s[_TIMER])[0x1006] == {RAISE_IN_INTERRUPT}:\n        raise KeyError\n"
-    return changed(files, "hw/engine_rp2.py", _INTERRUPT, _INTERRUPT + inside)
+    return changed(files, "hw/output_rp2.py", _INTERRUPT, _INTERRUPT + inside)
 
 
 def other_board() -> dict[str, bytes]:
@@ -53,7 +53,7 @@ def other_board() -> dict[str, bytes]:
 
 def without_window() -> dict[str, bytes]:
     """No comparison of the measured current with its window: the campaign must notice."""
-    return changed(firmware_files(), "hw/engine_rp2.py", "trip = 1  # faults.OVER_CURRENT", "trip = trip")
+    return changed(firmware_files(), "hw/output_rp2.py", "trip = 1  # faults.OVER_CURRENT", "trip = trip")
 
 
 def without_record() -> dict[str, bytes]:

@@ -49,7 +49,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         files = build_firmware("rp2040_pico").files
         _BOOTED.append(made_bench(resolve_image().path, files, {}))
         _BOOTED[0].pico.open_port()
-        _BOOTED[0].pico.run_for_ms(1300)  # it has tested itself and said its first line
+        _BOOTED[0].pico.run_for_ms(1500)  # it has tested itself and said its first line
         _BOOTED[0].pico.serial_read()
         _BOOTED[0].client.hello()
 

@@ -138,7 +138,7 @@ def test_a_watchdog_that_does_not_bite_is_a_fault(bench: Bench) -> None:
 
 
 def test_interrupt_runs_notices_a_timer_at_half_speed(boot: Boot, firmware_files: Files, tmp_path: Path) -> None:
-    old = "freq=1000000 // plan.period_us, hard=True"
+    old = "freq=1000000 // plans[0].period_us, hard=True"
     bench = boot(changed(firmware_files, tmp_path, "hw/engine_rp2.py", old, "freq=5000, hard=True"))
     bench.client.hello()
     assert failed(bench)[0] == "interrupt-runs"

@@ -12,7 +12,8 @@ from .conftest import Bench
 Boot = Callable[..., Bench]
 Files = dict[str, bytes]
 SETUP = (
-    "import board; from firmware.hw import bus, dac, commission; d = dac.Dac(bus.open_bus(board), board.DAC_ADDRESS)"
+    "import board; from firmware.hw import bus, dac, commission; b = bus.open_bus(board, board); "
+    "d = dac.Dac(b, board.DAC_ADDRESS)"
 )
 
 

@@ -196,7 +196,7 @@ def faster(boot: Boot, files: dict[str, bytes], tmp_path: Path, period_us: int) 
     source = (FIRMWARE.parent / "boards" / "rp2040_pico" / "board.py").read_text()
     copy = tmp_path / "board.py"
     copy.write_text(source.replace("PERIODS_US = (250, 100, 62)", f"PERIODS_US = (250, 100, {period_us})"))
-    files = changed(files, tmp_path, "hw/engine_rp2.py", "_MARGIN = 5", "_MARGIN = 3")
+    files = changed(files, tmp_path, "hw/output_rp2.py", "_MARGIN = const(5)", "_MARGIN = const(3)")
     bench = boot(files | {"/lib/board.mpy": compile_for_pico(copy)})
     clock_bus(bench, 2500)
     bench.client.hello()

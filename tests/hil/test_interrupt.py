@@ -12,7 +12,7 @@ MS = 1_000_000
 RAISES = """
 import firmware.hw.engine_rp2 as engine_rp2
 
-good, calls = engine_rp2._tick, [0]
+good, calls = engine_rp2.tick, [0]
 
 def bad(timer):
     calls[0] += 1
@@ -20,7 +20,7 @@ def bad(timer):
         1 // 0
     good(timer)
 
-engine_rp2._tick = bad
+engine_rp2.tick = bad
 from firmware import app
 app.main()
 """
@@ -46,7 +46,7 @@ def test_an_exception_in_the_interrupt_stops_the_output(
     bench.pico.open_port()
     bench.pico.run_for_ms(100)
     bench.pico.serial_write(b"import inject\r\n")
-    bench.pico.run_for_ms(1300)
+    bench.pico.run_for_ms(1800)
     bench.pico.serial_read()
     bench.client.hello()
     bench.start(duration_ms=60_000, ramp_ms=100)

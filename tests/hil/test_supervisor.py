@@ -18,7 +18,7 @@ def looks_ns(bench: Bench, duration_ms: int) -> list[int]:
     for _ in range(2 * duration_ms):
         bench.pico.run_until(bench.pico.now_ns + MS / 2)
         bench.pico.serial_read()
-        left = words["DEADMAN"]
+        left = words["_DEADMAN"]
         if left > before:
             found.append(bench.pico.now_ns)
         before = left

@@ -32,9 +32,10 @@ def test_a_dead_interrupt_that_the_supervisor_overlooks_is_no_progress(
 ) -> None:
     """The supervisor's own check is disabled: the proof of the interrupt is all that is left."""
     blind = changed(firmware_files, tmp_path, "core/supervisor.py", "MISSING_MS = 3 ", "MISSING_MS = 99999 ")
-    old = "    code = s[NEXT]\n"
-    new = "    if s[TICKS] == 6000:\n        return\n" + old
-    dead = changed(blind, tmp_path, "hw/engine_rp2.py", old, new, "period=_WATCH_MS", "period=60000")
+    old = "    s[_BEGAN] = "
+    new = "    if s[_TICKS] == 6000:\n        return\n" + old
+    dead = changed(blind, tmp_path, "hw/output_rp2.py", old, new)
+    dead = changed(dead, tmp_path, "hw/engine_rp2.py", "period=_WATCH_MS", "period=60000")
     bench = boot(dead)
     bench.client.hello()
     bench.start(duration_ms=60_000, ramp_ms=100)
@@ -70,8 +71,8 @@ def test_storage_refuses_to_write_while_the_gate_conducts(boot: Boot, firmware_f
 def test_a_stuck_bus_costs_at_most_three_milliseconds(boot: Boot, firmware_files: Files) -> None:
     """Longer would cost the main loop its heartbeat: eleven such calls still fit into the dead-man's 100 ms."""
     bench = boot(files=library_files(firmware_files))
-    repl(bench.pico, "import board, time; from firmware.hw import bus; b = bus.open_bus(board); print('RE' + 'ADY')",
-         until="READY", limit_ms=5000)  # fmt: skip
+    opening = "import board, time; from firmware.hw import bus; b = bus.open_bus(board, board); print('RE' + 'ADY')"
+    repl(bench.pico, opening, until="READY", limit_ms=5000)
     bench.pico.hold_sda = True
     line = ("def f():\\n t = time.ticks_us()\\n try:\\n  b.writeto(96, bytes(2))\\n except OSError:\\n"
             "  print(time.ticks_diff(time.ticks_us(), t) // 1000)\\n")  # fmt: skip

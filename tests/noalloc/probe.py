@@ -6,14 +6,14 @@ import time
 import board
 import micropython
 
-from firmware.core import contact, gate, states, waveplan
+from firmware.core import contact, gate, meter, states, waveplan
 from firmware.hw import bus, dac, engine_rp2
+from firmware.hw.outputs import pins_of
 from firmware.shared import protocol, units, waveform
 
 
 def made_engine():
-    part = dac.Dac(bus.open_bus(board), board.DAC_ADDRESS)
-    return engine_rp2.Engine(board, part)
+    return engine_rp2.Engine(board, [dac.Dac(bus.open_bus(board, pins), board.DAC_ADDRESS) for pins in pins_of(board)])
 
 
 def plan_of(**changes):
@@ -46,26 +46,28 @@ def interrupt(**changes):
     """One second of the running interrupt (10000 calls and more): no byte of heap, no call lost."""
     engine = made_engine()
     plan = plan_of(**changes)
-    engine.arm(plan, 200)
+    engine.arm([plan] * engine.channels, [200] * engine.channels)
     time.sleep_ms(5)
     assert engine.run() == 0
     engine.ramp_up()
-    engine.change(plan_of(**changes), 200)  # taken up within
-    state = engine._state
+    for channel in range(engine.channels):
+        engine.change(channel, plan_of(**changes), 200)
+    last = engine.channels - 1
     gc.collect()
-    before, ticks = gc.mem_alloc(), state[engine_rp2.TICKS]
+    before, ticks = gc.mem_alloc(), engine.snapshot(last)[meter.TICKS]
     micropython.heap_lock()
     until = time.ticks_add(time.ticks_ms(), 1000)
     while time.ticks_diff(until, time.ticks_ms()) > 0:
         engine.feed()
         time.sleep_ms(20)
     micropython.heap_unlock()
-    after, ticks = gc.mem_alloc(), state[engine_rp2.TICKS] - ticks
-    trip, missed, gate_closed = state[engine_rp2.TRIP], state[engine_rp2.MISSED], engine.gate_closed
+    after, snapshot = gc.mem_alloc(), engine.snapshot(last)
+    ticks = snapshot[meter.TICKS] - ticks
+    trip, missed, gate_closed = snapshot[meter.TRIP], snapshot[meter.MISSED], engine.gate_closed
     engine.disarm()
     # mem_alloc itself and the numbers it returns may take a block or two; ten thousand calls would show.
     assert after - before < 64, after - before
-    assert state[engine_rp2.HALVES] > 10
+    assert snapshot[meter.HALVES] > 10
     assert ticks >= 999000 // plan.period_us, ticks
     assert trip == 0 and missed == 0 and gate_closed, (trip, missed, gate_closed)
     print("PASS interrupt", changes)

@@ -32,8 +32,8 @@ def chosen_port(
         return
     if wishes is not None and wishes.any():
         raise BadValueError(
-            f"--load, --image, --vcd and --csv are for a virtual Pico, {name} is none that this command "
-            f"starts; nothing was sent; leave them away, or use --port sim"
+            f"--load, --load2, --board, --image, --vcd and --csv are for a virtual Pico, {name} is none that this "
+            f"command starts; nothing was sent; leave them away, or use --port sim"
         )
     yield Place(name, None)
 
@@ -43,14 +43,17 @@ class Wishes:
     """What a command asks of the virtual Pico it starts. None: as it comes."""
 
     load: str | None = None
+    load2: str | None = None  # under the second channel's electrodes
     area_mm2: int | None = None  # of the electrodes on the virtual skin
     image: str | None = None
     vcd: str | None = None
     csv: str | None = None
+    board: str | None = None
+    channels: int = 1  # that its user needs: decides on the board when none is named
 
     def any(self) -> bool:
         """True when something is wished that only a virtual board has."""
-        return any((self.load, self.image, self.vcd, self.csv))
+        return any((self.load, self.load2, self.image, self.vcd, self.csv, self.board))
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ class Sim:
     control: str
     load: str
     image: dict[str, str]
+    load2: str | None = None  # of a board with two outputs
 
     def ask(self, **request: Any) -> dict[str, Any]:
         """One request to the control socket. Raises PortError."""
@@ -41,10 +42,14 @@ class Sim:
         """Emulated time since its power-on."""
         return int(self.ask(do="time")["now_ns"])
 
-    def put_load(self, name: str | None, area_mm2: int | None) -> None:
-        """Change what is between the electrodes, their area, or both. Raises PortError for an unknown load."""
-        answer = self.ask(do="load", name=name or self.load, area_mm2=area_mm2)
-        self.load = str(answer["name"])
+    def put_load(self, name: str | None, area_mm2: int | None, channel: int = 1) -> None:
+        """Change what is between a channel's electrodes, their area, or both. Raises PortError for an unknown load."""
+        present = self.load if channel == 1 else self.load2 or self.load
+        answer = self.ask(do="load", name=name or present, area_mm2=area_mm2, channel=channel)
+        if channel == 1:
+            self.load = str(answer["name"])
+        else:
+            self.load2 = str(answer["name"])
 
 
 @contextmanager

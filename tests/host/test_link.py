@@ -82,7 +82,9 @@ def quiet(
     interrupts: Callable[[], int] = lambda: 0,
     on_row: Callable[[dict[str, int]], None] = lambda _row: None,
 ) -> Treated:
-    return treat(client, records, checked_wave(wave), Watcher(on_row, lambda _text: None), interrupts)
+    return treat(
+        client, records, checked_wave(wave), Watcher(lambda row, _second: on_row(row), lambda _text: None), interrupts
+    )
 
 
 def test_garbage_to_the_board_is_counted_there(link: Spoiler, client: DeviceClient) -> None:

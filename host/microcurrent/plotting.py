@@ -11,7 +11,7 @@ from firmware.shared import protocol
 
 from .errors import RecordError
 from .record_reader import RUNNING
-from .report import loads_text, wave_text, waves_text
+from .report import loads_text, wave_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -119,9 +119,9 @@ def _figure(height_in: float) -> "Figure":
 
 def _finish(figure: "Figure", session: dict, target: Path) -> None:
     load = f", load {loads_text(session)}" if session["load"] else ""
+    played = "two channels" if session.get("wave2") else wave_text(session["wave"])  # their waveforms head their parts
     figure.suptitle(
-        f"{waves_text(session)}{load}   ({session['started_utc'][:19].replace('T', ' ')} UTC, "
-        f"ended: {session['ended'] or RUNNING})",
+        f"{played}{load}   ({session['started_utc'][:19].replace('T', ' ')} UTC, ended: {session['ended'] or RUNNING})",
         fontsize=_HEAD_PT,
     )
     try:

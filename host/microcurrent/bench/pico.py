@@ -17,6 +17,7 @@ from .output import Output
 from .parameters import StageParameters
 from .probes import Pins
 from .skin import Load
+from .trace import ANALOG_STEP_NS, TICK_NS, Trace
 from .wiring import connect_usb
 
 NS_PER_MS = 1_000_000
@@ -103,6 +104,41 @@ class VirtualPico:
         if channel > len(self.outputs):
             raise no_second(self.board)
         return self.outputs[channel - 1]
+
+    # --- record
+
+    def write_csv(self, path: Path, from_ns: int = 0, to_ns: int | None = None) -> int:
+        """What all outputs did, as CSV (csv_file.py); returns the rows. Raises OSError."""
+        from .csv_file import write_csv
+
+        return write_csv(self._traces, path, from_ns, to_ns)
+
+    def write_vcd(
+        self,
+        path: Path,
+        from_ns: int = 0,
+        to_ns: int | None = None,
+        *,
+        analog_step_ns: int = ANALOG_STEP_NS,
+        tick_ns: int = TICK_NS,
+    ) -> int:
+        """What all outputs did, as VCD (vcd.py); returns the bytes written. Raises OSError."""
+        from .vcd import write_vcd
+
+        return write_vcd(self._traces, path, from_ns, to_ns, analog_step_ns, tick_ns)
+
+    def bound(self, limit_bytes: int) -> None:
+        """Forget the oldest of a record larger than this, of every output up to the same instant."""
+        for trace in self._traces:
+            trace.bound(limit_bytes // len(self._traces))
+        begin_ns = max(trace.begin_ns for trace in self._traces)
+        for trace in self._traces:
+            if trace.begin_ns < begin_ns:
+                trace.forget(begin_ns)
+
+    @property
+    def _traces(self) -> list[Trace]:
+        return [output.trace for output in self.outputs]
 
     # --- time
 

@@ -14,6 +14,8 @@ from .transport import PortBusyError, Transport, open_transport
 if TYPE_CHECKING:
     from .virtual import Sim
 
+TWO_OUTPUTS = "rp2040_pico_dual"  # the board that has them
+
 
 @contextmanager
 def chosen_port(
@@ -27,7 +29,8 @@ def chosen_port(
     if name == ports.SIM:
         from .virtual import borrowed
 
-        with borrowed(wishes or Wishes(), data_dir=data_dir, say=say) as sim:
+        wished = wishes or Wishes()
+        with borrowed(wished, data_dir=data_dir, say=say, board=wished.wanted_board, load2=wished.load2) as sim:
             yield Place(sim.port, sim)
         return
     if wishes is not None and wishes.any():
@@ -50,6 +53,11 @@ class Wishes:
     csv: str | None = None
     board: str | None = None
     channels: int = 1  # that its user needs: decides on the board when none is named
+
+    @property
+    def wanted_board(self) -> str | None:
+        """The board to start; None for the one that it was last."""
+        return self.board or (TWO_OUTPUTS if self.channels > 1 else None)
 
     def any(self) -> bool:
         """True when something is wished that only a virtual board has."""

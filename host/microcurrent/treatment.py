@@ -9,6 +9,7 @@ from firmware.shared import faults, protocol, waveform
 
 from . import quantities
 from .client import DeviceClient
+from .connect import TWO_OUTPUTS
 from .errors import BadValueError, FaultError, MicrocurrentError, PortError, RecordError, RefusedError
 from .fault_text import channel_of, fault_text
 from .records import INTERRUPTED, Records
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from .virtual import Sim
 
 REFUSED = "refused"
-TWO_OUTPUTS = "rp2040_pico_dual"  # the board that has them
 OF_THE_SESSION = ("duration_ms", "ramp_ms", "sample_us")  # fields of the first channel that both go by
 _GOOD_ENDS = (protocol.END_NAMES[protocol.END_DURATION], protocol.END_NAMES[protocol.END_STOPPED])
 

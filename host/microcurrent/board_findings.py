@@ -2,7 +2,7 @@
 
 from firmware.shared import faults, rules
 
-from .fault_text import fault_text
+from .fault_text import channel_of, fault_text
 from .finding import Finding
 from .preferences import shown
 from .share import Requester
@@ -13,7 +13,7 @@ def board_findings(client: Requester) -> list[Finding]:
     settings = client.request("config")["set"]
     return [
         _commissioned(client.identity),
-        _fault(client.request("faults")),
+        _fault(client.request("faults"), client.identity),
         _journal(client.request("journal")),
         _area(settings["area_mm2"]),
         _usb(settings["usb_isolated"]),
@@ -26,10 +26,11 @@ def _commissioned(identity: dict) -> Finding:
     return Finding("dac", False, "not commissioned; the output stays off; run: microcurrent commission")
 
 
-def _fault(found: dict) -> Finding:
+def _fault(found: dict, identity: dict) -> Finding:
     if found["code"] == faults.NONE:
         return Finding("fault", True, "none is latched")
-    return Finding("fault", False, fault_text(found["code"], found["reading"], found["limit"]))
+    text = fault_text(found["code"], found["reading"], found["limit"], channel_of(found, identity))
+    return Finding("fault", False, text)
 
 
 def _journal(page: dict) -> Finding:

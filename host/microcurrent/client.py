@@ -45,6 +45,11 @@ def telemetry_values(row: Sequence[int]) -> dict[str, int]:
     return dict(zip(protocol.TELEMETRY_FIELDS, row, strict=True))
 
 
+def _replayed(seq: int, row: list[int], second: list[int] | None) -> dict:
+    """A telemetry event as it was before it was lost. second: the second channel's row, None when there is none."""
+    return {"ev": "telemetry", "seq": seq, "t": row} | ({} if second is None else {"t2": second})
+
+
 class DeviceClient:
     """Requests and events over one transport. Close it, or use it with `with`."""
 
@@ -237,7 +242,7 @@ class DeviceClient:
                 if not rows:
                     break
                 self.counters.replayed += len(rows)
-                self._events.extend({"ev": "telemetry", "seq": seq, "t": row} for seq, row in rows)
+                self._events.extend(_replayed(*row) for row in rows)
                 first = rows[-1][0] + 1
         self._events = deque(sorted(self._events, key=lambda event: event["seq"]))
 

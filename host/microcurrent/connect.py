@@ -14,6 +14,8 @@ from .transport import PortBusyError, Transport, open_transport
 if TYPE_CHECKING:
     from .virtual import Sim
 
+TWO_OUTPUTS = "rp2040_pico_dual"  # the board that has them
+
 
 @contextmanager
 def chosen_port(
@@ -27,13 +29,14 @@ def chosen_port(
     if name == ports.SIM:
         from .virtual import borrowed
 
-        with borrowed(wishes or Wishes(), data_dir=data_dir, say=say) as sim:
+        wished = wishes or Wishes()
+        with borrowed(wished, data_dir=data_dir, say=say, board=wished.wanted_board, load2=wished.load2) as sim:
             yield Place(sim.port, sim)
         return
     if wishes is not None and wishes.any():
         raise BadValueError(
-            f"--load, --image, --vcd and --csv are for a virtual Pico, {name} is none that this command "
-            f"starts; nothing was sent; leave them away, or use --port sim"
+            f"--load, --load2, --board, --image, --vcd and --csv are for a virtual Pico, {name} is none that this "
+            f"command starts; nothing was sent; leave them away, or use --port sim"
         )
     yield Place(name, None)
 
@@ -43,14 +46,22 @@ class Wishes:
     """What a command asks of the virtual Pico it starts. None: as it comes."""
 
     load: str | None = None
+    load2: str | None = None  # under the second channel's electrodes
     area_mm2: int | None = None  # of the electrodes on the virtual skin
     image: str | None = None
     vcd: str | None = None
     csv: str | None = None
+    board: str | None = None
+    channels: int = 1  # that its user needs: decides on the board when none is named
+
+    @property
+    def wanted_board(self) -> str | None:
+        """The board to start; None for the one that it was last."""
+        return self.board or (TWO_OUTPUTS if self.channels > 1 else None)
 
     def any(self) -> bool:
         """True when something is wished that only a virtual board has."""
-        return any((self.load, self.image, self.vcd, self.csv))
+        return any((self.load, self.load2, self.image, self.vcd, self.csv, self.board))
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import confirmation, flash, preferences, report
+from . import confirmation, exports, flash, preferences
 from .bench.options import ServerOptions
 from .bench.process import start_sim
 from .client import DeviceClient
@@ -123,7 +123,7 @@ def leave(place: Path, sim: Sim, records: Records, treated: Treated, middle_ns: 
     files = {"picture": place / "session.png", "VCD": place / "session.vcd", "record": place / "session.json"}
     plot_run(session, rows, samples_of(sim, middle_ns), files["picture"])
     sim.ask(do="vcd", path=str(files["VCD"].absolute()), from_ns=middle_ns, to_ns=middle_ns + VCD_MS * NS_PER_MS)
-    report.write(files["record"], session, rows, events)
+    exports.write(files["record"], session, rows, events)
     return {**files, "database": records.path}
 
 

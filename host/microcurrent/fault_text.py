@@ -28,6 +28,12 @@ _NUMBERS = {
     faults.SUPPLY: ("{reading} mV", "limit {limit} mV"),
     faults.SELFTEST_FAILED: ("reading of the failed check {reading}", ""),
 }
+# Found at one output alone; every other fault is the board's.
+_OF_A_CHANNEL = (
+    faults.OVER_CURRENT, faults.DAC_NO_ACK, faults.DAC_EEPROM_UNSAFE, faults.OUTPUT_ASTRAY, faults.BUS_HUNG,
+    faults.DAC_READBACK, faults.SENSE_STUCK, faults.COMPLIANCE_LOST, faults.OPEN_ELECTRODE, faults.SHORT,
+    faults.DC_IMBALANCE, faults.CHARGE_LIMIT, faults.COMPARATOR,
+)  # fmt: skip
 _FOUND_BY = {
     faults.TRIP: "interrupt",
     faults.SUPERVISED: "supervisor",
@@ -69,12 +75,18 @@ def fault_of(code: int) -> Fault | None:
     return next((fault for fault in all_faults() if fault.code == code), None)
 
 
-def fault_text(code: int, reading: int, limit: int) -> str:
-    """The sentence about a latched fault, from its code and its two numbers."""
+def channel_of(found: dict, identity: dict) -> int | None:
+    """The channel of a fault event or of a reply to `faults`; None from a board with one channel."""
+    return found.get("channel") if identity.get("channels", 1) > 1 else None
+
+
+def fault_text(code: int, reading: int, limit: int, channel: int | None = None) -> str:
+    """The sentence about a latched fault, from its code and its two numbers. channel: None where there is only one."""
     numbers = numbers_text(code, reading, limit)
     shown = f" ({numbers})" if numbers else ""
+    where = f" on channel {channel}" if channel and code in _OF_A_CHANNEL else ""
     return (
-        f"fault {code} {faults.name_of(code)}: {faults.meaning_of(code)}{shown}; output is off and latched; "
+        f"fault {code} {faults.name_of(code)}{where}: {faults.meaning_of(code)}{shown}; output is off and latched; "
         f"{faults.hint_of(code)}"
     )
 

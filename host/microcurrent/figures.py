@@ -2,6 +2,8 @@
 
 from .summary import RAMP_ONLY
 
+_OF_THE_SESSION = ("supply", "temperature, highest", "duration", "ended")  # the same for both channels
+
 
 def contact_text(summary: dict) -> str:
     """'good', or the worst with the shares of all: 'dry (good 80 %, dry 20 %)'."""
@@ -19,17 +21,39 @@ def ended_text(ended: str, summary: dict) -> str:
 
 
 def delivered_text(summary: dict) -> str:
-    """The mean delivered current, with its reserve: '203 uA', '51 uA (ramp only)', '-'."""
-    return _measured(summary, "delivered_mean_ua", "uA")
+    """The mean delivered current, with its reserve: '203 uA', '51 uA (ramp only)', '-', '203 uA + 50 uA'."""
+    channels = (summary, summary["channel2"]) if "channel2" in summary else (summary,)
+    return " + ".join(_measured(channel, "delivered_mean_ua", "uA") for channel in channels)
 
 
 def table_rows(summary: dict) -> list[tuple[str, str, str]]:
-    """(quantity, commanded, delivered) as text, in the order of the final table."""
+    """(quantity, commanded, delivered) as text, in the order of the final table; two channels one below the other."""
+    rows, second = _rows(summary), summary.get("channel2")
+    if second is None:
+        return rows
+    shared = [row for row in rows if row[0] in _OF_THE_SESSION]
+    return [
+        *_section("channel 1", [row for row in rows if row not in shared]),
+        *_section("channel 2", [row for row in _rows(second) if row[0] not in _OF_THE_SESSION]),
+        *_section("both", shared),
+    ]
+
+
+def _section(name: str, rows: list[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
+    return [(name, "", ""), *((f"  {quantity}", commanded, delivered) for quantity, commanded, delivered in rows)]
+
+
+def _rows(summary: dict) -> list[tuple[str, str, str]]:
+    """Those of one channel."""
     phases, full = summary["phases"], summary["full_phases"]
     share = f"{100 * full / phases:.1f} %" if phases else "-"
     return [
         ("current, peak", f"{summary['reached_ua']} uA", f"{summary['peak_ua']} uA"),
-        ("current, mean of a phase", f"{summary['commanded_mean_ua']} uA", delivered_text(summary)),
+        (
+            "current, mean of a phase",
+            f"{summary['commanded_mean_ua']} uA",
+            _measured(summary, "delivered_mean_ua", "uA"),
+        ),
         (
             "charge per phase",
             f"{summary['commanded_phase_nc'] / 1000:.2f} uC",

@@ -11,7 +11,7 @@ from firmware.shared import protocol
 
 from .errors import RecordError
 from .record_reader import RUNNING
-from .report import wave_text
+from .report import loads_text, wave_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,11 +52,22 @@ class Samples:
     electrode_mv: Sequence[float]
 
 
-def plot_record(session: dict, rows: list[dict], target: Path) -> None:
-    """One recorded session over its whole length. Raises RecordError when there is nothing to draw."""
+def plot_record(session: dict, rows: list[dict], target: Path, rows2: Sequence[dict] = ()) -> None:
+    """One recorded session over its whole length, a second channel below the first.
+
+    Raises RecordError when there is nothing to draw.
+    """
     _require_rows(session, rows)
-    figure = _figure(8)
-    _whole_session(figure, rows)
+    if not rows2:
+        figure = _figure(8)
+        _whole_session(figure, rows)
+    else:
+        figure = _figure(14)
+        grid = figure.add_gridspec(2, 1, hspace=0.03)
+        for channel, (wave, found) in enumerate((("wave", rows), ("wave2", list(rows2))), 1):
+            part = figure.add_subfigure(grid[channel - 1])
+            _whole_session(part, found)
+            _head(part, f"Channel {channel}: {wave_text(session[wave])}")
     _finish(figure, session, target)
 
 
@@ -107,10 +118,10 @@ def _figure(height_in: float) -> "Figure":
 
 
 def _finish(figure: "Figure", session: dict, target: Path) -> None:
-    load = f", load {session['load']}" if session["load"] else ""
+    load = f", load {loads_text(session)}" if session["load"] else ""
+    played = "two channels" if session.get("wave2") else wave_text(session["wave"])  # their waveforms head their parts
     figure.suptitle(
-        f"{wave_text(session['wave'])}{load}   ({session['started_utc'][:19].replace('T', ' ')} UTC, "
-        f"ended: {session['ended'] or RUNNING})",
+        f"{played}{load}   ({session['started_utc'][:19].replace('T', ' ')} UTC, ended: {session['ended'] or RUNNING})",
         fontsize=_HEAD_PT,
     )
     try:

@@ -35,6 +35,7 @@ DURATION = Kind("time", "ms", (("ms", 1), ("s", 1000), ("min", 60000), ("h", 360
 SHORT_TIME = Kind("time", "us", (("us", 1), ("µs", 1), ("μs", 1), ("ms", 1000), ("s", 1000000)), "100us")
 AREA = Kind("area", "mm2", (("mm2", 1), ("mm²", 1), ("cm2", 100), ("cm²", 100)), "10cm2")
 SHARE = Kind("share", "permille", (("permille", 1), ("%", 10)), "50%")
+ANGLE = Kind("angle", "deg", (("deg", 1), ("°", 1)), "90deg")
 RATE = Kind("rate", "Hz", (("Hz", 1),), "10Hz")
 
 

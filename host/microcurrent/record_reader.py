@@ -13,15 +13,17 @@ from firmware.shared import protocol
 
 from . import paths
 from .errors import RecordError
-from .record_writer import is_locked
+from .record_writer import TELEMETRY_TABLES, is_locked
 from .summary import summarize
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2  # 1: sessions had one channel
 FILE_NAME = "records.sqlite3"
 INTERRUPTED = "interrupted"
 RUNNING = "running"
 # Telemetry fields of a firmware that did not know them: -1 is an unknown impedance, a supply of 0 an unknown one.
 ABSENT = {**dict.fromkeys(protocol.TELEMETRY_FIELDS, 0), "impedance_ohm": -1, "series_ohm": -1}
+
+_SECOND = ("wave2", "load2")
 
 # Tried in this order. The first is what a sound disk permits. SQLite's shared-memory file cannot be written on a full
 # or read-only one: the second reads it, and with it the log of a killed session. The third needs no file beside the
@@ -52,7 +54,7 @@ class StoredSessions:
     def sessions(self) -> list[dict]:
         """All sessions, newest first, JSON columns decoded."""
         with self.guarded("read"):
-            if not self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'sessions'").fetchone():
+            if not self._has("sessions"):
                 return []
             rows = self._db.execute("SELECT * FROM sessions ORDER BY started_utc DESC, id").fetchall()
         return [self._completed(_decoded(row)) for row in rows]
@@ -72,12 +74,16 @@ class StoredSessions:
             )
         return found[0]
 
-    def telemetry(self, number: str) -> list[dict[str, int]]:
-        """The telemetry of one session as dicts, in order. What its firmware did not send is as in ABSENT."""
+    def telemetry(self, number: str, channel: int = 1) -> list[dict[str, int]]:
+        """The telemetry of one session as dicts, in order. What its firmware did not send is as in ABSENT.
+
+        channel: 2 gives rows of the same moments as 1; none when the session had one channel.
+        """
+        table = TELEMETRY_TABLES[channel - 1]
         # A row from a status reply has seq -1: only its time says where it belongs.
-        query = "SELECT * FROM telemetry WHERE session_id = ? ORDER BY time_ms, elapsed_ms, seq"
+        query = f"SELECT * FROM {table} WHERE session_id = ? ORDER BY time_ms, elapsed_ms, seq"
         with self.guarded("read"):
-            rows = self._db.execute(query, (number,)).fetchall()
+            rows = self._db.execute(query, (number,)).fetchall() if self._has(table) else []
         return [{"seq": 0, **ABSENT, **_present(row)} for row in rows]
 
     def events(self, number: str) -> list[dict]:
@@ -88,13 +94,18 @@ class StoredSessions:
             ).fetchall()
         return [{"at_utc": row["at_utc"], "kind": row["kind"], "detail": json.loads(row["detail"])} for row in rows]
 
+    def _has(self, table: str) -> bool:
+        """False in a new file, and for what an older version did not keep."""
+        return self._db.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)).fetchone() is not None
+
     def _completed(self, session: dict) -> dict:
         if session["ended"] is None and not self._is_written(session["id"]):
             session = self._once_more(session["id"])
         stored = session["summary"] or {}
         if "phases" not in stored:
-            rows = self.telemetry(session["id"])
-            figures = summarize(session["wave"], session["ended"] or RUNNING, rows) if rows else {}
+            rows, rows2 = (self.telemetry(session["id"], channel) for channel in (1, 2))
+            ended = session["ended"] or RUNNING
+            figures = summarize(session["wave"], ended, rows, session.get("wave2"), rows2) if rows else {}
             session["summary"] = {**figures, **stored} or None
         return session
 
@@ -162,8 +173,11 @@ def _present(row: sqlite3.Row) -> dict[str, int]:
 
 
 def _decoded(row: sqlite3.Row) -> dict:
+    """A row of sessions; what belongs to a second channel is left out where there is none."""
     session = dict(row)
-    for name in ("wave", "device", "image", "accepted", "summary"):
+    if not session.get("wave2"):
+        session = {name: value for name, value in session.items() if name not in _SECOND}
+    for name in {"wave", "wave2", "device", "image", "accepted", "summary"} & session.keys():
         session[name] = json.loads(session[name]) if session[name] else None
     return session
 

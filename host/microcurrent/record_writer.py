@@ -13,6 +13,7 @@ from typing import IO
 from firmware.shared import protocol
 
 COMMIT_INTERVAL_S = 0.5  # half of the second that may be lost
+TELEMETRY_TABLES = ("telemetry", "telemetry2")  # one row of each per moment; only sessions with two channels fill both
 Guard = Callable[[str], contextlib.AbstractContextManager[None]]  # turns disk errors into a RecordError
 
 
@@ -29,13 +30,15 @@ class SessionRecord:
         self._guarded = guarded
         self._db = db
         self._lock = lock
-        self._rows: list[tuple] = []
+        self._rows: dict[str, list[tuple]] = {table: [] for table in TELEMETRY_TABLES}
         self._events: list[tuple] = []
         self._written_s = 0.0
 
-    def add_telemetry(self, seq: int, values: dict[str, int]) -> None:
-        """Keep one row; `flush_if_due` writes it."""
-        self._rows.append((self.number, seq, *(values[name] for name in protocol.TELEMETRY_FIELDS)))
+    def add_telemetry(self, seq: int, values: dict[str, int], second: dict[str, int] | None = None) -> None:
+        """Keep one row, and the second channel's of the same moment; `flush_if_due` writes them."""
+        for table, row in zip(TELEMETRY_TABLES, (values, second), strict=True):
+            if row is not None:
+                self._rows[table].append((self.number, seq, *(row[name] for name in protocol.TELEMETRY_FIELDS)))
 
     def add_event(self, kind: str, detail: dict) -> None:
         """Keep one event with the present time."""
@@ -54,16 +57,15 @@ class SessionRecord:
 
     def flush(self) -> None:
         """One synced transaction with everything kept."""
-        if not self._rows and not self._events:
+        if not any(self._rows.values()) and not self._events:
             return
         names = ", ".join(protocol.TELEMETRY_FIELDS)
         marks = ", ".join("?" * (len(protocol.TELEMETRY_FIELDS) + 2))
         with self._guarded("written"), self._transaction():
-            self._db.executemany(
-                f"INSERT OR IGNORE INTO telemetry (session_id, seq, {names}) VALUES ({marks})", self._rows
-            )
+            for table, rows in self._rows.items():
+                self._db.executemany(f"INSERT OR IGNORE INTO {table} (session_id, seq, {names}) VALUES ({marks})", rows)
             self._db.executemany("INSERT INTO events VALUES (?, ?, ?, ?)", self._events)
-        self._rows, self._events = [], []
+        self._rows, self._events = {table: [] for table in TELEMETRY_TABLES}, []
 
     def finish(self, ended: str, summary: dict) -> None:
         """Write the rest and how the session ended."""

@@ -59,6 +59,7 @@ OPTIONS: dict[str, tuple[str, Kind]] = {
     "rest_random_ms": ("--rest-random", quantities.DURATION),
     "alternate_ms": ("--alternate-every", quantities.DURATION),
     "sample_us": ("--sample", quantities.SHORT_TIME),
+    "phase_deg": ("--phase", quantities.ANGLE),
 }
 _FIELD = re.compile(rf"\b({'|'.join(OPTIONS)})\b(?:( is)? (\d+))?")
 # Bounds of that field further on in the same text.
@@ -66,6 +67,7 @@ _BOUND = re.compile(r"\b(permits?|lasts|(?:short|long)est is|within) (\d+)(?:\.\
 # What limits.refusal() says: field, number, rule, its source, permitted number, and of another rule that permits less.
 _LIMIT = re.compile(r"(amplitude_ua|duration_ms) is (\d+); rule (\S+) \((.*)\) permits (\d+)(?:, rule (\S+) (\d+))?")
 _ZONE = re.compile(r"zone is (\w+); rule zone \((.*)\) permits 0: (.*)")
+_SECOND = "channel 2: "  # before what is said of the second channel of two
 _BUTTON = "or permit more, with the device's button: microcurrent config set"
 # By rule, what helps beside asking for less.
 _REMEDIES = {
@@ -132,6 +134,8 @@ def _remedy(option: str, kind: Kind, most: int, rule: str, source: str, asked: s
 
 def _whole_sentence(code: str, text: str) -> str:
     """The device's text, short on purpose, with the state and the remedy that belong to it."""
+    if text.startswith(_SECOND):
+        return _SECOND + _whole_sentence(code, text.removeprefix(_SECOND))
     if code == protocol.ERR_LIMIT:
         return limit_sentence(text)
     if text.count(";") >= 2:

@@ -1,26 +1,29 @@
-"""Recorded sessions as text, CSV and JSON."""
+"""Recorded sessions as text."""
 
-import csv
-import io
-import json
-from collections.abc import Sequence
-from pathlib import Path
-
-from firmware.shared import faults, protocol, waveform
+from firmware.shared import waveform
 
 from . import quantities
-from .errors import BadValueError, RecordError
 from .figures import delivered_text, ended_text
-from .record_reader import ABSENT, RUNNING
+from .record_reader import RUNNING
 from .refusals import in_options
+
+FREE = -1  # phase_deg of channels that run freely
+TUPLES = ("t", "t2")  # telemetry in events
 
 
 def wave_text(wave: dict) -> str:
-    """A waveform in one line: '200uA 10Hz square biphasic'."""
+    """A waveform in one line: '200uA 10Hz square biphasic', of a second channel also 'locked at 90deg'."""
+    phase_deg = wave.get("phase_deg", FREE)
+    locked = f" locked at {quantities.show(phase_deg, quantities.ANGLE)}" if phase_deg != FREE else ""
     return (
         f"{quantities.show(wave['amplitude_ua'], quantities.CURRENT)} "
-        f"{quantities.show(wave['frequency_mhz'], quantities.FREQUENCY)} {wave['shape']} {wave['polarity']}"
+        f"{quantities.show(wave['frequency_mhz'], quantities.FREQUENCY)} {wave['shape']} {wave['polarity']}{locked}"
     )
+
+
+def waves_text(session: dict) -> str:
+    """The waveforms of a session in one line, those of two channels with a plus between them."""
+    return " + ".join(wave_text(session[name]) for name in ("wave", "wave2") if session.get(name))
 
 
 def changed_text(changes: dict) -> str:
@@ -35,7 +38,7 @@ def list_row(session: dict) -> tuple[str, ...]:
     return (
         session["id"][:8],
         session["started_utc"][:19].replace("T", " "),
-        wave_text(session["wave"]),
+        waves_text(session),
         f"{summary.get('elapsed_ms', 0) / 1000:.1f} s",
         delivered_text(summary),
         ended_text(session["ended"] or RUNNING, summary),
@@ -56,6 +59,17 @@ def played_text(wave: dict, accepted: dict) -> str:
     return f"played on the board's {grid} grid: {', '.join(shown)}" if shown else ""
 
 
+def played_texts(wave: dict, wave2: dict | None, accepted: dict) -> list[str]:
+    """The same of each channel. accepted: has the second one's terms under "terms2"."""
+    second = [] if wave2 is None else [played_text(wave2, (accepted.get("terms2") or {}) | _grid_of(accepted))]
+    return [played_text(wave, accepted), *second]
+
+
+def _grid_of(accepted: dict) -> dict:
+    """What both channels have in common."""
+    return {name: accepted[name] for name in ("sample_us",) if name in accepted}
+
+
 def _asked(wave: dict) -> list[tuple[str, str, str, int]]:
     """(name, field of the reply to arm, unit, value asked for) of the terms that the board's grid may change."""
     terms = []
@@ -70,83 +84,45 @@ def _asked(wave: dict) -> list[tuple[str, str, str, int]]:
 def show_rows(session: dict) -> list[tuple[str, str]]:
     """What `records show` prints above the figures."""
     wave, device, summary = session["wave"], session["device"], session["summary"] or {}
+    wave2 = session.get("wave2")
     rows = [
         ("id", session["id"]),
         ("started", session["started_utc"]),
         ("ended", f"{session['ended_utc'] or '-'} ({ended_text(session['ended'] or RUNNING, summary)})"),
         ("waveform", wave_text(wave)),
+        *([("channel 2", wave_text(wave2))] if wave2 else []),
         (
             "timing",
             f"{quantities.show(wave['duration_ms'], quantities.DURATION)}, ramps "
             f"{quantities.show(wave['ramp_ms'], quantities.DURATION)}",
         ),
-        ("area", quantities.show(wave["area_mm2"], quantities.AREA)),
+        ("area", _of_both(*(quantities.show(each["area_mm2"], quantities.AREA) for each in (wave, wave2) if each))),
         ("board", f"{device['board']} {device['uid']} on {session['port']}"),
         ("firmware", f"{device['firmware']} on MicroPython {device['micropython']} (manifest {device['manifest']})"),
     ]
-    played = played_text(wave, session["accepted"] or {})
-    if played:
-        rows.append(("played", played))
+    rows += [
+        ("played" if channel == 1 else "played 2", played)
+        for channel, played in enumerate(played_texts(wave, wave2, session["accepted"] or {}), 1)
+        if played
+    ]
     if session["load"]:
-        rows.append(("load", f"{session['load']} (virtual)"))
+        rows.append(("load", f"{loads_text(session)} (virtual)"))
     if summary.get("error"):
         rows.append(("error", summary["error"]))
     return rows
 
 
-def named(row: dict[str, int]) -> dict[str, int | str | None]:
-    """A telemetry row for other programs: state, contact and fault by name, None for what is unknown."""
-    known = row["supply_mv"] > 0  # of a firmware that measures it
-    return {
-        **row,
-        "state": _name(protocol.STATE_NAMES, row["state"]),
-        "contact": _name(protocol.CONTACT_NAMES, row["contact"]),
-        "fault": faults.name_of(row["fault"]),
-        "impedance_ohm": row["impedance_ohm"] if row["impedance_ohm"] >= 0 else None,
-        "series_ohm": row["series_ohm"] if row["series_ohm"] >= 0 else None,
-        "temperature_c": row["temperature_c"] if known else None,
-        "supply_mv": row["supply_mv"] if known else None,
-    }
+def loads_text(session: dict) -> str:
+    """The loads of a virtual board: 'typical', 'typical, channel 2 dry'."""
+    return _of_both(*(session[name] for name in ("load", "load2") if session.get(name)))
 
 
-def named_event(event: dict) -> dict:
-    """A recorded event for other programs; its telemetry tuple as a named row."""
-    values = event["detail"].get("t", ())
-    if not values or len(values) > len(protocol.TELEMETRY_FIELDS):  # none, or one of a newer firmware
-        return event
-    # Fields are only ever added at the end: a shorter tuple is an older firmware's.
-    row = named({**ABSENT, **dict(zip(protocol.TELEMETRY_FIELDS, values, strict=False))})
-    return {**event, "detail": {**event["detail"], "t": row}}
+def _of_both(first: str, *second: str) -> str:
+    return first + "".join(f", channel 2 {text}" for text in second if text != first)
 
 
-def _name(names: Sequence[str], index: int) -> str:
-    return names[index] if 0 <= index < len(names) else f"unknown-{index}"
-
-
-def as_json(session: dict, rows: list[dict], events: list[dict]) -> str:
-    """Everything about one session."""
-    telemetry = [named(row) for row in rows]
-    return json.dumps({**session, "events": [named_event(event) for event in events], "telemetry": telemetry}, indent=1)
-
-
-def as_csv(rows: list[dict]) -> str:
-    """The telemetry, one row per line, units in the column names; an unknown impedance is empty."""
-    out = io.StringIO()
-    if rows:
-        writer = csv.DictWriter(out, fieldnames=list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(named(row) for row in rows)
-    return out.getvalue()
-
-
-def write(path: Path, session: dict, rows: list[dict], events: list[dict]) -> None:
-    """Write .csv or .json. Raises BadValueError for another ending, RecordError when the file cannot be written."""
-    if path.suffix not in (".csv", ".json"):
-        raise BadValueError(f"{path.name} ends neither in .csv nor in .json; nothing was written; choose one of them")
-    text = as_csv(rows) if path.suffix == ".csv" else as_json(session, rows, events) + "\n"
-    try:
-        path.write_text(text)
-    except OSError as error:
-        raise RecordError(
-            f"{path} cannot be written ({error.strerror}); the record is kept; choose another place"
-        ) from None
+def event_text(event: dict, session: dict) -> str:
+    """A recorded event in one line; its channel only where the session had two."""
+    left_out = ("ev", "seq", *TUPLES, *(() if session.get("wave2") else ("channel",)))
+    detail = {name: value for name, value in event["detail"].items() if name not in left_out}
+    return f"{event['at_utc']}  {event['kind']:6} " + " ".join(f"{name}={value}" for name, value in detail.items())

@@ -16,7 +16,7 @@ from .errors import FaultError, MicrocurrentError, PortError, RecordError
 from .fault_text import fault_text
 from .points import POINTS
 from .record_writer import SessionRecord
-from .report import changed_text, played_text
+from .report import changed_text, played_texts
 from .share import ShareServer
 
 CONTACT_UA = 8  # as in boards/*/board.py: what looks for contact
@@ -37,6 +37,13 @@ _NOTES = {
     f"{protocol.PAUSE_MS // 60000} min, then the session ends)",
 }
 
+# What is said of an event that concerns one channel.
+_TEXTS: dict[str, Callable[[dict], str]] = {
+    "changed": lambda event: f"changed: {changed_text(event['wave'])}",
+    "lift-off": lambda event: f"contact lost (lift-off {event['count']})",
+    "contact": lambda event: f"contact found: {event['impedance_ohm']} ohm",
+}
+
 # What stopped a session.
 A_SIGNAL = "Ctrl-C or a signal"
 ANOTHER = "another terminal or the device's button"
@@ -53,6 +60,7 @@ class Outcome:
     accepted: dict
     ended: str = ""
     rows: list[dict[str, int]] = field(default_factory=list)
+    rows2: list[dict[str, int]] = field(default_factory=list)  # of a second channel, at the same moments
     fault: str = ""  # the sentence of the fault that was raised, empty when none was
     error: MicrocurrentError | None = None  # link or record failure during the session
     interrupted: bool = False  # by Ctrl-C here
@@ -72,7 +80,7 @@ class SessionRunner:
         share: ShareServer,
         *,
         interrupts: Callable[[], int],
-        on_row: Callable[[dict[str, int]], None],
+        on_row: Callable[[dict[str, int], dict[str, int] | None], None],
         on_note: Callable[[str], None],
         signal_name: Callable[[], str] = lambda: A_SIGNAL,
     ) -> None:
@@ -86,14 +94,16 @@ class SessionRunner:
         self._obeyed = 0
         self._signals: list[str] = []  # what was obeyed, by name
         self._lease_due_s = self._heard_s = 0.0
+        self._two = False  # channels
 
-    def run(self, wave: dict, lease_ms: int | None = None) -> Outcome:
+    def run(self, wave: dict, lease_ms: int | None = None, wave2: dict | None = None) -> Outcome:
         """Arm, start, and stay until the session ended. Raises what keeps it from starting; later failures are in the
-        Outcome.
+        Outcome. wave2: of a second channel.
         """
+        self._two = wave2 is not None
         client = self._client
         client.forget_events()  # an old boot or end event is none of this session's
-        outcome = Outcome(self._begin(wave, lease_ms))
+        outcome = Outcome(self._begin(wave, wave2, lease_ms))
         self._heard_s = client.transport.now()
         try:
             while not outcome.ended:
@@ -112,13 +122,12 @@ class SessionRunner:
             outcome.stopped_by = self._stopped_by()
         return outcome
 
-    def _begin(self, wave: dict, lease_ms: int | None) -> dict:
+    def _begin(self, wave: dict, wave2: dict | None, lease_ms: int | None) -> dict:
         """Arm, write the terms down, start. Returns the terms. What fails in between leaves nothing armed."""
-        asked = {name: value for name, value in wave.items() if name != POINTS}  # the board has those already
-        request = {"wave": asked} if lease_ms is None else {"wave": asked, "lease_ms": lease_ms}
+        asked = {"wave": _sent(wave), "wave2": _sent(wave2), "lease_ms": lease_ms}
         try:
-            terms = self._client.request("arm", request)
-            self._note_terms(wave, terms)
+            terms = self._client.request("arm", {name: value for name, value in asked.items() if value is not None})
+            self._note_terms(wave, wave2, terms)
             if self._record is not None:
                 self._record.accepted(terms)
             self._client.request("start", {"session": terms["session"], "utc_s": int(time.time())})
@@ -131,11 +140,15 @@ class SessionRunner:
             raise
         return terms
 
-    def _note_terms(self, wave: dict, accepted: dict) -> None:
+    def _note_terms(self, wave: dict, wave2: dict | None, accepted: dict) -> None:
         """Say it when the board's sample grid changes what was asked."""
-        text = played_text(wave, accepted)
-        if text:
-            self._on_note(text)
+        for channel, text in enumerate(played_texts(wave, wave2, accepted), 1):
+            if text:
+                self._on_note(self._of(channel) + text)
+
+    def _of(self, channel: object) -> str:
+        """How a note on one channel begins; one channel alone is not named."""
+        return f"channel {channel}: " if self._two else ""
 
     def _look_after(self, outcome: Outcome) -> None:
         now_s = self._client.transport.now()
@@ -182,34 +195,32 @@ class SessionRunner:
         if status["session"] != outcome.accepted["session"]:
             self._end_by_reset(outcome)
         elif status["state"] in _IDLE and not outcome.ended:
-            self._add_row(outcome, None, status["telemetry"])
+            self._add_row(outcome, None, status["telemetry"], status.get("telemetry2"))
             outcome.ended = status["end"]
 
     def _take(self, outcome: Outcome, event: dict) -> None:
         self._heard_s = self._client.transport.now()
         kind = event["ev"]
         if kind == "telemetry":
-            self._add_row(outcome, event["seq"], event["t"])
+            self._add_row(outcome, event["seq"], event["t"], event.get("t2"))
             return
         self._write(outcome, lambda record: record.add_event(kind, event))
         if kind == "end" and event["session"] == outcome.accepted["session"]:
-            self._add_row(outcome, event["seq"], event["t"])
+            self._add_row(outcome, event["seq"], event["t"], event.get("t2"))
             outcome.ended = outcome.ended or event["reason"]
         elif kind == "fault":
-            outcome.fault = fault_text(event["code"], event["reading"], event["limit"])
+            outcome.fault = fault_text(
+                event["code"], event["reading"], event["limit"], event.get("channel") if self._two else None
+            )
             self._on_note(outcome.fault)
         elif kind == "state":
             self._note_state(event)
-        elif kind == "changed":
-            self._on_note(f"changed: {changed_text(event['wave'])}")
-        elif kind == "lift-off":
-            self._on_note(f"contact lost (lift-off {event['count']})")
-        elif kind == "contact":
-            self._on_note(f"contact found: {event['impedance_ohm']} ohm")
-        elif kind == "journal":
-            self._on_note(f"the board's journal: {event['text']}")
         elif kind == "boot":
             self._ask(outcome)
+        elif kind in _TEXTS:
+            self._on_note(self._of(event.get("channel", 1)) + _TEXTS[kind](event))
+        elif kind == "journal":
+            self._on_note(f"the board's journal: {event['text']}")
 
     def _note_state(self, event: dict) -> None:
         self._on_note(f"{event['from']} -> {event['to']}")
@@ -230,11 +241,15 @@ class SessionRunner:
             if event is not None:
                 self._take(outcome, event)
 
-    def _add_row(self, outcome: Outcome, seq: int | None, row: list[int]) -> None:
+    def _add_row(self, outcome: Outcome, seq: int | None, row: list[int], row2: list[int] | None) -> None:
+        """row2: of the second channel, None when there is none."""
         values = telemetry_values(row)
+        values2 = telemetry_values(row2) if row2 and self._two else None
         if values["session"] != outcome.accepted["session"]:
             return
         outcome.rows.append(values)
+        if values2 is not None:
+            outcome.rows2.append(values2)
         if values["elapsed_ms"] > outcome.accepted["duration_ms"] + OVERTIME_MS and not outcome.ended:
             self._client.request("stop", {"now": True})
             raise FaultError(
@@ -243,8 +258,8 @@ class SessionRunner:
                 f"microcurrent selftest"
             )
         number = seq if seq is not None else -1  # a row from a status reply has no place in the sequence
-        self._write(outcome, lambda record: record.add_telemetry(number, values))
-        self._on_row(values)
+        self._write(outcome, lambda record: record.add_telemetry(number, values, values2))
+        self._on_row(values, values2)
 
     def _write(self, outcome: Outcome, action: Callable[[SessionRecord], None]) -> None:
         """Write to the record; when the disk refuses, ramp down and go on without it."""
@@ -257,6 +272,11 @@ class SessionRunner:
             outcome.error = RecordError(f"{error}; the session was ramped down")
             self._on_note("the record cannot be written: ramping down")
             self._client.request("stop")
+
+
+def _sent(wave: dict | None) -> dict | None:
+    """A waveform as it goes to the board, which has the points of a table already."""
+    return wave and {name: value for name, value in wave.items() if name != POINTS}
 
 
 def is_running(status: dict) -> bool:

@@ -59,8 +59,16 @@ def _phase_ms(wave: dict) -> float:
     return wave.get("width_us", 0) / 1000 or 500 / wave["frequency_mhz"] * wave["duty_permille"]
 
 
-def summarize(wave: dict, ended: str, rows: Sequence[dict[str, int]]) -> dict:
-    """The figures of the final table; `rows` are telemetry dicts in order. Works on none (all zero).
+def summarize(
+    wave: dict, ended: str, rows: Sequence[dict[str, int]], wave2: dict | None = None, rows2: Sequence[dict] = ()
+) -> dict:
+    """The figures of the final table; those of a second channel, of `wave2` and `rows2`, are under "channel2"."""
+    second = {} if wave2 is None else {"channel2": _figures(wave2, ended, rows2)}
+    return _figures(wave, ended, rows) | second
+
+
+def _figures(wave: dict, ended: str, rows: Sequence[dict[str, int]]) -> dict:
+    """The figures of one channel; `rows` are telemetry dicts in order. Works on none (all zero).
 
     What was measured while the output looked for contact counts in no mean. "measured_in" names the rows that means,
     impedance and contact come from: those at full current, or the ramp's when the session never got there. What was

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 
 from firmware.shared import faults, protocol, waveform
 
+from . import quantities
 from .client import DeviceClient
+from .connect import TWO_OUTPUTS
 from .errors import BadValueError, FaultError, MicrocurrentError, PortError, RecordError, RefusedError
-from .fault_text import fault_text
+from .fault_text import channel_of, fault_text
 from .records import INTERRUPTED, Records
-from .refusals import in_options
+from .refusals import OPTIONS, in_options
+from .report import FREE
 from .session import A_SIGNAL, LINK_LOST, Outcome, SessionRunner
 from .share import ShareServer
 from .summary import summarize
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from .virtual import Sim
 
 REFUSED = "refused"
+OF_THE_SESSION = ("duration_ms", "ramp_ms", "sample_us")  # fields of the first channel that both go by
 _GOOD_ENDS = (protocol.END_NAMES[protocol.END_DURATION], protocol.END_NAMES[protocol.END_STOPPED])
 
 
@@ -27,7 +31,7 @@ _GOOD_ENDS = (protocol.END_NAMES[protocol.END_DURATION], protocol.END_NAMES[prot
 class Watcher:
     """How a session is shown."""
 
-    row: Callable[[dict[str, int]], None]
+    row: Callable[[dict[str, int], dict[str, int] | None], None]  # the second is that of a second channel
     note: Callable[[str], None]
 
 
@@ -48,6 +52,44 @@ def checked_wave(request: dict) -> dict:
     return wave
 
 
+def checked_second(request: dict, wave: dict) -> dict:
+    """The second channel's waveform in a session of `wave`, which gives time, ramp and sample period.
+
+    Raises BadValueError, in the words of the command line.
+    """
+    whole = checked_wave(request | {name: wave[name] for name in OF_THE_SESSION})
+    if whole["phase_deg"] != FREE:
+        _require_lockable(wave, whole)
+    return {name: value for name, value in whole.items() if name not in OF_THE_SESSION}
+
+
+def _require_lockable(wave: dict, second: dict) -> None:
+    """Raise BadValueError unless the cycles of both channels keep their place to each other."""
+    at = f"--phase {quantities.show(second['phase_deg'], quantities.ANGLE)}"
+    for name in ("burst_ms", "sweep_ms"):
+        if wave[name] or second[name]:
+            option = OPTIONS[name][0]
+            raise BadValueError(
+                f"{at}: channels that are locked have neither bursts nor sweeps; nothing was sent; leave {option} "
+                f"away in both, or --phase"
+            )
+    if second["frequency_mhz"] != wave["frequency_mhz"]:
+        here, there = (quantities.show(each["frequency_mhz"], quantities.FREQUENCY) for each in (second, wave))
+        raise BadValueError(
+            f"{at} locks it to the first channel: --frequency is {here}, the first channel's {there}; nothing was "
+            f"sent; give both the same --frequency, or leave --phase away"
+        )
+
+
+def require_second(identity: dict) -> None:
+    """Raise BadValueError when the board that said hello has one channel."""
+    if identity.get("channels", 1) < 2:
+        raise BadValueError(
+            f"this board has one channel; nothing was sent; leave --channel2 away, or use a board with two outputs "
+            f"({TWO_OUTPUTS})"
+        )
+
+
 def treat(
     client: DeviceClient,
     records: Records,
@@ -58,15 +100,23 @@ def treat(
     lease_ms: int | None = None,
     sim: "Sim | None" = None,
     signal_name: Callable[[], str] = lambda: A_SIGNAL,
+    wave2: dict | None = None,
 ) -> Treated:
     """Run `wave` and record it. Raises what keeps it from starting; what happens later is in the outcome.
 
-    interrupts: the number of Ctrl-C so far. sim: the virtual board behind the client, for the record. signal_name:
-    what the last interrupt was, for the record.
+    wave2: what the second channel is to play, from checked_second(); None: one channel. interrupts: the number of
+    Ctrl-C so far. sim: the virtual board behind the client, for the record. signal_name: what the last interrupt was,
+    for the record.
     """
     require_no_fault(client)
     record = records.begin(
-        wave, client.identity, port=client.port, image=sim.image if sim else None, load=sim.load if sim else None
+        wave,
+        client.identity,
+        port=client.port,
+        image=sim.image if sim else None,
+        load=sim.load if sim else None,
+        wave2=wave2,
+        load2=sim.load2 if sim else None,
     )
     try:
         with ShareServer(client) as share:
@@ -79,7 +129,7 @@ def treat(
                 on_note=watcher.note,
                 signal_name=signal_name,
             )
-            outcome = _run(client, runner, wave, lease_ms)
+            outcome = _run(client, lambda: runner.run(wave, lease_ms, wave2))
     except BaseException as error:
         with contextlib.suppress(MicrocurrentError):
             client.request("stop")  # a session that may have begun must not run on without its record
@@ -87,7 +137,7 @@ def treat(
         with contextlib.suppress(RecordError):
             record.finish(REFUSED if expected else INTERRUPTED, {"error": str(error)})
         raise
-    summary = summarize(wave, outcome.ended, outcome.rows)
+    summary = summarize(wave, outcome.ended, outcome.rows, wave2, outcome.rows2)
     if outcome.stopped_by:
         summary["stopped_by"] = outcome.stopped_by
     summary["link"] = asdict(client.counters)
@@ -98,10 +148,10 @@ def treat(
     return Treated(record.number, outcome, summary)
 
 
-def _run(client: DeviceClient, runner: SessionRunner, wave: dict, lease_ms: int | None) -> Outcome:
+def _run(client: DeviceClient, run: Callable[[], Outcome]) -> Outcome:
     """Run it. When the checks before the start latch a fault, that fault is what is raised, with its reading."""
     try:
-        return runner.run(wave, lease_ms)
+        return run()
     except FaultError:
         require_no_fault(client)
         raise
@@ -111,7 +161,8 @@ def require_no_fault(client: DeviceClient) -> None:
     """Raise FaultError with the latched fault's sentence: the device would refuse without its reading."""
     found = client.request("faults")
     if found["code"] != faults.NONE:
-        raise FaultError(fault_text(found["code"], found["reading"], found["limit"]))
+        channel = channel_of(found, client.identity)
+        raise FaultError(fault_text(found["code"], found["reading"], found["limit"], channel))
 
 
 def verdict(treated: Treated) -> MicrocurrentError | None:

@@ -4,7 +4,7 @@ from firmware.shared import faults
 
 from .client import DeviceClient
 from .errors import VerifyError
-from .fault_text import fault_text
+from .fault_text import channel_of, fault_text
 
 RESET_WAIT_S = 2.5  # ours: the board gives up after twice its limit of 500 ms, and a port takes a while to go away
 BACK_S = 15.0  # ours: boot and its checks take a second, more on a virtual board on a busy machine
@@ -22,9 +22,9 @@ def follow_reset(client: DeviceClient) -> str:
     status = client.request("status")
     told = _EVENT in [kind for _time_ms, kind, _value in client.request("log")["events"]]
     if found["code"] != faults.NONE:
-        raise VerifyError(
-            f"the watchdog did not prove itself: {fault_text(found['code'], found['reading'], found['limit'])}"
-        )
+        channel = channel_of(found, client.identity)
+        text = fault_text(found["code"], found["reading"], found["limit"], channel)
+        raise VerifyError(f"the watchdog did not prove itself: {text}")
     if not told or status["reset"] != "watchdog":
         raise VerifyError(
             f"the watchdog did not reset the board within {RESET_WAIT_S:g} s: its last reset was by "

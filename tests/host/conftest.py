@@ -1,5 +1,6 @@
 """Fixtures of the host tests: private directories, the command line in-process, boards at emulated time."""
 
+import shlex
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -62,7 +63,7 @@ def mc(board: VirtualPico, on_port: Callable[[VirtualPico], str]) -> Cli:
 
 def run_cli(line: str) -> Result:
     """Run `microcurrent LINE` in this process, with MICROCURRENT_PORT naming the in-process board."""
-    result = CliRunner().invoke(cli, line.split(), prog_name="microcurrent", env={"MICROCURRENT_PORT": PORT})
+    result = CliRunner().invoke(cli, shlex.split(line), prog_name="microcurrent", env={"MICROCURRENT_PORT": PORT})
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     return result

@@ -82,7 +82,9 @@ def quiet(
     interrupts: Callable[[], int] = lambda: 0,
     on_row: Callable[[dict[str, int]], None] = lambda _row: None,
 ) -> Treated:
-    return treat(client, records, checked_wave(wave), Watcher(on_row, lambda _text: None), interrupts)
+    return treat(
+        client, records, checked_wave(wave), Watcher(lambda row, _second: on_row(row), lambda _text: None), interrupts
+    )
 
 
 def test_garbage_to_the_board_is_counted_there(link: Spoiler, client: DeviceClient) -> None:
@@ -253,14 +255,14 @@ def test_old_firmware(image: Path, firmware_files: dict[str, bytes], tmp_path: P
     """The protocol number differs: the handshake names the command that repairs it."""
     source = (ROOT / "firmware" / "shared" / "protocol.py").read_text()
     old = tmp_path / "protocol.py"
-    old.write_text(source.replace("PROTOCOL_VERSION = 2 ", "PROTOCOL_VERSION = 1 "))
+    old.write_text(source.replace(f"PROTOCOL_VERSION = {protocol.PROTOCOL_VERSION} ", "PROTOCOL_VERSION = 1 "))
     files = {**firmware_files, "/lib/firmware/shared/protocol.mpy": compile_for_pico(old)}
     client = DeviceClient(BenchTransport(make_board(image, files), PORT))
     with pytest.raises(FirmwareError) as caught:
         client.hello()
     assert str(caught.value) == (
-        "the board on bench:0 speaks protocol 1, this program speaks 2; nothing was changed; "
-        "run: microcurrent flash --port bench:0"
+        f"the board on bench:0 speaks protocol 1, this program speaks {protocol.PROTOCOL_VERSION}; nothing was "
+        f"changed; run: microcurrent flash --port bench:0"
     )
 
 

@@ -107,11 +107,11 @@ BAD = [
     ),
     (
         "run sine --gap 1ms",
-        "error: --gap 1ms: only a square has a gap; nothing was sent; leave --gap away, or use: run square\n",
+        "error: --gap 1ms: only a square has a gap; nothing was sent; leave --gap away, or choose square\n",
     ),
     (
         "run sine --duty 50%",
-        "error: --duty 50%: only a square has a duty; nothing was sent; leave --duty away, or use: run square\n",
+        "error: --duty 50%: only a square has a duty; nothing was sent; leave --duty away, or choose square\n",
     ),
     (
         "run square --duty 60% --gap 30ms",
@@ -130,7 +130,7 @@ BAD = [
     ),
     ("run square --amplitude 1e99uA", "'1e99uA' has an exponent, which is not taken; nothing was sent; "),
     ("run triangle", "'triangle' is not one of 'square', 'sine', 'sawtooth', 'ramped'"),
-    ("run square --load dry", "--load, --image, --vcd and --csv are for a virtual Pico, "),
+    ("run square --load dry", "--load, --load2, --board, --image, --vcd and --csv are for a virtual Pico, "),
 ]
 
 

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -20,6 +21,7 @@ WAVE = checked_wave({"amplitude_ua": 200, "frequency_mhz": 1_000_000, "duration_
 FAULT = protocol.FAULT
 _FAULTY = {"state": FAULT, "contact": protocol.CONTACT_OPEN, "fault": faults.ESTOP, "impedance_ohm": -1}
 FAULTY_ROW = [_FAULTY.get(name, 0) for name in protocol.TELEMETRY_FIELDS]
+ENDED_ROW = [0, 1, *[0] * (len(protocol.TELEMETRY_FIELDS) - 2)]
 # Answers of a device that does nothing.
 ANSWERS: dict[str, dict] = {
     "hello": {"protocol": protocol.PROTOCOL_VERSION, "firmware": "0.2.0", "sample_us": 62, "state": FAULT},
@@ -34,15 +36,19 @@ class ScriptedDevice:
     """A transport with a device behind it that arms, starts, stops and reports its end. Its time passes by reading.
 
     accepts: of its terms, beside what every reply to arm holds. asked: every request but leases, by its command.
+    answers: by command, where they differ from those of every board. end_at_start: a button ends it at once.
     """
 
     def __init__(self) -> None:
         self.name = "scripted:0"
         self.reads = self.started_at = 0
         self.running = False
-        self.accepts: dict[str, int] = {}
+        self.accepts: dict[str, Any] = {}
+        self.answers: dict[str, dict] = {}
         self.asked: dict[str, dict] = {}
         self.state = "READY"
+        self.end_at_start = False
+        self._refusals: dict[str, dict] = {}
         self._end_at: int | None = None
         self._out = b""
         self._seq = 0
@@ -51,7 +57,7 @@ class ScriptedDevice:
         for line in data.splitlines():
             if line:
                 request = framing.decode(line)
-                self._send({"id": request["id"], "ok": True, "data": self._answer(request["cmd"], request["args"])})
+                self._send({"id": request["id"], **self._reply(request["cmd"], request["args"])})
 
     def read(self, timeout_s: float) -> bytes:
         self.reads += 1
@@ -74,43 +80,62 @@ class ScriptedDevice:
         self._seq += 1
         self._send({"seq": self._seq, **event})
 
+    def skip(self, seq: int) -> None:
+        """The event of that number is lost on its way."""
+        self._seq = seq
+
     def stop(self, *, at_once: bool) -> None:
         """A button, another terminal, or the request."""
         self._end_at = self.reads + (0 if at_once else RAMP_READS)
+
+    def refuse(self, command: str, code: str, text: str) -> None:
+        """Answer a command with an error from now on."""
+        self._refusals[command] = {"ok": False, "err": code, "text": text}
+
+    def _reply(self, command: str, args: dict) -> dict:
+        return self._refusals.get(command) or {"ok": True, "data": self._answer(command, args)}
 
     def _answer(self, command: str, args: dict) -> dict:
         self.asked[command] = args
         if command == "start":
             self.running, self.started_at = True, self.reads
             self.state = "RAMP_UP"
+            if self.end_at_start:
+                self.stop(at_once=True)
         if command == "stop":
             self.stop(at_once=bool(args.get("now")))
         if command == "status" and self.running:
             return {"state": self.state, "session": 1, "end": "pause", "telemetry": [0, 1, *FAULTY_ROW[2:]]}
         terms = {"session": 1, "lease_ms": 2000, "duration_ms": WAVE["duration_ms"], **self.accepts}
-        return {**ANSWERS, "arm": terms}.get(command, {})
+        return {**ANSWERS, "arm": terms, **self.answers}.get(command, {})
 
     def _finish(self) -> None:
         self._end_at = None
-        row = [0, 1, *[0] * (len(protocol.TELEMETRY_FIELDS) - 2)]
-        self.tell({"ev": "end", "session": 1, "reason": "stopped", "t": row})
+        rows = {"t": ENDED_ROW} | ({"t2": ENDED_ROW} if "wave2" in self.asked["arm"] else {})
+        self.tell({"ev": "end", "session": 1, "reason": "stopped", **rows})
 
     def _send(self, message: dict) -> None:
         self._out += framing.encode(message).encode()
 
 
-def treated(
+def treat_on(
     device: ScriptedDevice,
     records: Records,
+    wave: dict,
     *,
     count: Callable[[], int] = lambda: 0,
     signal_name: Callable[[], str] = lambda: "Ctrl-C",
     notes: list[str] | None = None,
+    wave2: dict | None = None,
 ) -> Treated:
     client = DeviceClient(device)
     client.hello()
-    watcher = Watcher(lambda _row: None, [].append if notes is None else notes.append)
-    return treat(client, records, WAVE, watcher, count, signal_name=signal_name)
+    watcher = Watcher(lambda _row, _second: None, [].append if notes is None else notes.append)
+    return treat(client, records, wave, watcher, count, signal_name=signal_name, wave2=wave2)
+
+
+def treated(device: ScriptedDevice, records: Records, **how: Any) -> Treated:
+    return treat_on(device, records, WAVE, **how)
 
 
 SIGNALS = [

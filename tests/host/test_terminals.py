@@ -375,7 +375,7 @@ def test_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(demo.WAVE, "duration_ms", 1500)
     monkeypatch.setitem(demo.WAVE, "ramp_ms", 200)
     said: list[str] = []
-    ignore = Watcher(lambda _row: None, lambda _text: None)
+    ignore = Watcher(lambda _row, _second: None, lambda _text: None)
     steps: list[str] = []
     show = demo.Show(steps.append, said.append, lambda _name, _done, _total: None, ignore)
     for expected, consent in (

@@ -127,6 +127,12 @@ class LazyAdc(RPADC):
     def _one_by_one(self) -> bool:
         return bool(self.busy or self.fcs & FCS_EN or self.cs & CS_RROBIN_MASK << CS_RROBIN_SHIFT)
 
+    def settle(self, channel: int) -> None:
+        """Give a conversion of `channel` that has ended its value, before what is connected to the input changes."""
+        self._catch_up()
+        if self._done_ns >= 0 and self._done_channel == channel:
+            self._latest()
+
     def _catch_up(self) -> None:
         """Finish what has ended by now; a free-running ADC is in the middle of another conversion afterwards."""
         started, now = self._started_ns, self._clock.nanos

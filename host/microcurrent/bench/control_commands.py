@@ -2,6 +2,8 @@
 
 Each command takes the request {"do": name, ...} and gives the answer's fields. Answers about the past carry
 "kept_from_ns": what was before it is not kept, and is left out of them. Every command acts at the present instant.
+
+load, status, dac, samples and fail concern one output: "channel": 1, or 2 on a board that has two; 1 unless given.
 """
 
 from collections.abc import Callable
@@ -9,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import BadValueError
+from .output import Output
 from .pico import NS_PER_MS, VirtualPico
 
 Request = dict[str, Any]
@@ -20,9 +23,14 @@ SUPPLY_MAX_MV = 16_500  # 3.3 V at the divided input of the ADC
 TEMPERATURE_RANGE_C = (-40, 125)  # ours: beyond what the chip is specified for, RP2040 data sheet 5.5
 
 
+def _output(pico: VirtualPico, request: Request) -> Output:
+    return pico.output(request.get("channel", 1))
+
+
 def _load(pico: VirtualPico, request: Request) -> Answer:
-    pico.set_load(str(request["name"]), request.get("area_mm2"))
-    return {"name": pico.load_name, "area_mm2": pico.area_mm2}
+    output = _output(pico, request)
+    output.set_load(str(request["name"]), request.get("area_mm2"))
+    return {"name": output.load_name, "area_mm2": output.area_mm2}
 
 
 def _pin(pico: VirtualPico, request: Request) -> Answer:
@@ -41,22 +49,24 @@ def _time(pico: VirtualPico, request: Request) -> Answer:
 
 
 def _status(pico: VirtualPico, request: Request) -> Answer:
-    now, dac = pico.now_ns, pico.dac
+    output = _output(pico, request)
+    now, dac, stage = pico.now_ns, output.dac, output.stage
     return {
         "now_ns": now,
-        "gate": pico.gate,
-        "switch": pico.stage.closed,
-        "dummy": pico.stage.on_dummy,
-        "tripped": pico.stage.latch.set,
-        "faults": pico.stage.faults.present(),
+        "gate": output.gate,
+        "switch": stage.closed,
+        "dummy": stage.on_dummy,
+        "tripped": stage.latch.set,
+        "faults": stage.faults.present(),
         "button": pico.button.held,
         "usb": bool(pico.pin(pico.board.VBUS_PIN)),
         "supply_mv": pico.supply_mv,
         "temperature_c": pico.temperature_c,
         "state": pico.device_state,
-        "load": pico.load_name,
-        "area_mm2": pico.area_mm2,
+        "load": output.load_name,
+        "area_mm2": output.area_mm2,
         "board": pico.board.BOARD,
+        "channels": len(pico.outputs),
         "dac": {
             "code": dac.code,
             "power_down": dac.power_down,
@@ -67,32 +77,35 @@ def _status(pico: VirtualPico, request: Request) -> Answer:
             "stuck": dac.stuck,
             "address": dac.address,
         },
-        "hold_sda": pico.hold_sda,
-        "delivered_ua": pico.stage.current_ua(now),
-        "electrode_mv": pico.stage.electrode_mv(now),
+        "hold_sda": output.hold_sda,
+        "delivered_ua": stage.current_ua(now),
+        "electrode_mv": stage.electrode_mv(now),
         "resets": len(pico.trace.resets),
     }
 
 
 def _dac(pico: VirtualPico, request: Request) -> Answer:
-    pico.dac.absent = bool(request.get("absent", pico.dac.absent))
-    pico.dac.stuck = bool(request.get("stuck", pico.dac.stuck))
-    pico.dac.address = int(request.get("address", pico.dac.address))
-    pico.hold_sda = bool(request.get("hold_sda", pico.hold_sda))
-    return {"absent": pico.dac.absent, "stuck": pico.dac.stuck, "address": pico.dac.address, "hold_sda": pico.hold_sda}
+    output = _output(pico, request)
+    dac = output.dac
+    dac.absent = bool(request.get("absent", dac.absent))
+    dac.stuck = bool(request.get("stuck", dac.stuck))
+    dac.address = int(request.get("address", dac.address))
+    output.hold_sda = bool(request.get("hold_sda", output.hold_sda))
+    return {"absent": dac.absent, "stuck": dac.stuck, "address": dac.address, "hold_sda": output.hold_sda}
 
 
 def _csv(pico: VirtualPico, request: Request) -> Answer:
-    rows = pico.trace.write_csv(Path(request["path"]), **_interval(request))
+    rows = pico.write_csv(Path(request["path"]), **_interval(request))
     return {"rows": rows, "kept_from_ns": pico.trace.begin_ns}
 
 
 def _vcd(pico: VirtualPico, request: Request) -> Answer:
-    count = pico.trace.write_vcd(Path(request["path"]), **_interval(request))
+    count = pico.write_vcd(Path(request["path"]), **_interval(request))
     return {"bytes": count, "kept_from_ns": pico.trace.begin_ns}
 
 
 def _samples(pico: VirtualPico, request: Request) -> Answer:
+    trace = _output(pico, request).trace
     from_ns, to_ns = int(request["from_ns"]), int(request["to_ns"])
     step_ns = int(request.get("step_ns", 100_000))
     if step_ns < 1 or (to_ns - from_ns) // step_ns > MAX_SAMPLES:
@@ -100,14 +113,14 @@ def _samples(pico: VirtualPico, request: Request) -> Answer:
             f"{from_ns}..{to_ns} ns in steps of {step_ns} ns are more than {MAX_SAMPLES} samples; nothing "
             f"was read; take a larger step_ns or a shorter interval"
         )
-    t_ns, commanded, delivered, electrode = pico.trace.current(from_ns, to_ns, step_ns)
+    t_ns, commanded, delivered, electrode = trace.current(from_ns, to_ns, step_ns)
     return {
         "t_ns": t_ns.tolist(),
         "commanded_ua": commanded.tolist(),
         "delivered_ua": delivered.tolist(),
         "electrode_mv": electrode.tolist(),
-        "charge_nc": pico.trace.charge_nc(from_ns, to_ns),
-        "kept_from_ns": pico.trace.begin_ns,
+        "charge_nc": trace.charge_nc(from_ns, to_ns),
+        "kept_from_ns": trace.begin_ns,
     }
 
 
@@ -146,8 +159,9 @@ def _usb(pico: VirtualPico, request: Request) -> Answer:
 
 def _fail(pico: VirtualPico, request: Request) -> Answer:
     """Faults of the output stage by the names of faults.StageFaults; a part is mended by its sound value."""
-    pico.fail(**{name: value for name, value in request.items() if name != "do"})
-    return {"faults": pico.stage.faults.present()}
+    output = _output(pico, request)
+    output.fail(**{name: value for name, value in request.items() if name not in ("do", "channel")})
+    return {"faults": output.stage.faults.present()}
 
 
 def _number(value: object, name: str, low: float, high: float) -> float:

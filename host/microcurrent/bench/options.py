@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict, dataclass
 
+DEFAULT_BOARD = "rp2040_pico"
 BOOT_MS = 1300  # our firmware has tested itself and says its first line after 0.95 s (make bench)
 
 
@@ -10,7 +11,8 @@ BOOT_MS = 1300  # our firmware has tested itself and says its first line after 0
 class ServerOptions:
     """What to run. `name` makes the port's and the socket's path in the runtime directory; default: the process id.
 
-    state: directory that keeps flash and DAC EEPROM, None for a new board. free_running: as fast as it can.
+    board: of boards/, as which it is wired. load2: what its second output drives, None for the same as the first.
+    state: directory that keeps flash and DAC EEPROMs, None for a new board. free_running: as fast as it can.
     watch_stdin: stop when stdin closes, so that nothing outlives the program that started it. boot_ms: emulated time
     after power-on before the port is announced; BOOT_MS lets our firmware come up first, however slow the machine is.
     """
@@ -24,6 +26,8 @@ class ServerOptions:
     watch_stdin: bool = False
     boot_ms: int = 0
     dac_code: int = 0  # what a DAC without history powers on with; 0 V is the worst case of this stage
+    board: str = DEFAULT_BOARD
+    load2: str | None = None
 
 
 def as_argument(options: ServerOptions) -> str:

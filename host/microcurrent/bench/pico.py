@@ -1,4 +1,4 @@
-"""The virtual Pico: the real firmware on an emulated RP2040, with DAC, output stage, skin, probes and faults."""
+"""The virtual Pico: the real firmware on an emulated RP2040, with DACs, output stages, skin, probes and faults."""
 
 import types
 from collections.abc import Callable
@@ -6,18 +6,19 @@ from pathlib import Path
 
 from boards.rp2040_pico import board as pico_board
 
+from ..errors import BadValueError
 from . import files
 from .adc import ROOM_C
+from .analog_inputs import connect_adc
 from .button import Button
 from .chip import Chip
 from .faults import Value
-from .mcp4725 import Mcp4725
+from .output import Output
 from .parameters import StageParameters
-from .probes import Pins, probed_pins
-from .skin import Load, load_of
-from .stage import Stage
-from .trace import Trace
-from .wiring import connect_adc, connect_bus, connect_latch, connect_usb
+from .probes import Pins
+from .skin import Load
+from .trace import ANALOG_STEP_NS, TICK_NS, Trace
+from .wiring import connect_usb
 
 NS_PER_MS = 1_000_000
 POLL_NS = 1_000_000  # run_while looks at its predicate at least this often
@@ -28,11 +29,15 @@ STATE_SCRATCH = 1  # watchdog scratch register whose low byte the firmware keeps
 class VirtualPico:
     """A Pico wired as `board` says, powered on at 0 ns, with the emergency-stop contact closed and the button released.
 
-    It runs from a battery: its data line is isolated, VBUS_PIN is low. supply_mv, of the output stage's positive rail,
+    It runs from a battery: its data line is isolated, VBUS_PIN is low. supply_mv, of the output stages' positive rail,
     and temperature_c, of the chip, may be set: they are what the ADC sees; compliance does not follow the supply.
     image: a UF2 file; flash: the whole flash of an earlier run instead, None for the image and an empty filesystem.
     load: a preset's name or a skin.Load under electrodes of area_mm2. dac_eeprom: (code, power-down bits) that the DAC
     powers on with; 0 V is the worst case of this stage. All times are emulated; the same calls give the same run.
+
+    outputs: one Output, or two of a board with SECOND; stage, dac, trace and all else here that belongs to an output
+    are the first's. load2, dac_eeprom2: the second's, None for the same as the first. Raises BadValueError for a load
+    that there is not, and when a board with one output is given a second load.
     """
 
     def __init__(
@@ -40,38 +45,100 @@ class VirtualPico:
         image: Path,
         *,
         load: str | Load = "typical",
+        load2: str | Load | None = None,
         area_mm2: float = 1000,
         stage: StageParameters | None = None,
         flash: bytes | None = None,
         dac_eeprom: tuple[int, int] = (0, 0),
+        dac_eeprom2: tuple[int, int] | None = None,
         board: types.ModuleType = pico_board,
     ) -> None:
         self.board = board
-        self.area_mm2 = area_mm2
-        self._load = load_of(load, area_mm2)
+        if load2 is not None and not board.SECOND:
+            raise no_second(board)
         self._chip = Chip(Path(image), flash)
         self.mcu = self._chip.mcu
         self._clock = self._chip.clock
-        self.stage = Stage(stage or StageParameters.of_board(board), self._load, *dac_eeprom)
-        wires = {board.SDA_PIN: "SDA", board.SCL_PIN: "SCL"}
-        self.trace = Trace(self.stage, lambda: self.now_ns, probed_pins(board), wires)
         self.on_reset: list[Callable[[str], None]] = []
         self._watched = False
         self._chip.on_reset = self._was_reset
         self.usb = connect_usb(self.mcu, self._wake)
-        self.dac = Mcp4725(lambda: self.now_ns, board.DAC_ADDRESS, *dac_eeprom)
-        self.dac.on_output = self._dac_output
-        self.bus = connect_bus(self.mcu, board, self.dac, self.trace)
-        self._dac_output(*dac_eeprom)
+        second = (board.SECOND, load if load2 is None else load2, dac_eeprom2 or dac_eeprom)
+        self.outputs = [
+            Output(
+                number,
+                self.mcu,
+                board,
+                wiring,
+                load=its_load,
+                area_mm2=area_mm2,
+                stage=stage or StageParameters.of_board(board),
+                dac_eeprom=eeprom,
+                wake=self._wake,
+            )
+            for number, (wiring, its_load, eeprom) in enumerate(((board, load, dac_eeprom), second), 1)
+            if wiring
+        ]
+        first = self.outputs[0]
+        self.stage, self.dac, self.bus, self.trace = first.stage, first.dac, first.bus, first.trace
         self.supply_mv: float = SUPPLY_MV
         self.temperature_c = ROOM_C
-        connect_adc(self.mcu, board, self.stage, lambda: self.supply_mv, lambda: self.temperature_c)
-        pulled_down = {board.GATE_PIN, board.DUMMY_PIN, board.TRIP_TEST_PIN}
-        self._pins = Pins(self.mcu, self.trace.pin_names, pulled_down, self._pin_edge)
+        self._mux = connect_adc(self.mcu, board, self.outputs, lambda: self.supply_mv, lambda: self.temperature_c)
+        self._connect_pins()
+
+    def _connect_pins(self) -> None:
+        board = self.board
+        probed = {number: None for output in self.outputs for number in output.trace.pin_names}
+        pulled_down = {output.wiring.GATE_PIN for output in self.outputs} | {board.DUMMY_PIN, board.TRIP_TEST_PIN}
+        self._pins = Pins(self.mcu, [*probed, *self._mux.pins], pulled_down, self._pin_edge)
         self.button = Button(self._pins, board.BUTTON_PIN, self._clock)
-        connect_latch(self._clock, self.stage, lambda tripped: self.drive_pin(board.TRIPPED_PIN, tripped))
+        for output in self.outputs:
+            output.connect_pins(self._pins)
         self.drive_pin(board.ESTOP_PIN, 0)  # the normally-closed contact to ground
         self.drive_pin(board.VBUS_PIN, 0)
+
+    def output(self, channel: int) -> Output:
+        """Output 1 or 2. Raises BadValueError where there is none of that number."""
+        if type(channel) is not int or channel not in (1, 2):
+            raise BadValueError(f"there is no channel {channel!r}; nothing was changed; give 1 or 2")
+        if channel > len(self.outputs):
+            raise no_second(self.board)
+        return self.outputs[channel - 1]
+
+    # --- record
+
+    def write_csv(self, path: Path, from_ns: int = 0, to_ns: int | None = None) -> int:
+        """What all outputs did, as CSV (csv_file.py); returns the rows. Raises OSError."""
+        from .csv_file import write_csv
+
+        return write_csv(self._traces, path, from_ns, to_ns)
+
+    def write_vcd(
+        self,
+        path: Path,
+        from_ns: int = 0,
+        to_ns: int | None = None,
+        *,
+        analog_step_ns: int = ANALOG_STEP_NS,
+        tick_ns: int = TICK_NS,
+    ) -> int:
+        """What all outputs did, as VCD (vcd.py); returns the bytes written. Raises OSError."""
+        from .vcd import write_vcd
+
+        return write_vcd(self._traces, path, from_ns, to_ns, analog_step_ns, tick_ns)
+
+    def bound(self, limit_bytes: int) -> None:
+        """Forget the oldest of a record larger than this, of every output up to the same instant."""
+        for trace in self._traces:
+            trace.bound(limit_bytes // len(self._traces))
+        begin_ns = max(trace.begin_ns for trace in self._traces)
+        for trace in self._traces:
+            if trace.begin_ns < begin_ns:
+                trace.forget(begin_ns)
+
+    @property
+    def _traces(self) -> list[Trace]:
+        return [output.trace for output in self.outputs]
 
     # --- time
 
@@ -132,7 +199,7 @@ class VirtualPico:
     @property
     def gate(self) -> int:
         """1 while the gate pin drives the switch closed; floating, an external resistor keeps it open."""
-        return self._pins.level(self.board.GATE_PIN)
+        return self.outputs[0].gate
 
     def pin(self, number: int) -> int:
         """Level at a GPIO: what the chip drives, else what is connected, else its pull."""
@@ -147,29 +214,18 @@ class VirtualPico:
         self._pins.release(number)
 
     def _pin_edge(self, number: int, level: int) -> None:
-        now = self._clock.nanos
-        self.trace.pins.append((int(now), number, level))
-        if number == self.board.GATE_PIN:
-            self.stage.gate(now, bool(level))
-        elif number == self.board.DUMMY_PIN:
-            self.stage.select(now, bool(level))
-        elif number == self.board.TRIP_TEST_PIN:
-            self.stage.trip_test(now, bool(level))
+        if number in self._mux.pins:
+            self._mux.pin_edge(number, level)
+            return
+        for output in self.outputs:
+            output.pin_edge(number, level)
         self._wake()
 
-    # --- DAC, stage, load
+    # --- the first output
 
     def fail(self, **changes: Value) -> None:
         """Break or mend parts of the output stage, now (faults.StageFaults). Raises BadValueError."""
-        self.stage.fail(self._clock.nanos, **changes)
-
-    def _dac_output(self, code: int, power_down: int) -> None:
-        now = self._clock.nanos
-        self.trace.dac_ns.append(int(now))
-        self.trace.dac_codes.append(code | power_down << 12)
-        self.stage.dac(now, code, power_down)
-        if self._watched:
-            self._chip.pause()
+        self.outputs[0].fail(**changes)
 
     @property
     def hold_sda(self) -> bool:
@@ -183,13 +239,16 @@ class VirtualPico:
     @property
     def load_name(self) -> str:
         """Name of the present load."""
-        return self._load.name
+        return self.outputs[0].load_name
+
+    @property
+    def area_mm2(self) -> float:
+        """Area of an electrode."""
+        return self.outputs[0].area_mm2
 
     def set_load(self, load: str | Load, area_mm2: float | None = None) -> None:
         """Put the electrodes on something else, now. Raises BadValueError for an unknown name."""
-        self.area_mm2 = self.area_mm2 if area_mm2 is None else area_mm2
-        self._load = load_of(load, self.area_mm2)
-        self.stage.connect(self._clock.nanos, self._load)
+        self.outputs[0].set_load(load, area_mm2)
 
     # --- resets and flash
 
@@ -199,13 +258,15 @@ class VirtualPico:
         return self.mcu.watchdog.scratch_data[STATE_SCRATCH] & 0xFF
 
     def reset(self, cause: str = "run") -> None:
-        """Reset the chip: "run", "watchdog" or "power". Only the last one reloads the DAC from its EEPROM."""
+        """Reset the chip: "run", "watchdog" or "power". Only the last one reloads the DACs from their EEPROM."""
         self._chip.reset(cause)
         if cause == "power":
-            self.dac.power_on()
+            for output in self.outputs:
+                output.dac.power_on()
 
     def _was_reset(self, cause: str) -> None:
-        self.trace.resets.append((self.now_ns, cause))
+        for output in self.outputs:
+            output.trace.resets.append((self.now_ns, cause))
         for listener in self.on_reset:
             listener(cause)
         self._wake()
@@ -225,3 +286,11 @@ class VirtualPico:
     def _wake(self) -> None:
         if self._watched:
             self._chip.pause()
+
+
+def no_second(board: types.ModuleType) -> BadValueError:
+    """What to say of a second channel where there is none."""
+    return BadValueError(
+        f"{board.BOARD} has one output; nothing was changed; use channel 1, or a virtual Pico with two outputs: "
+        f"microcurrent sim --board rp2040_pico_dual"
+    )

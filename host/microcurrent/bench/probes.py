@@ -1,7 +1,8 @@
 """The pins of the virtual Pico: levels driven from outside, and an edge log of the ones that matter."""
 
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from rp2040py.gpio_pin import GPIOPinState
 from rp2040py.rp2040 import RP2040
@@ -9,27 +10,27 @@ from rp2040py.rp2040 import RP2040
 _HIGH, _LOW, _PULL_UP = GPIOPinState.HIGH, GPIOPinState.LOW, GPIOPinState.INPUT_PULL_UP
 
 
-def probed_pins(board: types.ModuleType) -> dict[int, str]:
-    """{GPIO: name} of the pins whose edges are recorded."""
+def probed_pins(board: types.ModuleType, wiring: Any) -> dict[int, str]:
+    """{GPIO: name} of the pins whose edges are recorded. wiring: `board`, or its SECOND for the second output."""
     return {
-        board.GATE_PIN: "gate",
+        wiring.GATE_PIN: "gate",
         board.ESTOP_PIN: "estop",
         board.LED_PIN: "led",
         board.DUMMY_PIN: "dummy",
         board.TRIP_TEST_PIN: "trip_test",
-        board.TRIPPED_PIN: "tripped",
+        wiring.TRIPPED_PIN: "tripped",
         board.BUTTON_PIN: "button",
     }
 
 
 class Pins:
-    """Pins of `mcu`. on_edge: called with (GPIO, level) at every edge of a probed pin.
+    """Pins of `mcu`. on_edge: called with (GPIO, level) for every pin in `probed`, and at each of their edges.
 
     pulled_down: GPIOs with an external resistor stronger than any internal pull-up.
     """
 
     def __init__(
-        self, mcu: RP2040, probed: dict[int, str], pulled_down: set[int], on_edge: Callable[[int, int], None]
+        self, mcu: RP2040, probed: Iterable[int], pulled_down: set[int], on_edge: Callable[[int, int], None]
     ) -> None:
         self._gpio = mcu.gpio
         self._pulled_down = pulled_down

@@ -17,6 +17,7 @@ from typing import TextIO
 
 from ..errors import ImageError, MicrocurrentError
 from . import places
+from .boards import emulated_board
 from .control import ControlSocket
 from .options import ServerOptions
 from .pico import NS_PER_MS, VirtualPico
@@ -30,7 +31,7 @@ BUSY_TICK_S = 0.001
 BUSY_S = 0.05  # how long after input the short tick is kept
 # What is kept of the trace; with the emulator's own 60 MB the process stays below 300 MB. Our firmware adds at most
 # 1.06 MB per second of session (a sine on open electrodes): this holds the last three minutes of that, 2.7 right after
-# the oldest was forgotten; of a slow square twice as much, of idleness hours.
+# the oldest was forgotten; of a slow square twice as much, of idleness hours; of two outputs half of all that.
 HISTORY_BYTES = 200_000_000
 BACKLOG_BYTES = 4096  # as much as a pty takes; beyond it the board feels the host not reading
 Source = int | socket.socket | TextIO | PtyPort  # what select waits for
@@ -43,10 +44,7 @@ class SimServer:
         self._options = options
         name = options.name or str(os.getpid())
         self._state = StateDirectory(Path(options.state)) if options.state else None
-        eeprom = (options.dac_code, 0)
-        if self._state:
-            eeprom = self._state.dac_eeprom(eeprom)
-        self.pico = _board_of(options, eeprom)
+        self.pico = _pico_of(options, self._state)
         if self._state:
             self._state.restore_files(self.pico)
         self._place_port(name)
@@ -85,7 +83,7 @@ class SimServer:
             self._wall_s = time.monotonic()
             while not self._stopping:
                 self.advance()
-                self.pico.trace.bound(HISTORY_BYTES)
+                self.pico.bound(HISTORY_BYTES)
                 self._serve_port()
                 if self._state:
                     self._state.save_if_due(self.pico)
@@ -170,9 +168,20 @@ class SimServer:
             self._port.appear()
 
 
-def _board_of(options: ServerOptions, dac_eeprom: tuple[int, int]) -> VirtualPico:
+def _pico_of(options: ServerOptions, state: StateDirectory | None) -> VirtualPico:
+    board = emulated_board(options.board)
+    new = (options.dac_code, 0)
+    first, second = [state.dac_eeprom(new, channel) if state else new for channel in (1, 2)]
     try:
-        return VirtualPico(Path(options.image), load=options.load, area_mm2=options.area_mm2, dac_eeprom=dac_eeprom)
+        return VirtualPico(
+            Path(options.image),
+            load=options.load,
+            load2=options.load2,
+            area_mm2=options.area_mm2,
+            dac_eeprom=first,
+            dac_eeprom2=second,
+            board=board,
+        )
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise ImageError(

@@ -12,7 +12,11 @@ from .flash_chip import FLASH_BYTES, TimedFlash
 from .pico import VirtualPico
 
 SAVE_EVERY_S = 0.5  # a killed process loses less than a second
+_MARKS = ("", "2")  # in names of what belongs to the first and the second channel
 _FLASH, _DAC, _LOCK = "flash.bin", "dac.json", "lock"
+
+
+Version = tuple[int, dict[str, int]]  # (changes of the flash, what the DACs' EEPROMs hold)
 
 
 class StateDirectory:
@@ -23,7 +27,7 @@ class StateDirectory:
 
     def __init__(self, place: Path) -> None:
         self._place = place
-        self._saved: tuple[int, tuple[int, int]] | None = None
+        self._saved: Version | None = None
         self._due_s = 0.0
         try:
             place.mkdir(parents=True, exist_ok=True)
@@ -40,17 +44,23 @@ class StateDirectory:
                 f"choose another directory with --state"
             ) from None
 
-    def dac_eeprom(self, otherwise: tuple[int, int]) -> tuple[int, int]:
-        """(code, power-down bits) kept, or `otherwise` in a new directory."""
+    def dac_eeprom(self, otherwise: tuple[int, int], channel: int = 1) -> tuple[int, int]:
+        """(code, power-down bits) kept of a channel's DAC, or `otherwise` where none was there yet."""
+        kept, mark = self._eeproms(), _MARKS[channel - 1]
+        return kept.get(f"code{mark}", otherwise[0]), kept.get(f"power_down{mark}", otherwise[1])
+
+    def _eeproms(self) -> dict[str, int]:
+        """The file's contents; those of a second DAC are there once a board with two was. {} without a file."""
         path = self._place / _DAC
         if not path.exists():
-            return otherwise
+            return {}
         try:
             kept = json.loads(path.read_text(encoding="ascii"))
-            code, power_down = int(kept["code"]), int(kept["power_down"])
+            return {"code": int(kept["code"]), "power_down": int(kept["power_down"])} | {
+                name: int(kept[name]) for name in ("code2", "power_down2") if name in kept
+            }
         except (OSError, ValueError, KeyError, TypeError):
             raise self._damaged(path) from None
-        return code, power_down
 
     def restore_files(self, pico: VirtualPico) -> None:
         """Put the kept filesystem into the flash. MicroPython itself comes from the image of this run."""
@@ -74,8 +84,7 @@ class StateDirectory:
         if version == self._saved:
             return
         self._write(_FLASH, pico.flash_bytes())
-        code, power_down = version[1]
-        self._write(_DAC, json.dumps({"code": code, "power_down": power_down}).encode("ascii"))
+        self._write(_DAC, json.dumps(self._eeproms() | version[1]).encode("ascii"))
         self._saved = version
 
     def close(self) -> None:
@@ -87,10 +96,12 @@ class StateDirectory:
         fresh.write_bytes(contents)
         os.replace(fresh, self._place / name)
 
-    def _version(self, pico: VirtualPico) -> tuple[int, tuple[int, int]]:
-        flash = pico.mcu.ssi
-        changes = flash.changes if isinstance(flash, TimedFlash) else 0
-        return changes, (pico.dac.eeprom_code, pico.dac.eeprom_power_down)
+    def _version(self, pico: VirtualPico) -> Version:
+        flash, eeproms = pico.mcu.ssi, {}
+        for output, mark in zip(pico.outputs, _MARKS, strict=False):
+            eeproms[f"code{mark}"] = output.dac.eeprom_code
+            eeproms[f"power_down{mark}"] = output.dac.eeprom_power_down
+        return flash.changes if isinstance(flash, TimedFlash) else 0, eeproms
 
     def _damaged(self, path: Path) -> BadValueError:
         return BadValueError(

@@ -5,7 +5,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
 from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 from .stage import Stage
 
@@ -19,6 +19,7 @@ START, RESTART, ADDRESS, WRITE, READ, STOP = range(6)
 BUS_KINDS = ("START", "RESTART", "ADDRESS", "WRITE", "READ", "STOP")
 POWER_DOWN_SHIFT = 12  # in Trace.dac_codes
 LONGEST_TRANSFER_NS = 10_000_000  # how far before an instant the bus is looked at for its levels then
+ANALOG_STEP_NS, TICK_NS = 50_000, 10  # of a VCD: between two values of the currents and the voltage; its timescale
 WINDOW_NS = 250_000_000  # worked on at a stretch where a whole trace is asked for, so that memory stays small
 DAC_BYTES, EVENT_BYTES, EDGE_BYTES = 10, 8, 110  # of memory per DAC update, bus event, edge (a tuple, an int in it)
 Edges = list[tuple[int, int, int]]  # (t_ns, GPIO, level)
@@ -69,7 +70,7 @@ class BusLog:
 
 
 class Trace:
-    """The record of one virtual Pico. Times are emulated ns since power-on, currents uA, voltages mV.
+    """The record of one output. Times are emulated ns since power-on, currents uA, voltages mV.
 
     Delivered current is what flows through the electrodes: while the dummy load is selected, nothing.
 
@@ -160,49 +161,24 @@ class Trace:
         return total + segment.charge_until(to_ns)
 
     def write_csv(self, path: Path, from_ns: int = 0, to_ns: int | None = None) -> int:
-        """Every DAC update, switch and probed pin edge as a row, with exact current and voltage; returns the rows.
+        """This output alone as CSV, see csv_file.py; returns the rows. Raises OSError."""
+        from .csv_file import write_csv
 
-        A first row "record,begins" stands where from_ns is before what is kept. Raises OSError.
-        """
-        end = self.now_ns() if to_ns is None else min(to_ns, self.now_ns())
-        rows = [(self.begin_ns, "record,begins")] if from_ns < self.begin_ns <= end else []
-        count = 0
-        with open(path, "w", encoding="ascii") as file:
-            file.write("t_ns,what,value,delivered_ua,electrode_mv\n")
-            for start in range(max(from_ns, self.begin_ns), end + 1, WINDOW_NS):
-                rows += self._rows(start, min(start + WINDOW_NS, end + 1))
-                self._write_rows(file, rows)
-                count += len(rows)
-                rows = []
-        return count
-
-    def _rows(self, from_ns: int, to_ns: int) -> list[tuple[int, str]]:
-        """(t_ns, "what,value") in [from_ns, to_ns), in order."""
-        first, last = bisect_left(self.dac_ns, from_ns), bisect_left(self.dac_ns, to_ns)
-        updates = zip(self.dac_ns[first:last], self.dac_codes[first:last], strict=True)
-        rows = [(t, f"dac,{code & 0xFFF}") for t, code in updates]
-        rows += [(t, f"{self.pin_names[number]},{level}") for t, number, level in cut(self.pins, from_ns, to_ns)]
-        rows += [(t, f"switch,{int(closed)}") for t, closed in self.switch if from_ns <= t < to_ns]
-        rows += [(t, f"reset,{cause}") for t, cause in self.resets if from_ns <= t < to_ns]
-        return sorted(rows, key=itemgetter(0))
-
-    def _write_rows(self, file: TextIO, rows: list[tuple[int, str]]) -> None:
-        import numpy as np
-
-        delivered, electrode = self.analog(np.array([row[0] for row in rows], dtype=np.float64))
-        for (t_ns, what), ua, mv in zip(rows, delivered, electrode, strict=True):
-            file.write(f"{t_ns},{what},{ua:.4f},{mv:.3f}\n")
+        return write_csv([self], path, from_ns, to_ns)
 
     def write_vcd(
-        self, path: Path, from_ns: int = 0, to_ns: int | None = None, *, analog_step_ns: int = 50_000, tick_ns: int = 10
+        self,
+        path: Path,
+        from_ns: int = 0,
+        to_ns: int | None = None,
+        *,
+        analog_step_ns: int = ANALOG_STEP_NS,
+        tick_ns: int = TICK_NS,
     ) -> int:
-        """An interval as VCD for GTKWave, PulseView or sigrok; returns the bytes written. Raises OSError.
-
-        Its comment says so when it begins later than asked because no more is kept.
-        """
+        """This output alone as VCD, see vcd.py; returns the bytes written. Raises OSError."""
         from .vcd import write_vcd
 
-        return write_vcd(self, path, from_ns, to_ns, analog_step_ns, tick_ns)
+        return write_vcd([self], path, from_ns, to_ns, analog_step_ns, tick_ns)
 
     def commanded(self, t_ns: "Floats") -> "Floats":
         """Commanded uA at instants in ascending order, none before `begin_ns`."""

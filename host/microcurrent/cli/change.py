@@ -13,6 +13,9 @@ from .wave_options import wave_options
 @click.command("change")
 @click.argument("shape", metavar="[WAVEFORM]", type=click.Choice(waveform.SHAPES), required=False)
 @wave_options(amplitude=None)
+@click.option(
+    "--channel", type=click.IntRange(1, 2), default=1, show_default=True, help="Which output of a session with two."
+)
 @port_option
 @data_dir_option
 @json_option
@@ -20,6 +23,7 @@ from .wave_options import wave_options
 def command(
     ctx: click.Context,
     shape: str | None,
+    channel: int,
     port: str | None,
     data_dir: str | None,
     as_json: bool,
@@ -36,9 +40,17 @@ def command(
     if not changes:
         raise BadValueError("nothing to change was named; nothing was sent; name for example --amplitude 150uA")
     with device(port, shared=True, data_dir=data_dir) as board:
-        session = board.request("status")["session"]
-        terms = board.request("change", {"session": session, "wave": changes})
+        status = board.request("status")
+        if channel == 2 and not status.get("wave2"):
+            raise BadValueError(
+                "--channel 2: the session has one channel; nothing was sent; leave --channel away, or start one with: "
+                "microcurrent run ... --channel2 '...'"
+            )
+        wave = "wave" if channel == 1 else "wave2"
+        terms = board.request("change", {"session": status["session"], wave: changes})
     if as_json:
         print_json(terms)
         return
-    click.echo(f"session {terms['session']}: up to {quantities.show(terms['amplitude_ua'], quantities.CURRENT)} now")
+    named, of_it = ("", terms) if channel == 1 else (", channel 2", terms["terms2"])
+    peak = quantities.show(of_it["amplitude_ua"], quantities.CURRENT)
+    click.echo(f"session {terms['session']}{named}: up to {peak} now")

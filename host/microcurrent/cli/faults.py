@@ -30,7 +30,7 @@ def command(ctx: click.Context, samples: bool, port: str | None, data_dir: str |
     if not found["code"]:
         click.echo("no fault is latched")
         return
-    _print(found)
+    _print(found, identity)
     if samples:
         _print_samples(found, identity["board"])
 
@@ -88,10 +88,11 @@ def _samples(found: dict[str, Any], board: str) -> list[dict[str, int | None]]:
     return samples({"kind": "fault", **found}, board)  # the reply holds what the journal's record of a fault holds
 
 
-def _print(found: dict[str, Any]) -> None:
-    from ..fault_text import fault_of, fault_text
+def _print(found: dict[str, Any], identity: dict[str, Any]) -> None:
+    from ..fault_text import channel_of, fault_of, fault_text
 
-    click.echo(at_port(fault_text(found["code"], found["reading"], found["limit"])))
+    channel = channel_of(found, identity)
+    click.echo(at_port(fault_text(found["code"], found["reading"], found["limit"], channel)))
     row = fault_of(found["code"])
     if row:
         click.echo(f"found by     {row.found_by}")

@@ -56,13 +56,14 @@ def _print(status: dict, as_json: bool) -> None:
     from firmware.shared import faults
 
     from ..client import telemetry_values
-    from ..report import named
+    from ..exports import named
     from .progress import row_text
 
-    row = telemetry_values(status["telemetry"])
+    rows = {name: telemetry_values(status[name]) for name in ("telemetry", "telemetry2") if status.get(name)}
     if as_json:
-        click.echo(json.dumps({**status, "fault": faults.name_of(status["fault"]), "telemetry": named(row)}))
+        telemetry = {name: named(row) for name, row in rows.items()}
+        click.echo(json.dumps({**status, "fault": faults.name_of(status["fault"]), **telemetry}))
         return
     fault = f"  fault {faults.name_of(status['fault'])}" if status["fault"] else ""
     emergency = "  e-stop open" if status["estop"] else ""
-    click.echo(f"{row_text(row).strip()}{fault}{emergency}")
+    click.echo(f"{row_text(*rows.values()).strip()}{fault}{emergency}")

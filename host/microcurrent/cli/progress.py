@@ -54,20 +54,36 @@ def _upload_bar() -> "Progress":
     return Progress(*columns, console=Console(stderr=True), transient=True)
 
 
-def row_text(row: dict[str, int]) -> str:
-    """One telemetry row as one line."""
-    return " ".join(line.strip() for line in row_lines(row))
+def row_text(row: dict[str, int], second: dict[str, int] | None = None) -> str:
+    """One telemetry row as one line; second: of a second channel."""
+    behind = "" if second is None else f"  channel 2  {second_text(second)}"
+    return " ".join(line.strip() for line in row_lines(row)) + behind
 
 
-def row_lines(row: dict[str, int]) -> tuple[str, str]:
-    """One telemetry row as two lines that fit a terminal of 80 columns."""
+def second_text(row: dict[str, int]) -> str:
+    """The row of a second channel as one line, without time and state: those are the session's."""
+    return " ".join(line.strip() for line in _readings(row))
+
+
+def row_lines(row: dict[str, int], second: dict[str, int] | None = None) -> tuple[str, ...]:
+    """One telemetry row as two lines that fit a terminal of 80 columns, and two more for a second channel."""
+    begun = f"{row['elapsed_ms'] / 1000:6.1f} s  {protocol.STATE_NAMES[row['state']]:9}  "
+    current, contact = _readings(row)
+    first = (f"{begun}{current}", contact)
+    if second is None:
+        return first
+    current, contact = _readings(second)
+    return (*first, f"{'':10}{'channel 2':9}  {current}", contact)
+
+
+def _readings(row: dict[str, int]) -> tuple[str, str]:
+    """What is measured at one output, in two lines."""
     impedance = f"{row['impedance_ohm']} ohm" if row["impedance_ohm"] >= 0 else "-"
     touch = "seeking contact" if row["sensing"] else f"contact {protocol.CONTACT_NAMES[row['contact']]:7}"
-    begun = f"{row['elapsed_ms'] / 1000:6.1f} s  {protocol.STATE_NAMES[row['state']]:9}  "
     current = f"commanded {row['commanded_ua']:4d} uA  delivered {row['delivered_ua']:4d} uA  "
     contact = f"          {touch:15}  {impedance:>11}  lift-offs {row['lift_offs']}  "
     charge = f"net {row['net_charge_nc'] / 1000:+.2f} uC  missed {row['missed']}"
-    return f"{begun}{current}{row['electrode_mv'] / 1000:5.2f} V", f"{contact}{charge}"
+    return f"{current}{row['electrode_mv'] / 1000:5.2f} V", f"{contact}{charge}"
 
 
 class SessionProgress:
@@ -77,13 +93,13 @@ class SessionProgress:
         self._live: Live | None = None
         self._shown_ms = -1000
 
-    def row(self, row: dict[str, int]) -> None:
-        """A telemetry row."""
+    def row(self, row: dict[str, int], second: dict[str, int] | None = None) -> None:
+        """A telemetry row; second: of a second channel."""
         if sys.stderr.isatty():
-            self._draw(row)
+            self._draw(row, second)
         elif row["elapsed_ms"] - self._shown_ms >= 1000:
             self._shown_ms = row["elapsed_ms"]
-            click.echo(row_text(row), err=True)
+            click.echo(row_text(row, second), err=True)
 
     def note(self, text: str) -> None:
         """A change of state, a fault, an interrupt."""
@@ -105,7 +121,7 @@ class SessionProgress:
             self._live.stop()
             self._live = None
 
-    def _draw(self, row: dict[str, int]) -> None:
+    def _draw(self, row: dict[str, int], second: dict[str, int] | None) -> None:
         from rich.console import Console, Group
         from rich.live import Live
         from rich.padding import Padding
@@ -116,7 +132,7 @@ class SessionProgress:
             self._live = Live(console=Console(stderr=True), auto_refresh=False)
             self._live.start()
         bar = ProgressBar(total=row["elapsed_ms"] + row["remaining_ms"], completed=row["elapsed_ms"], width=60)
-        self._live.update(Group(Padding(bar), *(Text(line) for line in row_lines(row))), refresh=True)
+        self._live.update(Group(Padding(bar), *(Text(line) for line in row_lines(row, second))), refresh=True)
 
 
 def print_table(title: str, heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:

@@ -15,14 +15,14 @@ def _complete_id(ctx: click.Context, _param: click.Parameter, incomplete: str) -
     """The ids in the data directory for the shell's completion; none when it cannot be read."""
     from ..errors import MicrocurrentError
     from ..record_reader import open_stored
-    from ..report import wave_text
+    from ..report import waves_text
 
     try:
         with open_stored(ctx.params.get("data_dir")) as records:
             sessions = records.sessions()
     except (MicrocurrentError, OSError, ValueError):  # an error's text would land in the line that is being typed
         return []
-    names = [(row["id"], f"{row['started_utc'][:19]} {wave_text(row['wave'])}") for row in sessions]
+    names = [(row["id"], f"{row['started_utc'][:19]} {waves_text(row)}") for row in sessions]
     if names:
         names.append(("last", "the newest"))
     return [
@@ -68,9 +68,10 @@ def list_records(data_dir: str | None, as_json: bool) -> None:
 @json_option
 def show(name: str, data_dir: str | None, as_json: bool) -> None:
     """Show one session: request, device, figures, events."""
+    from ..exports import named_event
     from ..figures import table_rows
     from ..record_reader import open_stored
-    from ..report import named_event, show_rows
+    from ..report import event_text, show_rows
     from .progress import print_table
 
     with open_stored(data_dir) as records:
@@ -84,10 +85,7 @@ def show(name: str, data_dir: str | None, as_json: bool) -> None:
     if session["summary"] and "phases" in session["summary"]:
         print_table("", ("", "commanded", "delivered"), table_rows(session["summary"]))
     for event in events:
-        detail = {key: value for key, value in event["detail"].items() if key not in ("ev", "seq", "t")}
-        click.echo(
-            f"{event['at_utc']}  {event['kind']:6} " + " ".join(f"{key}={value}" for key, value in detail.items())
-        )
+        click.echo(event_text(event, session))
 
 
 @command.command("export")
@@ -98,16 +96,17 @@ def show(name: str, data_dir: str | None, as_json: bool) -> None:
 @data_dir_option
 def export(name: str, output: Path | None, data_dir: str | None) -> None:
     """Write one session to a file, for other programs."""
-    from .. import report
+    from .. import exports
     from ..record_reader import open_stored
 
     with open_stored(data_dir) as records:
         session = records.session(name)
-        rows, events = records.telemetry(session["id"]), records.events(session["id"])
+        rows, rows2 = (records.telemetry(session["id"], channel) for channel in (1, 2))
+        events = records.events(session["id"])
     if output is None:
-        click.echo(report.as_json(session, rows, events))
+        click.echo(exports.as_json(session, rows, events, rows2))
         return
-    report.write(output, session, rows, events)
+    exports.write(output, session, rows, events, rows2)
     click.echo(f"{len(rows)} rows of session {session['id'][:8]} written to {output}")
 
 
@@ -122,7 +121,7 @@ def plot(name: str, output: Path | None, data_dir: str | None) -> None:
 
     with open_stored(data_dir) as records:
         session = records.session(name)
-        rows = records.telemetry(session["id"])
+        rows, rows2 = (records.telemetry(session["id"], channel) for channel in (1, 2))
     target = output or Path(f"session-{session['id'][:8]}.png")
-    plot_record(session, rows, target)
+    plot_record(session, rows, target, rows2)
     click.echo(f"picture of session {session['id'][:8]} written to {target}")

@@ -1,7 +1,7 @@
 """`microcurrent run`: one waveform, recorded."""
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,10 +11,11 @@ from .. import quantities
 from ..errors import INTERRUPTED_EXIT_CODE
 from . import complete
 from .options import Quantity, data_dir_option, image_option, json_option, port_option, print_json, say
-from .wave_options import wave_options
+from .wave_options import place_options, wave_options
 
 if TYPE_CHECKING:
-    from ..connect import Wishes
+    from ..client import DeviceClient
+    from ..connect import Place, Wishes
     from ..records import Records
     from ..treatment import Treated
     from ..virtual import Sim
@@ -23,17 +24,12 @@ if TYPE_CHECKING:
 @click.command("run")
 @click.argument("shape", metavar="WAVEFORM", type=click.Choice(waveform.SHAPES))
 @wave_options(amplitude="100uA")
+@place_options
 @click.option(
-    "--zone",
-    type=click.Choice(waveform.ZONES),
-    help="Where the electrodes are; may only be stricter than the board's setting [the board's setting zone].",
-)
-@click.option(
-    "--area",
-    "area_mm2",
-    type=Quantity(quantities.AREA, 1, 20000),
-    help="Area of the smaller electrode; may only be smaller than what the board has declared [the board's setting "
-    "area_mm2].",
+    "--channel2",
+    metavar="'WAVEFORM OPTIONS'",
+    help="Play a waveform on the second output too: its options as one quoted text, such as 'sine --frequency 40Hz "
+    "--amplitude 50uA'. Time and ramp are the session's; --phase DEG within it locks its cycle to the first's.",
 )
 @click.option(
     "--lease",
@@ -46,7 +42,12 @@ if TYPE_CHECKING:
     shell_complete=complete.loads,
     help="What the virtual Pico drives (with --port sim): good, typical, dry, open, ...",
 )
-@click.option("--table", metavar="FILE", help="The points of one period, as CSV (with the waveform table).")
+@click.option("--load2", shell_complete=complete.loads, help="The same of its second output [the same as --load].")
+@click.option(
+    "--board",
+    shell_complete=complete.boards,
+    help="Which virtual Pico to start (with --port sim) [the one with as many outputs as are asked for].",
+)
 @click.option("--vcd", metavar="FILE", help="Write the virtual Pico's trace as VCD (with --port sim).")
 @click.option("--csv", metavar="FILE", help="Write the virtual Pico's trace as CSV (with --port sim).")
 @port_option
@@ -57,18 +58,18 @@ if TYPE_CHECKING:
 def command(
     ctx: click.Context,
     shape: str,
-    zone: str | None,
-    area_mm2: int | None,
+    channel2: str | None,
     lease_ms: int | None,
     load: str | None,
-    table: str | None,
+    load2: str | None,
+    board: str | None,
     vcd: str | None,
     csv: str | None,
     port: str | None,
     image: str | None,
     data_dir: str | None,
     as_json: bool,
-    **fields: int | str,
+    **described: Any,
 ) -> None:
     """Run a waveform, show it live and record it.
 
@@ -78,17 +79,22 @@ def command(
     from .. import treatment
     from ..connect import Wishes, chosen_port, client_on
     from ..interrupts import Interrupts
-    from ..points import POINTS, crc_of, upload
     from ..records import Records
     from .progress import SessionProgress
-    from .wave import WaveOptions
+    from .wave import wave_of
 
-    points = table_of(shape, table)
-    other = {"zone": zone or waveform.NO_ZONE, "area_mm2": area_mm2 or 0, "table_crc": crc_of(points) if points else 0}
-    wave = treatment.checked_wave(WaveOptions(ctx, shape, fields).checked() | other)
-    if points:
-        wave[POINTS] = points
-    wishes = Wishes(load, area_mm2, image, vcd, csv)
+    wave = wave_of(ctx, shape, **described)
+    wave2 = _second_of(channel2, wave)
+    wishes = Wishes(
+        load=load,
+        load2=load2,
+        area_mm2=wave["area_mm2"] or None,
+        image=image,
+        vcd=vcd,
+        csv=csv,
+        board=board,
+        channels=2 if wave2 else 1,
+    )
     with (
         Records(data_dir) as records,
         chosen_port(port, data_dir, say, wishes) as place,
@@ -97,14 +103,9 @@ def command(
         SessionProgress() as progress,
     ):
         client.hello()
-        if area_mm2 is None:
-            wave["area_mm2"] = client.request("config")["set"]["area_mm2"]
-        if place.sim:
-            place.sim.put_load(None, wave["area_mm2"] or None)
+        prepare(client, place, wave, wave2)
         if interrupts.count:
             ctx.exit(INTERRUPTED_EXIT_CODE)
-        if points:
-            upload(client, points)
         begun_ns = place.sim.now_ns() if place.sim else 0
         watcher = treatment.Watcher(progress.row, progress.note)
         treated = treatment.treat(
@@ -116,6 +117,7 @@ def command(
             lease_ms=lease_ms,
             sim=place.sim,
             signal_name=lambda: interrupts.name,
+            wave2=wave2,
         )
         progress.end()
         if place.sim:
@@ -128,16 +130,34 @@ def command(
         ctx.exit(INTERRUPTED_EXIT_CODE)
 
 
-def table_of(shape: str, path: str | None) -> list[int]:
-    """The points of `run table --table FILE`; none for every other waveform. Raises BadValueError."""
-    from ..errors import BadValueError
-    from ..points import read
+def _second_of(channel2: str | None, wave: dict[str, Any]) -> dict[str, Any] | None:
+    """What --channel2 asks for; its grammar is only made when it does."""
+    if channel2 is None:
+        return None
+    from .channel2 import second_of
 
-    if shape == waveform.TABLE and path is None:
-        raise BadValueError("a table has no points; nothing was sent; name a CSV file of one period: --table FILE")
-    if shape != waveform.TABLE and path is not None:
-        raise BadValueError(f"--table {path}: a {shape} has no table; nothing was sent; use: run table")
-    return read(path) if path is not None else []
+    return second_of(channel2, wave)
+
+
+def prepare(client: "DeviceClient", place: "Place", wave: dict[str, Any], wave2: dict[str, Any] | None) -> None:
+    """Fill in the areas that the board has declared, and send it a table's points.
+
+    Raises BadValueError before anything is sent when the board has too few channels.
+    """
+    from ..points import POINTS, upload
+    from ..treatment import require_second
+
+    if wave2 is not None:
+        require_second(client.identity)
+    for channel, each in enumerate((wave, wave2), 1):
+        if each is None:
+            continue
+        each["area_mm2"] = each["area_mm2"] or client.request("config")["set"]["area_mm2"]
+        if place.sim:
+            place.sim.put_load(None, each["area_mm2"] or None, channel)
+    points = wave.get(POINTS) or (wave2 or {}).get(POINTS)
+    if points:
+        upload(client, points)
 
 
 def export_trace(sim: "Sim", wishes: "Wishes", begun_ns: int) -> None:

@@ -13,11 +13,19 @@ from .options import Quantity, image_option, json_option, say
 @image_option
 @json_option
 @click.option(
+    "--board",
+    shell_complete=complete.boards,
+    help="As which board it is wired; rp2040_pico_dual has two outputs.  [default: what DIR holds, else rp2040_pico]",
+)
+@click.option(
     "--load",
     default="typical",
     show_default=True,
     shell_complete=complete.loads,
     help="What is between the electrodes: good, typical, dry, open, short, or a bench resistor.",
+)
+@click.option(
+    "--load2", shell_complete=complete.loads, help="What is between the electrodes of a second output [the same]."
 )
 @click.option(
     "--area",
@@ -27,7 +35,7 @@ from .options import Quantity, image_option, json_option, say
     show_default=True,
     help="Area of one electrode.",
 )
-@click.option("--state", metavar="DIR", help="Keep flash and DAC EEPROM in DIR [a new board each time].")
+@click.option("--state", metavar="DIR", help="Keep flash and DAC EEPROMs in DIR [a new board each time].")
 @click.option("--name", help="Name of the port [the process id].")
 @click.option("--blank", is_flag=True, help="Do not install the firmware: a board as it comes from the shop.")
 @click.option(
@@ -40,7 +48,9 @@ from .options import Quantity, image_option, json_option, say
 def command(
     image: str | None,
     as_json: bool,
+    board: str | None,
     load: str,
+    load2: str | None,
     area_mm2: int,
     state: str | None,
     name: str | None,
@@ -53,15 +63,17 @@ def command(
 
     Other commands find it by themselves, or by --port. It runs from a battery, its data line isolated: no USB cable
     supplies it. Its button is: microcurrent press. --json prints port, control socket and pid as one line. A trace
-    holds at least the last two and a half minutes of output; while it is written, Ctrl-C gives it up.
+    holds at least the last two and a half minutes of output, of two outputs half of that; while it is written, Ctrl-C
+    gives it up.
     """
     import tempfile
     from pathlib import Path
 
-    from ..bench.options import BOOT_MS, ServerOptions
+    from ..bench.boards import emulated_board
+    from ..bench.options import BOOT_MS, DEFAULT_BOARD, ServerOptions
     from ..bench.server import run_server
     from ..image.resolver import resolve_image
-    from ..virtual import install, require_writable, written
+    from ..virtual import board_in, install, require_writable, written
 
     def announce(ready: dict[str, object]) -> None:
         if as_json:
@@ -71,11 +83,12 @@ def command(
 
     for target in (vcd, csv):
         require_writable(target)
+    wired = emulated_board(board or (board_in(Path(state)) if state else DEFAULT_BOARD)).BOARD
     found = resolve_image(image, say)
     with tempfile.TemporaryDirectory(prefix="microcurrent-sim-") as fresh:
         place = state or fresh
         if not blank:
-            install(found, Path(place))
+            install(found, Path(place), board=wired)
         options = ServerOptions(
             str(found.path),
             load=load,
@@ -84,10 +97,12 @@ def command(
             name=name,
             free_running=free_running,
             boot_ms=0 if blank else BOOT_MS,
+            board=wired,
+            load2=load2,
         )
-        trace = run_server(options, announce).trace
-    for target, write in ((vcd, trace.write_vcd), (csv, trace.write_csv)):
+        pico = run_server(options, announce)
+    for target, write in ((vcd, pico.write_vcd), (csv, pico.write_csv)):
         if target:
             say(f"writing {target}")
             write(Path(target))
-            say(written(target, 0, trace.begin_ns))
+            say(written(target, 0, pico.trace.begin_ns))

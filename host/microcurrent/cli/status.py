@@ -15,14 +15,14 @@ def command(port: str | None, data_dir: str | None, as_json: bool) -> None:
 
     from .. import preferences
     from ..client import telemetry_values
-    from ..report import named
-    from .progress import row_text
+    from ..exports import named
+    from .progress import row_text, second_text
 
     with device(port, shared=True, data_dir=data_dir) as board:
         found = board.request("status")
         settings = board.request("config")["set"]
         identity = board.identity
-    readings = telemetry_values(found["telemetry"]) if found["telemetry"] else None
+    readings = {name: telemetry_values(found[name]) for name in ("telemetry", "telemetry2") if found.get(name)}
     if as_json:
         named_device = {**identity, "state": protocol.STATE_NAMES[identity["state"]]}
         fault = faults.name_of(found["fault"])
@@ -30,7 +30,7 @@ def command(port: str | None, data_dir: str | None, as_json: bool) -> None:
             {
                 **found,
                 "fault": fault,
-                "telemetry": readings and named(readings),
+                **{name: named(row) for name, row in readings.items()},
                 "settings": preferences.named(settings),
                 "device": named_device,
             }
@@ -40,10 +40,14 @@ def command(port: str | None, data_dir: str | None, as_json: bool) -> None:
     for name in ("profile", "zone", "area_mm2"):
         click.echo(f"{name.removesuffix('_mm2'):12} {preferences.shown(name, settings[name])}")
     if readings:
-        click.echo(f"contact      {protocol.CONTACT_NAMES[readings['contact']]}")
-        click.echo(f"supply       {readings['supply_mv'] / 1000:.2f} V")
-        click.echo(f"temperature  {readings['temperature_c']} C")
-        click.echo(f"readings     {row_text(readings).strip()}")
+        row, *second = readings.values()
+        contacts = [protocol.CONTACT_NAMES[each["contact"]] for each in readings.values()]
+        click.echo(f"contact      {', channel 2: '.join(contacts)}")
+        click.echo(f"supply       {row['supply_mv'] / 1000:.2f} V")
+        click.echo(f"temperature  {row['temperature_c']} C")
+        click.echo(f"readings     {row_text(row).strip()}")
+        for each in second:
+            click.echo(f"channel 2    {second_text(each)}")
 
 
 _STATE_MEANINGS = {

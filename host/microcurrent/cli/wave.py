@@ -9,12 +9,35 @@ from firmware.shared import waveform
 
 from .. import quantities
 from ..errors import BadValueError
+from ..points import POINTS, crc_of, read
 from ..refusals import OPTIONS
+from ..treatment import checked_wave
 
 _RAMP_LOW_MS = next(low for name, low, _high, _default in waveform.FIELDS if name == "ramp_ms")
 _DUTY_LOW = next(low for name, low, _high, _default in waveform.FIELDS if name == "duty_permille")
 FULL_DUTY = 1000
 _SQUARE_ONLY = (("gap_us", "a gap"), ("duty_permille", "a duty"), ("width_us", "a width"), ("rise_us", "edges"))
+
+
+def wave_of(
+    ctx: click.Context, shape: str, zone: str | None, area_mm2: int | None, table: str | None, **fields: Any
+) -> dict[str, Any]:
+    """The waveform that a command was given, checked; the points of a table are under POINTS. Raises BadValueError."""
+    points = table_of(shape, table)
+    other = {"zone": zone or waveform.NO_ZONE, "area_mm2": area_mm2 or 0, "table_crc": crc_of(points) if points else 0}
+    wave = checked_wave(WaveOptions(ctx, shape, fields).checked() | other)
+    return wave | {POINTS: points} if points else wave
+
+
+def table_of(shape: str, path: str | None) -> list[int]:
+    """The points of the waveform table from a CSV file; none for every other waveform. Raises BadValueError."""
+    if shape == waveform.TABLE and path is None:
+        raise BadValueError("a table has no points; nothing was sent; name a CSV file of one period: --table FILE")
+    if shape != waveform.TABLE and path is not None:
+        raise BadValueError(
+            f"--table {path}: a {shape} has no table; nothing was sent; leave --table away, or choose table"
+        )
+    return read(path) if path is not None else []
 
 
 class WaveOptions:
@@ -53,7 +76,7 @@ class WaveOptions:
             if self._shape != waveform.SQUARE and self._typed(name):
                 raise BadValueError(
                     f"{OPTIONS[name][0]} {self._shown(name)}: only a square has {what}; nothing was sent; "
-                    f"leave {OPTIONS[name][0]} away, or use: run square"
+                    f"leave {OPTIONS[name][0]} away, or choose square"
                 )
 
     def _check_ramps(self) -> None:

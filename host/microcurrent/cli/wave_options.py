@@ -8,6 +8,7 @@ import click
 from firmware.shared import waveform
 
 from .. import quantities
+from ..errors import BadValueError
 from .options import Quantity
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -22,13 +23,38 @@ def ranged(name: str, kind: quantities.Kind) -> Quantity:
 
 def wave_options(amplitude: str | None) -> Callable[[F], F]:
     """All but the shape, the area and the zone. amplitude: what counts when none is given; None: the field is None."""
+    return _all_of(_amplitude(amplitude), _FREQUENCY, *_TIMES, *_FORM, _SAMPLE, *_SWEEP)
 
+
+def second_wave_options(amplitude: str) -> Callable[[F], F]:
+    """The same for a second channel: what is the session's is refused."""
+    refused = (_refused(option) for option in ("--duration", "--ramp", "--sample"))
+    return _all_of(_amplitude(amplitude), _FREQUENCY, *_FORM, *_SWEEP, *refused)
+
+
+def place_options(function: F) -> F:
+    """Where the electrodes are, and the points of a table: --zone, --area, --table."""
+    return _all_of(*_PLACE)(function)
+
+
+def _all_of(*options: Callable[[F], F]) -> Callable[[F], F]:
     def decorate(function: F) -> F:
-        for option in reversed((_amplitude(amplitude), *_TIMES, *_FORM, *_SWEEP)):
+        for option in reversed(options):
             function = option(function)
         return function
 
     return decorate
+
+
+def _refused(option: str) -> Callable[[F], F]:
+    def refuse(_ctx: click.Context, _param: click.Parameter, typed: str | None) -> None:
+        if typed is not None:
+            raise BadValueError(
+                f"{option} {typed}: time, ramp and sample period are the session's, the same for both channels; "
+                f"nothing was sent; give {option} beside --channel2, not within it"
+            )
+
+    return click.option(option, expose_value=False, hidden=True, callback=refuse)
 
 
 def _amplitude(default: str | None) -> Callable[[F], F]:
@@ -42,8 +68,8 @@ def _quantity(option: str, name: str, kind: quantities.Kind, default: str, meani
     return click.option(option, name, type=ranged(name, kind), default=default, show_default=True, help=meaning)
 
 
+_FREQUENCY = _quantity("--frequency", "frequency_mhz", quantities.FREQUENCY, "10Hz", "Cycles per second.")
 _TIMES = (
-    _quantity("--frequency", "frequency_mhz", quantities.FREQUENCY, "10Hz", "Cycles per second."),
     _quantity("--duration", "duration_ms", quantities.DURATION, "10s", "Length of the session, ramps included."),
     _quantity("--ramp", "ramp_ms", quantities.DURATION, "2s", "Length of the ramp in, and of the ramp out."),
 )
@@ -88,5 +114,22 @@ _FORM = (
     _quantity(
         "--rest-random", "rest_random_ms", quantities.DURATION, "0ms", "Added to each rest: up to this, by chance."
     ),
-    _quantity("--sample", "sample_us", quantities.SHORT_TIME, "0us", "Time between two samples; 0: the board chooses."),
+)
+_SAMPLE = _quantity(
+    "--sample", "sample_us", quantities.SHORT_TIME, "0us", "Time between two samples; 0: the board chooses."
+)
+_PLACE = (
+    click.option(
+        "--zone",
+        type=click.Choice(waveform.ZONES),
+        help="Where the electrodes are; may only be stricter than the board's setting [the board's setting zone].",
+    ),
+    click.option(
+        "--area",
+        "area_mm2",
+        type=Quantity(quantities.AREA, 1, 20000),
+        help="Area of the smaller electrode; may only be smaller than what the board has declared [the board's "
+        "setting area_mm2].",
+    ),
+    click.option("--table", metavar="FILE", help="The points of one period, as CSV (with the waveform table)."),
 )

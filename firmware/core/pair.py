@@ -16,13 +16,25 @@ def checked(wave, wave2, lease_ms, settings, board, periods_us, uploaded):
             protocol.ERR_VALUE, "phase_deg is %s; only a second channel has it" % waveform.shown(wave["phase_deg"])
         )
     requests = [wave] if wave2 is None else [wave, _completed(wave, wave2)]
-    made = [Terms(request, lease_ms, settings, board, periods_us, uploaded) for request in requests]
+
+    def terms_of(index, periods_us):
+        try:
+            return Terms(requests[index], lease_ms, settings, board, periods_us, uploaded)
+        except Refused as error:
+            raise named(error, index)
+
+    made = [terms_of(index, periods_us) for index in range(len(requests))]
     shortest_us = min(terms.sample_us for terms in made)
     for index, terms in enumerate(made):
         if terms.sample_us != shortest_us:
-            made[index] = Terms(requests[index], lease_ms, settings, board, (shortest_us,), uploaded)
+            made[index] = terms_of(index, (shortest_us,))
     check(made, board.HARD_CAP_UA)
     return made
+
+
+def named(error, index):
+    """A Refused that says which channel it is about; index: 0 or 1."""
+    return Refused(error.args[0], "channel 2: %s" % error.args[1]) if index else error
 
 
 def check(made, hard_cap_ua):

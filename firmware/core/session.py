@@ -60,8 +60,10 @@ class Session:
         if request2 is not None and len(self.channels) < 2:
             raise Refused(protocol.ERR_VALUE, "this board has one channel; wave2 is for a board with two outputs")
         made = pair.checked(request, request2, lease_ms, settings, self._board, self._engine.periods_us, self.points)
-        for terms in made:
-            self._allow(terms, estop, protocol.READY, "a session is on its way: stop it first with: microcurrent stop")
+        for index, terms in enumerate(made):
+            self._allow(
+                terms, estop, protocol.READY, "a session is on its way: stop it first with: microcurrent stop", index
+            )
         for terms in made:
             terms.plan_for(self._board)
             terms.plan.locked = int(pair.locked(made))
@@ -81,11 +83,11 @@ class Session:
             told["terms2"] = self.channels[1].terms.told(self.number)
         return told
 
-    def _allow(self, terms, estop, state_needed, state_text):
+    def _allow(self, terms, estop, state_needed, state_text, index):
         """Raise Refused unless the gate permits these terms; a limit's own sentence says more than the gate's."""
         verdict = self._permit(terms, estop, state_needed)
         if terms.problem and verdict in (gate.REFUSED_AMPLITUDE, gate.REFUSED_LIMIT, gate.PERMITTED):
-            raise Refused(protocol.ERR_LIMIT, terms.problem)
+            raise pair.named(Refused(protocol.ERR_LIMIT, terms.problem), index)
         self._unless(verdict, state_text)
 
     def disarm(self):
@@ -141,7 +143,7 @@ class Session:
             raise Refused(protocol.ERR_VALUE, "this session has one channel; there is no second one to change")
         each = self.used[index]
         terms = self._changed(each, changes, settings)
-        self._allow(terms, estop, self.state, "nothing runs")
+        self._allow(terms, estop, self.state, "nothing runs", index)
         terms.plan_for(self._board, each.terms)
         self._engine.change(index, terms.plan, terms.wave["amplitude_ua"])
         each.take(terms)

@@ -59,7 +59,10 @@ class Engine:
     @property
     def bus_errors(self):
         """Transfers outside the interrupt that a DAC did not take, since boot."""
-        return sum(output.dac.errors for output in self.outputs)
+        count = 0
+        for output in self.outputs:
+            count += output.dac.errors
+        return count
 
     @property
     def gate_closed(self):

@@ -17,6 +17,10 @@ _ADC_REST = const(0x3)  # EN | TS_EN: single conversions, as machine.ADC does th
 _INTERP0_BASE0 = 0xD0000088  # data sheet 2.3.1.7: where the interrupt finds the first output's words
 _SCRATCH1 = 0x40058010  # of the watchdog, data sheet 4.7.6
 _SYSTICK_CONTROL, _SYSTICK_RELOAD = 0xE000E010, 0xE000E014  # ARMv6-M manual B3.3
+# Priority of TIMER_IRQ_0..3, ARMv6-M manual B3.4.7. MicroPython's timers use the last one: it may interrupt the USB
+# interrupt, which would delay a sample by up to 9 us, but is never interrupted itself.
+_TIMER_PRIORITY = 0xE000E400
+_BEFORE_ALL_OTHERS = const(0xFFFFFF)
 _SYSTICK_RUNS = const(5)  # enabled, on the processor's clock, without an interrupt
 _SYSTICK_MOST = const(0xFFFFFF)
 _DEADMAN_MS = const(100)  # ours: main loop silence after which the interrupt opens the gates
@@ -42,6 +46,7 @@ class Engine:
         self._watch_timer = Timer(-1)
         self.armed = False
         machine.mem32[_INTERP0_BASE0] = self.outputs[0].address
+        machine.mem32[_TIMER_PRIORITY] &= _BEFORE_ALL_OTHERS
         machine.mem32[_SYSTICK_RELOAD] = _SYSTICK_MOST
         machine.mem32[_SYSTICK_CONTROL] = _SYSTICK_RUNS
 

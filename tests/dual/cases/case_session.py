@@ -19,9 +19,12 @@ class Engine:
     """Stands where hw/engine_*.py stands: reports the snapshot it was told, remembers what it was asked."""
 
     periods_us = (PERIOD_US,)
+    bus_errors = 0
 
-    def __init__(self):
+    def __init__(self, channels=1):
+        self.channels = channels
         self.values = {}
+        self.values2 = {}  # what the second output differs in
         self.gate_closed = 0
         self.asked = []
         self.broken = False
@@ -34,9 +37,11 @@ class Engine:
     def open_gate(self):
         self.gate_closed = 0
 
-    def arm(self, _plan, amplitude_ua, left=0):
-        self.asked.append(("arm", amplitude_ua, left))
+    def arm(self, plans, amplitudes_ua, left=0):
+        assert len(plans) == len(amplitudes_ua)
+        self.asked.append(("arm",) + tuple(amplitudes_ua) + (left,))
         self.values = {"left": left or 99000}
+        self.values2 = {}
         return self.unfit
 
     def run(self):
@@ -47,8 +52,8 @@ class Engine:
         self.values["sensing"] = 1
         return 0
 
-    def change(self, plan, amplitude_ua):
-        self.asked.append(("change", plan.gain, plan.phase_step, amplitude_ua))
+    def change(self, channel, plan, amplitude_ua):
+        self.asked.append(("change", channel, plan.gain, plan.phase_step, amplitude_ua))
 
     def ramp_up(self):
         self.asked.append("ramp_up")
@@ -66,12 +71,13 @@ class Engine:
         self.values["ticks"] = self.values.get("ticks", 0) + self.passed_ms * 1000 // PERIOD_US
         self.passed_ms = 0
 
-    def snapshot(self):
+    def snapshot(self, channel):
         self.values["clock_us"] = self.clock_us
-        return tuple(self.values.get(name, 0) for name in meter.SNAPSHOT_FIELDS)
+        values = dict(self.values, **self.values2) if channel else self.values
+        return tuple(values.get(name, 0) for name in meter.SNAPSHOT_FIELDS)
 
-    def history(self):
-        return "800800" * 64
+    def history(self, channel):
+        return ("800800", "900900")[channel] * 64
 
     def note_state(self, state):
         self.state = state
@@ -80,16 +86,17 @@ class Engine:
 class Bench:
     """A session that passed its self-test, with everything it told and wrote down."""
 
-    def __init__(self):
+    def __init__(self, channels=1):
         self.events = []
         self.records = []
         self.full_flash = False
-        self.engine = Engine()
+        self.engine = Engine(channels)
         self.made = session.Session(board, self.engine, self.events.append, self.record)
         self.now_ms = 0
         self.estop = 0
         self.supply_mv = 12000
         self.bare_usb = 0
+        self.first = self.made.channels[0]
         self.made.begin_test()
         self.made.end_test(True)
         self.events.clear()
@@ -340,8 +347,8 @@ def test_no_contact_in_time_is_a_fault():
     assert bench.made.fault[0] == faults.OPEN_ELECTRODE and not bench.engine.gate_closed
 
 
-def change(bench, number=1, **changes):
-    return bench.made.change(number, changes, OPEN, 0, bench.now_ms)
+def change(bench, number=1, index=0, **changes):
+    return bench.made.change(number, changes, OPEN, 0, index)
 
 
 def test_a_running_session_takes_a_change():
@@ -350,12 +357,12 @@ def test_a_running_session_takes_a_change():
     terms = change(bench, amplitude_ua=150, frequency_mhz=20000)
     assert (terms["session"], terms["amplitude_ua"], terms["sample_us"]) == (1, 150, PERIOD_US)
     assert terms["phase_us"] == 25000
-    assert bench.engine.asked[-1][0] == "change" and bench.engine.asked[-1][3] == 150
-    assert (bench.made.amplitude_ua, bench.made.supervisor.amplitude_ua) == (150, 150)
+    assert bench.engine.asked[-1][:2] == ("change", 0) and bench.engine.asked[-1][4] == 150
+    assert (bench.first.amplitude_ua, bench.first.supervisor.amplitude_ua) == (150, 150)
     changed = [event["wave"] for event in bench.told("changed")]
     assert changed == [{"amplitude_ua": 150, "frequency_mhz": 20000}]
     assert bench.made.terms.wave["amplitude_ua"] == 150 and bench.made.terms.wave["duration_ms"] == 10000
-    row = dict(zip(protocol.TELEMETRY_FIELDS, report.row(bench.made, bench.now_ms)))
+    row = dict(zip(protocol.TELEMETRY_FIELDS, report.row(bench.made, bench.made.channels[0], bench.now_ms)))
     assert row["commanded_ua"] == 150
 
 
@@ -369,8 +376,8 @@ def test_what_a_change_may_not_do():
     assert refusal(change, bench, amplitude_ua=0)[0] == "value"
     assert refusal(change, bench, amplitude_ua=601)[0] == "limit"
     assert refusal(change, bench, frequency_mhz=1000001)[0] == "value"
-    assert bench.engine.asked[-1] == "ramp_up" and bench.made.amplitude_ua == 200
-    assert refusal(bench.made.change, 1, {"amplitude_ua": 100}, OPEN, 1, bench.now_ms)[1].startswith("the emergency")
+    assert bench.engine.asked[-1] == "ramp_up" and bench.first.amplitude_ua == 200
+    assert refusal(bench.made.change, 1, {"amplitude_ua": 100}, OPEN, 1)[1].startswith("the emergency")
     bench.made.stop(False, bench.now_ms)
     assert refusal(change, bench, amplitude_ua=150)[0] == "state"
 
@@ -393,10 +400,10 @@ def test_a_sweep_moves_in_steps_while_current_flows():
     for _ in range(40):
         bench.made.renew(1, bench.now_ms)
         bench.tick(25)
-        seen.append(bench.made.amplitude_ua)
+        seen.append(bench.first.amplitude_ua)
     assert len([step for step in bench.engine.asked if step[0] == "change"]) in (19, 20, 21)
     assert all(0 <= seen[k + 1] - seen[k] <= 10 for k in range(len(seen) - 1)) and seen[-1] - seen[0] > 150
-    assert bench.made.supervisor.amplitude_ua == seen[-1]
+    assert bench.first.supervisor.amplitude_ua == seen[-1]
     bench.made.stop(False, bench.now_ms)
     count = len(bench.engine.asked)
     bench.tick(200)
@@ -441,7 +448,7 @@ def test_lift_off_goes_back_to_the_ramp_and_is_counted():
         bench.engine.values["envelope"] = waveplan.ENVELOPE_ONE
         bench.tick()
         assert bench.made.state == protocol.ACTIVE
-    row = dict(zip(protocol.TELEMETRY_FIELDS, report.row(bench.made, bench.now_ms)))
+    row = dict(zip(protocol.TELEMETRY_FIELDS, report.row(bench.made, bench.made.channels[0], bench.now_ms)))
     assert row["lift_offs"] == 2
     bench.made.stop(True, bench.now_ms)
     assert bench.written("end")[0]["lift_offs"] == 2
@@ -540,14 +547,17 @@ def test_pause_ramps_down_and_resume_goes_on_with_what_is_left():
     bench.engine.values.update(done=1, left=50000)
     bench.tick()
     assert bench.made.state == protocol.PAUSED and not bench.engine.gate_closed and not bench.told("end")
-    row = dict(zip(protocol.TELEMETRY_FIELDS, report.row(bench.made, bench.now_ms)))
+    row = dict(zip(protocol.TELEMETRY_FIELDS, report.row(bench.made, bench.made.channels[0], bench.now_ms)))
     flowed_ms = row["elapsed_ms"]
     assert 1000 <= flowed_ms <= 1040 and row["remaining_ms"] == 10000 - flowed_ms
     bench.made.renew(1, bench.now_ms)
     bench.tick(1500)
     bench.made.resume(0, bench.now_ms)
     assert bench.made.state == protocol.RAMP_UP and bench.engine.asked[-1] == ("arm", 200, 50000)
-    assert dict(zip(protocol.TELEMETRY_FIELDS, report.row(bench.made, bench.now_ms)))["elapsed_ms"] == flowed_ms
+    assert (
+        dict(zip(protocol.TELEMETRY_FIELDS, report.row(bench.made, bench.made.channels[0], bench.now_ms)))["elapsed_ms"]
+        == flowed_ms
+    )
     assert bench.made.number == 1
 
 
@@ -695,7 +705,7 @@ def test_first_fault_wins_and_stays():
     assert refusal(bench.arm)[0] == "fault"
     assert len(bench.told("fault")) == 1
     assert bench.written("fault") == [{"code": 1, "reading": 400, "limit": 300, "session": 1, "state": "ACTIVE",
-                                       "samples": "800800" * 64}]  # fmt: skip
+                                       "channel": 1, "samples": "800800" * 64}]  # fmt: skip
 
 
 def test_clearing_within_a_self_test_makes_ready():
@@ -744,8 +754,8 @@ def test_no_self_test_while_a_session_is_on_its_way():
 def test_a_latched_fault_is_restored_after_a_loss_of_power():
     bench = Bench()
     made = session.Session(board, bench.engine, bench.events.append, bench.record)
-    made.restore(faults.COMPARATOR, 960, 950, 7, "abc")
-    assert made.state == protocol.FAULT and made.fault == (faults.COMPARATOR, 960, 950, 0, 7)
+    made.restore(faults.COMPARATOR, 960, 950, 7, "abc", 2)
+    assert made.state == protocol.FAULT and made.fault == (faults.COMPARATOR, 960, 950, 0, 7, 2)
     assert made.latch.samples == "abc" and bench.records == []
     made.begin_test()
     made.end_test(True)
@@ -823,7 +833,7 @@ def test_dac_that_vanishes_at_the_end_is_a_fault():
 def test_telemetry_has_every_field_as_integer():
     bench = Bench()
     bench.to_active()
-    row = report.row(bench.made, bench.now_ms)
+    row = report.row(bench.made, bench.made.channels[0], bench.now_ms)
     assert len(row) == len(protocol.TELEMETRY_FIELDS)
     assert all(isinstance(value, int) for value in row)
     named = dict(zip(protocol.TELEMETRY_FIELDS, row))
@@ -836,13 +846,13 @@ def test_impedance_is_told_while_sensing_and_not_at_the_foot_of_a_ramp():
     bench.to_sensing()
     bench.engine.values.update(halves=1, late_current=15, late_voltage=12, step_current=-30, step_voltage=-4)
     bench.tick()
-    named = dict(zip(protocol.TELEMETRY_FIELDS, report.row(bench.made, bench.now_ms)))
+    named = dict(zip(protocol.TELEMETRY_FIELDS, report.row(bench.made, bench.made.channels[0], bench.now_ms)))
     assert (named["impedance_ohm"], named["series_ohm"], named["sensing"]) == (9600, 1600, 1)
     assert named["contact"] == protocol.CONTACT_GOOD
     bench.engine.values.update(good=STABLE)
     bench.tick()
     bench.tick()
-    named = dict(zip(protocol.TELEMETRY_FIELDS, report.row(bench.made, bench.now_ms)))
+    named = dict(zip(protocol.TELEMETRY_FIELDS, report.row(bench.made, bench.made.channels[0], bench.now_ms)))
     assert (named["impedance_ohm"], named["sensing"]) == (-1, 0)
 
 
@@ -851,7 +861,7 @@ def test_nothing_happens_while_ready():
     bench.tick()
     bench.made.stop(False, 20)
     assert (bench.made.state, bench.engine.gate_closed, bench.events) == (protocol.READY, 0, [])
-    row = report.row(bench.made, 30)
+    row = report.row(bench.made, bench.made.channels[0], 30)
     assert row[0] == 30 and not any(row[3:9])
 
 
@@ -859,9 +869,9 @@ def test_telemetry_after_the_end_keeps_the_time_that_passed():
     bench = Bench()
     bench.to_active()
     bench.tick(400)
-    before = dict(zip(protocol.TELEMETRY_FIELDS, report.row(bench.made, bench.now_ms)))
+    before = dict(zip(protocol.TELEMETRY_FIELDS, report.row(bench.made, bench.made.channels[0], bench.now_ms)))
     bench.made.stop(True, bench.now_ms)
-    row = dict(zip(protocol.TELEMETRY_FIELDS, report.row(bench.made, 9000)))
+    row = dict(zip(protocol.TELEMETRY_FIELDS, report.row(bench.made, bench.made.channels[0], 9000)))
     assert (row["elapsed_ms"], row["remaining_ms"], row["commanded_ua"]) == (before["elapsed_ms"], 0, 0)
     assert bench.written("end")[0]["elapsed_ms"] == before["elapsed_ms"]
 

@@ -564,11 +564,11 @@ def tick(_timer):
                             s[index[k]] = s[_NEW + k]
                         if x < 0:
                             s[_GAIN] = 0 - s[_GAIN]
-                        s[_K] = 0
                         if s[_LOCKED] == 0:
                             s[_PHASE] = 0
+                            s[_K] = 0
                             s[_FRACTION] = 0
-                        s[_N_THIS] = s[_N_BASE]
+                            s[_N_THIS] = s[_N_BASE]
                         if s[_BURST_LEFT] < 1:
                             s[_BURST_LEFT] = s[_BURST_CYCLES]
                     if s[_BURST_CYCLES]:

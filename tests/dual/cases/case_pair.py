@@ -46,7 +46,7 @@ def test_a_second_channel_has_terms_of_its_own():
 
 def test_the_faster_channel_chooses_the_sample_period():
     bench = Bench(2)
-    bench.engine.periods_us = (1000, 250, 100)
+    bench.engine.periods_us = (1000, 250, 100, 62)
     slow = {"amplitude_ua": 50, "frequency_mhz": 1000}
     assert arm(bench, slow, frequency_mhz=1000)["sample_us"] == 1000
     bench.made.disarm()
@@ -57,6 +57,10 @@ def test_the_faster_channel_chooses_the_sample_period():
         bench.made.disarm()
     # Where one has asked for its own sample period, the other one takes it.
     assert arm(bench, slow, frequency_mhz=1000, sample_us=100)["terms2"]["sample_us"] == 100
+    bench.made.disarm()
+    # The interrupt has time for two outputs every 100 us, and for no pulse of one shorter sample.
+    assert refusal(arm, bench, slow, sample_us=62) == ("value", "sample_us is 62; this board's shortest is 100")
+    assert arm(bench, slow, width_us=100)["sample_us"] == 100
 
 
 def test_what_a_second_request_must_not_have():

@@ -263,6 +263,26 @@ def test_limits_hold_for_the_whole_of_a_sweep():
     assert refusal(bench.arm, frequency_end_mhz=1000001 - 1, sweep_ms=1000, sample_us=250)[0] == "value"
 
 
+def test_short_pulses_take_the_boards_shortest_sample():
+    bench = Bench()
+    bench.engine.periods_us = board.PERIODS_US
+    for width_us, sample_us, phase_us in (
+        (50, 50, 50),
+        (75, 50, 100),
+        (124, 50, 100),
+        (125, 62, 124),
+        (1240, 62, 1240),
+    ):
+        terms = bench.arm(width_us=width_us)
+        assert (terms["sample_us"], terms["phase_us"]) == (sample_us, phase_us), width_us
+        bench.made.disarm()
+    for changes in ({"width_us": 100, "rise_us": 50}, {"shape": "sine", "frequency_mhz": 900000}):
+        assert bench.arm(**changes)["sample_us"] == 62
+        bench.made.disarm()
+    bench.engine.periods_us = board.PERIODS_US[:2]  # a bus that is slower than the board's constants expect
+    assert bench.arm(width_us=100)["sample_us"] == 100
+
+
 def test_a_table_is_played_only_when_it_is_the_one_that_was_uploaded():
     bench = Bench()
     assert refusal(bench.arm, shape="table", table_crc=5) == (

@@ -4,7 +4,6 @@ import math
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby, pairwise
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +13,7 @@ from firmware.shared import faults
 from microcurrent.bench.trace import START, WRITE
 from microcurrent.errors import BadValueError, RefusedError
 from microcurrent.points import crc_of, upload
-from tests.hil.test_checks import FIRMWARE, changed, compile_for_pico
+from tests.bench.stand import WIRE_BIT_NS, clock_bus, filling_wire
 
 from .conftest import SQUARE, Bench, Device
 
@@ -191,24 +190,13 @@ def test_a_table_must_be_whole_balanced_and_the_one_that_is_meant(device: Device
 # The bus --------------------------------------------------------------------------------------------------------------
 
 
-def faster(boot: Boot, files: dict[str, bytes], tmp_path: Path, period_us: int) -> Bench:
+def faster(boot: Boot, files: dict[str, bytes], period_us: int) -> Bench:
     """A board whose engine takes a period that its bus only just keeps, or not."""
-    source = (FIRMWARE.parent / "boards" / "rp2040_pico" / "board.py").read_text()
-    copy = tmp_path / "board.py"
-    copy.write_text(source.replace("PERIODS_US = (250, 100, 62)", f"PERIODS_US = (250, 100, {period_us})"))
-    files = changed(files, tmp_path, "hw/engine_rp2.py", "_MARGIN = 5", "_MARGIN = 3")
-    bench = boot(files | {"/lib/board.mpy": compile_for_pico(copy)})
-    clock_bus(bench, 2500)
+    bench = boot(filling_wire(files, period_us))
+    clock_bus(bench.pico, WIRE_BIT_NS)
     bench.client.hello()
     assert bench.request("faults")["code"] == faults.NONE, [t for t in bench.request("selftest")["tests"] if not t[1]]
     return bench
-
-
-def clock_bus(bench: Bench, bit_ns: int) -> None:
-    """SCL as on some silicon, instead of what the controller's registers say."""
-    controller = bench.pico.mcu.i2c[bench.pico.board.I2C_ID]
-    controller._measure_bit = lambda: None
-    controller.bit_ns = bit_ns
 
 
 def transactions(bench: Bench, from_ns: int) -> tuple[int, int]:
@@ -231,9 +219,9 @@ def test_short_periods_keep_one_transaction_open_and_leave_the_bus_in_order(benc
     assert bench.request("dac")["dac_code"] == 2048 and bench.request("selftest")["passed"]
 
 
-def test_the_wire_is_filled_without_a_miss(boot: Boot, firmware_files: dict[str, bytes], tmp_path: Path) -> None:
+def test_the_wire_is_filled_without_a_miss(boot: Boot, firmware_files: dict[str, bytes]) -> None:
     """22.2 kS/s: two bytes of nine bits every 45 us, with SCL at exactly 400 kHz."""
-    bench = faster(boot, firmware_files, tmp_path, 45)
+    bench = faster(boot, firmware_files, 45)
     playing(bench, {"sample_us": 45})
     from_ns = bench.pico.now_ns
     bench.pico.run_for_ms(2000)
@@ -246,11 +234,9 @@ def test_the_wire_is_filled_without_a_miss(boot: Boot, firmware_files: dict[str,
 
 
 @pytest.mark.parametrize("bit_ns", [2656, 2800])  # 376 and 357 kHz
-def test_a_bus_that_is_too_slow_skips_whole_samples(
-    boot: Boot, firmware_files: dict[str, bytes], tmp_path: Path, bit_ns: int
-) -> None:
-    bench = faster(boot, firmware_files, tmp_path, 45)
-    clock_bus(bench, bit_ns)
+def test_a_bus_that_is_too_slow_skips_whole_samples(boot: Boot, firmware_files: dict[str, bytes], bit_ns: int) -> None:
+    bench = faster(boot, firmware_files, 45)
+    clock_bus(bench.pico, bit_ns)
     playing(bench, {"sample_us": 45})
     from_ns = bench.pico.now_ns
     bench.pico.run_for_ms(500)

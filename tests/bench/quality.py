@@ -100,6 +100,7 @@ def carried(stand: Stand, frequency_mhz: int, seconds: float) -> dict:
         "stretches": stretches,
         "net_steps_worst": int(np.abs(sums).max()),
         "net_steps_last": int(sums[-1]),
+        "mean_na": round(float(sums[-1]) / (stretches * samples) / STEPS_PER_UA * 1000, 3),
     }
 
 

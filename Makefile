@@ -43,7 +43,7 @@ tables: setup  ## write the tables of README.md and tests/hazards/HAZARDS.md ane
 	$(BIN)/python -m tests.readme
 	$(BIN)/python -m tests.hazards render
 
-bench: setup image  ## measure: interrupt cost, jitter, start-up of the command line
+bench: setup image  ## measure: rates, jitter, cost, signal quality, against what a user would write (five minutes)
 	$(BIN)/python -m tests.bench.measure
 
 soak: setup image  ## a minute of sessions at the wire's limit, 22.2 and 13.7 kS/s (three minutes)

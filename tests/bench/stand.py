@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from firmware.shared import faults, protocol, settings, waveform
+from firmware.shared import faults, settings, waveform
 from microcurrent.bench.pico import VirtualPico
 from microcurrent.build import build_firmware
 from microcurrent.client import DeviceClient, telemetry_values
@@ -116,13 +116,3 @@ def clock_bus(pico: VirtualPico, bit_ns: int) -> None:
     controller = pico.mcu.i2c[pico.board.I2C_ID]
     controller._measure_bit = lambda: None
     controller.bit_ns = bit_ns
-
-
-def transactions_of(period_us: int, shortest_closed_us: int = 97) -> str:
-    """How samples of a period go over the bus: one transaction each, or one for all."""
-    return "START to STOP" if period_us >= shortest_closed_us else "held open"
-
-
-def state_name(row: dict[str, int]) -> str:
-    """The state in a telemetry row."""
-    return protocol.STATE_NAMES[row["state"]]

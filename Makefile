@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --timeou
 export MICROCURRENT_BUILD := $(CURDIR)/build
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check campaign pulls mutation tables bench sigrok sim flash image setup clean distclean
+.PHONY: help demo test check campaign pulls mutation tables bench soak sigrok sim flash image setup clean distclean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,8 +43,11 @@ tables: setup  ## write the tables of README.md and tests/hazards/HAZARDS.md ane
 	$(BIN)/python -m tests.readme
 	$(BIN)/python -m tests.hazards render
 
-bench: setup image  ## measure: interrupt cost, jitter, start-up of the command line
+bench: setup image  ## measure: rates, jitter, cost, signal quality, against what a user would write (five minutes)
 	$(BIN)/python -m tests.bench.measure
+
+soak: setup image  ## a minute of sessions at the wire's limit, 22.2 and 13.7 kS/s (three minutes)
+	$(BIN)/python -m tests.bench.soak
 
 sigrok: setup image  ## read a session's VCD with sigrok-cli's I2C decoder and compare every DAC code
 	@$(BIN)/python -m tests.bench.sigrok_check

@@ -1,6 +1,7 @@
 """The tables of README.md that come from data: `python -m tests.readme` writes them, a test compares.
 
-Between <!-- name --> and <!-- /name --> stands what this file makes of the fault table, and of the campaign's results.
+Between <!-- name --> and <!-- /name --> stands what this file makes of the fault table, and of the results of campaign
+and bench.
 """
 
 import re
@@ -8,6 +9,7 @@ import sys
 from pathlib import Path
 
 from firmware.shared import faults
+from tests.bench import results, writers
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -38,7 +40,17 @@ def campaign_table() -> str:
     return "\n".join([lines[0], "", *(line for line in lines if line.startswith("|"))])
 
 
-TABLES = {"faults": fault_table, "campaign": campaign_table}
+def bench_table() -> str:
+    """What `make bench` measured of ours and of what a user would write instead."""
+    return writers.markdown(results.everything())
+
+
+def quality_table() -> str:
+    """What it measured of sines."""
+    return writers.quality_markdown(results.everything())
+
+
+TABLES = {"faults": fault_table, "campaign": campaign_table, "bench": bench_table, "quality": quality_table}
 
 
 def rendered(text: str) -> str:

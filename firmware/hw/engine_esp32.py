@@ -499,4 +499,5 @@ def _between(plan, phase):
     place = phase >> (24 - plan.table_bits)
     at, part = place >> 8, place & 0xFF
     value = plan.table[at]
-    return value + (((plan.table[at + 1] - value) * part + 128) >> 8)
+    slope = (plan.table[at + 1] - value) * part
+    return value + ((slope + 128 + (slope >> 31)) >> 8)

@@ -25,7 +25,7 @@ _BEFORE_ALL_OTHERS = const(0xFFFFFF)
 _SYSTICK_RUNS = const(5)  # enabled, on the processor's clock, without an interrupt
 _SYSTICK_MOST = const(0xFFFFFF)
 _DEADMAN_MS = const(100)  # ours: main loop silence after which the interrupt opens the gates
-_WATCH_MS = const(5)  # ours: a sample interrupt that stops is off after 10 ms at most
+_WATCH_US = const(5000)  # ours: a sample interrupt that stops is off after 10 ms at most
 _WATCH_TRIES = const(1000)  # ours: several sample periods
 
 
@@ -108,18 +108,19 @@ class Engine:
         machine.mem32[_ADC_CONTROL] = self.outputs[0].sense_control
         self.feed()
         self._timer.init(mode=Timer.PERIODIC, freq=1000000 // plans[0].period_us, hard=True, callback=tick)
-        self._start_watch()
+        self._start_watch(plans[0].period_us)
         self.armed = True
         return faults.NONE
 
-    def _start_watch(self):
-        """Between two sample interrupts, so that neither delays the other: both run from the same microsecond clock."""
+    def _start_watch(self, period_us):
+        """Between two sample interrupts, and in step with them, so that neither ever delays the other."""
         first = self.outputs[0]
         before, tries = first.ticks, 0
         while first.ticks == before and tries < _WATCH_TRIES:
             tries += 1
         first.watch_from_now()
-        self._watch_timer.init(mode=Timer.PERIODIC, period=_WATCH_MS, hard=True, callback=watch)
+        every_us = -(-_WATCH_US // period_us) * period_us
+        self._watch_timer.init(mode=Timer.PERIODIC, period=every_us, tick_hz=1000000, hard=True, callback=watch)
 
     def run(self):
         """Close the gates at contact-sensing level. Only core/session.py calls this, after core/gate.py permitted it.

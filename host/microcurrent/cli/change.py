@@ -13,6 +13,8 @@ from .options import data_dir_option, device, json_option, port_option, print_js
 from .sections import SectionedCommand
 from .wave_options import wave_options
 
+_FIXED = ("duration_ms", "ramp_ms", "sample_us", "polarity", "alternate_ms")  # refused by the board, with its reason
+
 
 @click.command("change", cls=SectionedCommand)
 @click.argument("shape", metavar="[WAVEFORM]", type=click.Choice(waveform.SHAPES), required=False)
@@ -64,6 +66,7 @@ def command(
 for _option in command.params:  # what is not named stays as it is: there are no defaults
     if isinstance(_option, click.Option) and _option.name != "channel":
         _option.show_default = False
+        _option.hidden = _option.name in _FIXED
 
 
 def _require_free(wave2: dict[str, Any] | None, changes: dict[str, Any]) -> None:

@@ -203,7 +203,7 @@ class SessionMachine(RuleBasedStateMachine):
         """To OFF, or to FAULT with what the journal kept; else on to one of the states behind."""
         if reached == "OFF":
             if latched is not None:
-                self.made.restore(latched, 1, 2, 3, "")
+                self.made.restore(latched, 1, 2, 3, "", 1)
             return
         self.all_is_mended()
         if reached == "ARMED":

@@ -73,7 +73,7 @@ def _require_free(wave2: dict[str, Any] | None, changes: dict[str, Any]) -> None
     """Raise BadValueError for what channels that are locked cannot change."""
     from ..errors import BadValueError
 
-    if not wave2 or wave2["phase_deg"] == FREE:
+    if not wave2 or wave2.get("phase_deg", FREE) == FREE:
         return
     for name, said in (("frequency_mhz", "--frequency"), ("shape", "another waveform")):
         if name in changes:

@@ -8,7 +8,6 @@ from click.core import ParameterSource
 from firmware.shared import waveform
 
 from .. import quantities
-from ..report import FREE
 from .options import data_dir_option, device, json_option, port_option, print_json
 from .sections import SectionedCommand
 from .wave_options import wave_options
@@ -72,6 +71,7 @@ for _option in command.params:  # what is not named stays as it is: there are no
 def _require_free(wave2: dict[str, Any] | None, changes: dict[str, Any]) -> None:
     """Raise BadValueError for what channels that are locked cannot change."""
     from ..errors import BadValueError
+    from ..report import FREE
 
     if not wave2 or wave2.get("phase_deg", FREE) == FREE:
         return

@@ -54,6 +54,8 @@ DUMMY_OHM = 4700  # full scale into it and SERIES_OHM needs 7.9 V, inside the co
 
 # Engine.
 PERIODS_US = (2000,)  # soft timer, 1 ms ticks: what it can honestly promise is not measured yet
+PULSE_US = 0  # no shorter pulses than the sample period
+PAIR_US = 0  # one output
 TRIP_UA = (
     100  # measured current beyond the set-point by this much trips in the interrupt; ours, below the limiter at 600 uA
 )

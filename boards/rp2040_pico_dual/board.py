@@ -68,6 +68,9 @@ DUMMY_OHM = 4700  # full scale into it and SERIES_OHM needs 7.9 V, inside the co
 # Sample periods that core/waveplan.py chooses from, longest first. The engine leaves out those that the bus is too slow
 # for: a sample with START and STOP takes 77 us at the SCL rate its registers give, one of a held transaction 48 us.
 PERIODS_US = (250, 100, 62)
+# A pulse of one sample: the bus takes it in 48 us, but not many of them without a pause.
+PULSE_US = 50
+PAIR_US = 100  # shortest sample period of two channels: the interrupt takes 38 us for both
 TRIP_UA = (
     100  # measured current beyond the set-point by this much trips in the interrupt; ours, below the limiter at 600 uA
 )

@@ -36,7 +36,7 @@ class Scan:
                 self.begins = at
                 yield line
                 at += len(line) + 1
-            if len(rest) > framing.MAX_LINE_BYTES:  # no record is as long, nor what is left of one
+            if len(rest) > framing.MAX_RECORD_BYTES:  # no record is as long, nor what is left of one
                 self.begins = at
                 yield rest
                 at += len(rest)

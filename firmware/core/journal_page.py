@@ -2,7 +2,7 @@
 
 from ..shared import framing
 
-LINE_BYTES = 800  # ours: a record with its quotes doubled; a "kept" with both a fault and a session takes 787
+LINE_BYTES = 885  # ours: a record with its quotes doubled; a "kept" with both a fault and a session takes 878
 PROBLEM_BYTES = 100  # ours: what a page leaves for the sentence about a broken chain
 _ENVELOPE_BYTES = 104  # a reply without its lines and its problem takes 100, with all numbers at their longest
 
@@ -12,7 +12,7 @@ def page(numbered, problem):
 
     numbered: iterates over (number, line); problem: at most PROBLEM_BYTES.
     """
-    room = framing.MAX_LINE_BYTES - _ENVELOPE_BYTES - len(problem or "")
+    room = framing.MAX_RECORD_BYTES - _ENVELOPE_BYTES - len(problem or "")
     texts = []
     for number, line in numbered:
         text = text_of(line)

@@ -16,6 +16,8 @@ def checked(wave, wave2, lease_ms, settings, board, periods_us, uploaded):
             protocol.ERR_VALUE, "phase_deg is %s; only a second channel has it" % waveform.shown(wave["phase_deg"])
         )
     requests = [wave] if wave2 is None else [wave, _completed(wave, wave2)]
+    if wave2 is not None:
+        periods_us = tuple(period_us for period_us in periods_us if period_us >= board.PAIR_US)
 
     def terms_of(index, periods_us):
         try:

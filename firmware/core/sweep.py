@@ -1,7 +1,8 @@
 """Amplitude and frequency that move while a session runs: straight from the first value to the last and back again.
 
-One way takes sweep_ms. The session hands the present values to the engine in small steps; each takes effect at the end
-of a cycle. Pure arithmetic, main loop only. `wave`: a request that shared/waveform.py has checked.
+One way takes sweep_ms, and at either end it stays for hold_ms: of the amplitude alone that is an envelope. The session
+hands the present values to the engine in small steps; each takes effect at the end of a cycle. Pure arithmetic, main
+loop only. `wave`: a request that shared/waveform.py has checked.
 """
 
 STEP_MS = 50  # ours: between two steps; shorter than the 100 ms in which a change could be felt as one
@@ -21,10 +22,11 @@ def extremes(wave):
 
 def at(wave, elapsed_ms):
     """The waveform (dict) at a time of the session."""
-    way_ms = wave["sweep_ms"]
-    into_ms = elapsed_ms % (2 * way_ms)
-    if into_ms > way_ms:
-        into_ms = 2 * way_ms - into_ms
+    way_ms, hold_ms = wave["sweep_ms"], wave["hold_ms"]
+    into_ms = elapsed_ms % (2 * (way_ms + hold_ms))
+    if into_ms >= way_ms + hold_ms:
+        into_ms = max(0, 2 * way_ms + hold_ms - into_ms)
+    into_ms = min(into_ms, way_ms)
     now = dict(wave)
     for name, end in _ENDS:
         if wave[end]:

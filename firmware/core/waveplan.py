@@ -49,7 +49,13 @@ class Plan:
 SAMPLES_PER_CYCLE_MIN = 10  # ours: five samples a phase, so that duty and gap can still be told apart
 PART_SAMPLES = 20  # ours: a phase or gap of a square is placed to half a sample, 2.5 % of it
 CURVE_SAMPLES = 80  # ours: steps of a curve of 4 % of its amplitude at most
+PULSE_WIDTH_US = 124  # ours: two of the shortest samples that a board plays one after the other
 STEP_MIN = 25000  # of the phase accumulator: rounded, it is exact to 20 ppm
+
+
+def is_pulse(wave):
+    """True for a square of phases so short that they are played with the board's PULSE_US, if it has one."""
+    return wave["shape"] == waveform.SQUARE and 0 < wave["width_us"] <= PULSE_WIDTH_US and not wave["rise_us"]
 
 
 def choose(wave, periods_us):

@@ -12,14 +12,15 @@ from .mux_rp2 import Mux
 from .output_rp2 import ADC_CHANNEL_SHIFT, ADC_RUN, HELD_BITS, Output, tick, watch
 from .outputs import pins_of
 
-_ADC_CONTROL = 0x4004C000  # CS, RP2040 data sheet 4.9.6
+_ADC_CONTROL = const(0x4004C000)  # CS, RP2040 data sheet 4.9.6
 _ADC_REST = const(0x3)  # EN | TS_EN: single conversions, as machine.ADC does them
-_INTERP0_BASE0 = 0xD0000088  # data sheet 2.3.1.7: where the interrupt finds the first output's words
-_SCRATCH1 = 0x40058010  # of the watchdog, data sheet 4.7.6
-_SYSTICK_CONTROL, _SYSTICK_RELOAD = 0xE000E010, 0xE000E014  # ARMv6-M manual B3.3
+_INTERP0_BASE0 = const(0xD0000088)  # data sheet 2.3.1.7: where the interrupt finds the first output's words
+_SCRATCH1 = const(0x40058010)  # of the watchdog, data sheet 4.7.6
+_SYSTICK_CONTROL = const(0xE000E010)  # ARMv6-M manual B3.3
+_SYSTICK_RELOAD = const(0xE000E014)
 # Priority of TIMER_IRQ_0..3, ARMv6-M manual B3.4.7. MicroPython's timers use the last one: it may interrupt the USB
 # interrupt, which would delay a sample by up to 9 us, but is never interrupted itself.
-_TIMER_PRIORITY = 0xE000E400
+_TIMER_PRIORITY = const(0xE000E400)
 _BEFORE_ALL_OTHERS = const(0xFFFFFF)
 _SYSTICK_RUNS = const(5)  # enabled, on the processor's clock, without an interrupt
 _SYSTICK_MOST = const(0xFFFFFF)

@@ -154,8 +154,15 @@ _ADC_VOLTAGE = const(126)
 _ADC_NEXT = const(127)
 _GO = const(128)
 _LOCKED = const(129)
-_NEW = const(130)
-_LENGTH = const(147)
+_SPARSE = const(130)
+_TRIM = const(131)
+_TRIM_OWED = const(132)
+_LEDGER = const(133)
+_LEDGER_SAMPLES = const(134)
+_LEDGERS = const(135)
+_BEFORE = const(136)
+_NEW = const(137)
+_LENGTH = const(154)
 
 # What a plan sets, in the order of _words_of(). A change is laid down from _NEW on in the same order.
 _PLAN_WORDS = bytes((
@@ -172,9 +179,9 @@ _SNAPSHOT = bytes((
 
 # Registers: RP2040 data sheet 4.3.17 (I2C), 4.9.6 (ADC), 4.6.5 (timer), 2.3.1.7 (SIO); SysTick: ARMv6-M manual B3.3.
 _I2C_BASE = (0x40044000, 0x40048000)
-_ADC_BASE = 0x4004C000
-_TIMER_BASE = 0x40054000
-_SYSTICK_CVR = 0xE000E018
+_ADC_BASE = const(0x4004C000)
+_TIMER_BASE = const(0x40054000)
+_SYSTICK_CVR = const(0xE000E018)
 _I2C_CLR_INTR = const(0x40)
 _IC_FS_SCL_HCNT = const(0x1C)
 _IC_FS_SCL_LCNT = const(0x20)
@@ -197,6 +204,8 @@ _BLOCKED_US = const(400)  # ours: so long, and four samples, the bus has taken n
 _OPEN_US = const(500)  # ours: so long without current is a lift-off, three samples at least
 _SENSE_HALF_US = const(5000)  # ours: half wave of contact sensing, 100 Hz
 _CHANCE_BEGIN = const(0xACE1)  # any number but 0: the same sequence of rests in every session
+_TRIM_FROM_UA = const(2)  # ours: wide codes of the ADC (RP2040-E11) may show up to 4.8 uA in one of two phases
+_TRIM_MAX_UA = const(5)  # ours: half of limits.NET_DC_UA
 _HISTORY_LENGTH = const(64)
 _HISTORY_AFTER = const(8)  # ours: of the 64 samples kept with a fault, those after it
 _ZERO_COUNTS_MAX = const(40)  # as in hw/checks.py: beyond it the sense amplifier is broken
@@ -221,12 +230,16 @@ def tick(_timer):
         i2c = ptr32(s[_I2C])
         code = s[_NEXT]
         s[_WAS] = s[_SENT]
-        if i2c[29] == 0:  # IC_TXFLR
+        k = i2c[29]  # IC_TXFLR
+        if s[_SPARSE]:
+            if code == s[_SENT]:
+                k = -1  # the bus takes single samples of this period, but not one after the other
+        if k == 0:
             i2c[4] = code >> 8  # IC_DATA_CMD: power-down bits clear, upper four bits
             i2c[4] = (code & 0xFF) | s[_LAST_BYTE]  # lower eight bits; STOP, or the transaction stays open
             s[_SENT] = code
             s[_BLOCKED] = 0
-        else:
+        elif k > 0:
             s[_MISSED] += 1
             s[_BLOCKED] += 1
         # Timing of this interrupt against its grid.
@@ -267,6 +280,13 @@ def tick(_timer):
         adc[0] = q
         now = t[10]
         c = s[_WAS] - 2048
+        b = c
+        if s[_SPARSE]:
+            # The DAC takes a code when its sample is nearly over: what flows then shows in this interrupt or the next.
+            k = s[_BEFORE]
+            s[_BEFORE] = c
+            if c == 0:
+                c = k
         # The current may fall short of the command (compliance, lift-off); it must not exceed or oppose it.
         e = (c * s[_SENSE_OF_CODE]) >> 12
         x = d
@@ -310,6 +330,9 @@ def tick(_timer):
                     q = -q
                 if q > (count * s[_NET_LIMIT]) >> 4:
                     trip = 21  # faults.DC_IMBALANCE
+                s[_LEDGER] = net
+                s[_LEDGER_SAMPLES] = count
+                s[_LEDGERS] += 1
                 net = 0
                 count = 0
         s[_NET] = net
@@ -343,7 +366,7 @@ def tick(_timer):
         if s[_HISTORY_LEFT]:
             history = ptr32(s[_HISTORY])
             k = s[_HISTORY_AT]
-            history[k] = ((c + 2048) << 12) | (d + s[_ZERO_SENSE])
+            history[k] = ((b + 2048) << 12) | (d + s[_ZERO_SENSE])
             s[_HISTORY_AT] = (k + 1) & 63
             if s[_TRIP]:
                 s[_HISTORY_LEFT] -= 1
@@ -399,7 +422,7 @@ def tick(_timer):
             s[_PHASE_SIGN] = sign
             s[_PHASE_COMMAND] = 0
         s[_PHASE_SUM] = p
-        s[_PHASE_COMMAND] += c
+        s[_PHASE_COMMAND] += b
         s[_SUM_NET] += d
         if a > s[_PEAK_CURRENT]:
             s[_PEAK_CURRENT] = a
@@ -439,7 +462,8 @@ def tick(_timer):
             if c:
                 if s[_SENSING] == 0:
                     s[_SUM_ABS] += a
-                    s[_ACTIVE] += 1
+                    if b:
+                        s[_ACTIVE] += 1
         s[_STEP_DUE] = 0
         # Compute the next code. A cycle's last sample is sent in the next interrupt and measured in the one after.
         s[_WRAPPED_BEFORE] = s[_WRAPPED]
@@ -551,6 +575,17 @@ def tick(_timer):
                     s[_OWED] = k
                     if wrapped:
                         s[_DEBT] = (k + 131072) >> 18
+                k = s[_TRIM]
+                if k:
+                    # What the net ledger has shown is taken back; a sample next to zero keeps its sign.
+                    q = code - 2048
+                    if q < 0:
+                        q = 0 - q
+                    if q > 1:
+                        k += s[_TRIM_OWED]
+                        q = (k + 131072) >> 18
+                        s[_TRIM_OWED] = k - (q << 18)
+                        code += q
                 if code < 0:
                     code = 0
                 if code > 4095:
@@ -564,11 +599,11 @@ def tick(_timer):
                             s[index[k]] = s[_NEW + k]
                         if x < 0:
                             s[_GAIN] = 0 - s[_GAIN]
-                        s[_K] = 0
                         if s[_LOCKED] == 0:
                             s[_PHASE] = 0
+                            s[_K] = 0
                             s[_FRACTION] = 0
-                        s[_N_THIS] = s[_N_BASE]
+                            s[_N_THIS] = s[_N_BASE]
                         if s[_BURST_LEFT] < 1:
                             s[_BURST_LEFT] = s[_BURST_CYCLES]
                     if s[_BURST_CYCLES]:
@@ -664,7 +699,7 @@ class Output:
         self._voltage = ADC(Pin(board.VOLTAGE_PIN))
         self._plans = (waveplan.Plan(),)  # what the interrupt plays and takes up next: it knows only table addresses
         self._settled = None  # limits of a change, from when on nothing of what was before is measured any more
-        self._changed_phases = 0
+        self._changed_phases = self._ledgers = 0
         self._held = False  # whether the interrupt keeps one bus transaction open for all its samples
 
     def bus_us(self, bits):
@@ -698,6 +733,7 @@ class Output:
         words = self._words
         self._plans = (plan,)
         self._settled = None
+        self._ledgers = 0
         for index in range(_LENGTH):
             words[index] = 0
         self._load_hardware(words)
@@ -741,6 +777,7 @@ class Output:
         self._held = period_us < self.bus_us(_CLOSED_BITS)
         words[_LAST_BYTE] = 0 if self._held else _STOP
         words[_PERIOD] = period_us
+        words[_SPARSE] = int(period_us < self.bus_us(HELD_BITS))
         words[_BLOCKED_MAX] = max(3, _BLOCKED_US // period_us - 1)
         words[_OPEN_MAX] = max(2, _OPEN_US // period_us - 1)
         words[_SENSE_HALF] = _SENSE_HALF_US // period_us
@@ -801,6 +838,8 @@ class Output:
         self._words[_DEADMAN] = deadman_ms * 1000 // self._words[_PERIOD]
         if self._settled:
             self._settle()
+        if self._words[_LEDGERS] != self._ledgers:
+            self._trim()
 
     def close(self):
         """Close the gate and let the interrupt play."""
@@ -865,6 +904,21 @@ class Output:
         now = (words[_WINDOW], words[_PHASE_LIMIT], words[_NET_LIMIT])
         self._limit([max(pair) for pair in zip(self._settled, now)])
         words[_CHANGED] = 1
+
+    def _trim(self):
+        """Take back half of the net current that the last second of whole cycles has shown.
+
+        What the ADC's own steps may pretend is left alone, and no more than half of the net limit is ever taken back:
+        a sense amplifier that drifts must not drive a current that was not there.
+        """
+        words, board = self._words, self._board
+        self._ledgers = words[_LEDGERS]
+        net = (words[_LEDGER] << 18) // words[_LEDGER_SAMPLES]
+        if abs(net) <= self._counts(_TRIM_FROM_UA) << 18:
+            return
+        most = _TRIM_MAX_UA * (units.DAC_STEPS // 2 << 18) // board.FULL_SCALE_UA
+        step = (net << 11) // words[_SENSE_OF_CODE]  # half of it, in codes
+        words[_TRIM] = min(max(words[_TRIM] - step, -most), most)
 
     def _settle(self):
         """The limits of a change hold alone once two phases have been measured since it was taken up."""

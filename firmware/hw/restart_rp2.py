@@ -4,15 +4,16 @@ All of it is in the watchdog block (data sheet 4.7.6), whose scratch registers s
 """
 
 import machine
+from micropython import const
 
-_CTRL_CLEAR = 0x40058000 + 0x3000  # atomic clear alias, data sheet 2.1.2
-_REASON = 0x40058008
-_SCRATCH0 = 0x4005800C
-_SCRATCH1 = 0x40058010
-_SCRATCH2 = 0x40058014
-_ENABLE = 1 << 30
-_MAINTENANCE = 0x6D636D74  # "mcmt"
-_WATCHDOG_TEST = 0x6D637774  # "mcwt"
+_CTRL_CLEAR = const(0x40058000 + 0x3000)  # atomic clear alias, data sheet 2.1.2
+_REASON = const(0x40058008)
+_SCRATCH0 = const(0x4005800C)
+_SCRATCH1 = const(0x40058010)
+_SCRATCH2 = const(0x40058014)
+_ENABLE = const(1 << 30)
+_MAINTENANCE = const(0x6D636D74)  # "mcmt"
+_WATCHDOG_TEST = const(0x6D637774)  # "mcwt"
 
 _RESETS = ("power", "watchdog", "software", "software")
 

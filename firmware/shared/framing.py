@@ -7,6 +7,7 @@ mpremote can share the port with it.
 import binascii
 import json
 
+MAX_RECORD_BYTES = 1110  # ours: of the journal, and of a page of it; a fault with its 64 samples takes below 900
 MAX_LINE_BYTES = 2048  # ours: the longest reply (status of two channels) is below 1700 bytes; longer is garbage
 
 

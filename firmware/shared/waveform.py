@@ -46,6 +46,7 @@ FIELDS = (
     ("amplitude_end_ua", 0, 100000, 0),  # the amplitude moves there and back, sweep_ms each way; 0: it stays
     ("frequency_end_mhz", 0, 1000000, 0),  # the same of the frequency
     ("sweep_ms", 0, 3600000, 0),
+    ("hold_ms", 0, 600000, 0),  # time for which a sweep stays at either end: with an amplitude's, an envelope
     ("alternate_ms", 1000, 600000, 10000),  # time per polarity in "alternate"
     ("sample_us", 0, 2000, 0),  # time between two samples; 0: the board chooses
     # Of a second channel: where its cycle stands when the first one's begins. -1: both run freely.
@@ -151,6 +152,8 @@ _FREQUENCY_MIN_MHZ = 100
 
 def _sweep_problem(wave):
     ends = wave["amplitude_end_ua"] or wave["frequency_end_mhz"]
+    if wave["hold_ms"] and not wave["sweep_ms"]:
+        return "hold_ms is %d; only a sweep has it" % wave["hold_ms"]
     if bool(ends) != bool(wave["sweep_ms"]):
         return "sweep_ms is %d, amplitude_end_ua %d, frequency_end_mhz %d; a sweep needs a time and an end" % (
             wave["sweep_ms"], wave["amplitude_end_ua"], wave["frequency_end_mhz"])  # fmt: skip

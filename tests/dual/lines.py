@@ -38,6 +38,7 @@ def unreached(file: str, image: Path, firmware_files: dict[str, bytes]) -> tuple
         library_files(firmware_files)
         | {"/lib/boards/rp2040_pico/board.mpy": firmware_files["/lib/board.mpy"]}
         | {f"/lib/{file.removesuffix('.py')}.mpy": compiled(made.source, Path(file).name)}
+        | {"/lib/tests/dual/session_bench.mpy": compile_for_pico(FOLDER / "session_bench.py")}
         | {f"/{case}.mpy": compile_for_pico(FOLDER / "cases" / f"{case}.py")}
         | {f"/{name}.mpy": compile_for_pico(FOLDER / f"{name}.py") for name in ("runner", HITS)}
     )

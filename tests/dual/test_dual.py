@@ -31,6 +31,7 @@ def test_on_micropython(path: Path, image: Path, firmware_files: dict[str, bytes
         library_files(firmware_files)
         | {"/lib/boards/rp2040_pico/board.mpy": firmware_files["/lib/board.mpy"]}
         | {f"/{path.stem}.mpy": compile_for_pico(path)}
+        | {"/lib/tests/dual/session_bench.mpy": compile_for_pico(Path(__file__).with_name("session_bench.py"))}
         | {"/runner.mpy": compile_for_pico(Path(__file__).with_name("runner.py"))}
     )
     output = repl(pico, f"import runner; runner.run('{path.stem}')", until="END", limit_ms=20_000)

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from boards.rp2040_pico import board as pico_board
+from boards.rp2040_pico_dual import board as dual_board
 from firmware.shared import protocol, settings, waveform
 from microcurrent.bench.pico import VirtualPico
 from microcurrent.build import build_firmware
@@ -29,7 +31,8 @@ SENSING_CODES = 16  # 8 uA of contact sensing
 CONTACT_MS = 400  # contact sensing before the ramp: 5 ms of settling, 300 ms of stable contact, two passes
 
 
-_BOOTED: list["Bench"] = []  # of this process: the board that `bench` hands out
+_BOOTED: dict[str, "Bench"] = {}  # of this process: the boards that these fixtures hand out
+_COMMON = {"bench": pico_board, "device": pico_board, "dual": dual_board}
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -45,18 +48,19 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     config = session.config
     if config.getoption("--port") or config.getoption("collectonly") or _BOOTED:
         return
-    if any(uses_common_board(item) for item in session.items):
-        files = build_firmware("rp2040_pico").files
-        _BOOTED.append(made_bench(resolve_image().path, files, {}))
-        _BOOTED[0].pico.open_port()
-        _BOOTED[0].pico.run_for_ms(1500)  # it has tested itself and said its first line
-        _BOOTED[0].pico.serial_read()
-        _BOOTED[0].client.hello()
+    used = {fixture for item in session.items for fixture in common_boards(item)}
+    for board in {_COMMON[fixture].BOARD: _COMMON[fixture] for fixture in used}.values():
+        made = made_bench(resolve_image().path, build_firmware(board.BOARD).files, {"board": board})
+        _BOOTED[board.BOARD] = made
+        made.pico.open_port()
+        made.pico.run_for_ms(1500 if board.SECOND is None else 2000)  # it has tested itself and said its first line
+        made.pico.serial_read()
+        made.client.hello()
 
 
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
     """Tests on the common board run in forks of the process that booted it."""
-    if item.config.getoption("--port") or not uses_common_board(item):
+    if item.config.getoption("--port") or not common_boards(item):
         return None
     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
     for report in forked.run(item):
@@ -67,11 +71,11 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
     return True
 
 
-def uses_common_board(item: pytest.Item) -> bool:
-    """Whether a test works on the board that is booted once."""
-    return item.path.parent == Path(__file__).parent and bool(
-        {"bench", "device"} & set(getattr(item, "fixturenames", ()))
-    )
+def common_boards(item: pytest.Item) -> set[str]:
+    """The fixtures with which a test works on a board that is booted once."""
+    if item.path.parent != Path(__file__).parent:
+        return set()
+    return set(_COMMON) & set(getattr(item, "fixturenames", ()))
 
 
 @dataclass
@@ -225,7 +229,13 @@ def boot(image: Path, firmware_files: dict[str, bytes]) -> Callable[..., Bench]:
 @pytest.fixture
 def bench() -> Bench:
     """A booted virtual Pico, DAC commissioned, typical skin under 10 cm2: this test's own, for it runs in a fork."""
-    return _BOOTED[0]
+    return _BOOTED[pico_board.BOARD]
+
+
+@pytest.fixture
+def dual() -> Bench:
+    """The same with two outputs, typical skin on both."""
+    return _BOOTED[dual_board.BOARD]
 
 
 @pytest.fixture

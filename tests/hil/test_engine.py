@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from firmware.shared import faults
 from microcurrent.bench.trace import START, WRITE
+from microcurrent.client import telemetry_values
 from microcurrent.errors import BadValueError, RefusedError
 from microcurrent.points import crc_of, upload
 from tests.hil.test_checks import FIRMWARE, changed, compile_for_pico
@@ -65,6 +66,28 @@ def test_a_pulse_train_has_narrow_phases_and_its_gap(bench: Bench) -> None:
     found = runs(played(bench, 300, frequency_mhz=20_000, width_us=500, gap_us=250, sample_us=100))
     assert found.count((FULL, 5)) == found.count((-FULL, 5)) >= 5
     assert {run for run in found if run[0] == 0} == {(0, 3), (0, 500 - 13)}  # 250 us are 2.5 samples
+
+
+@pytest.mark.parametrize("width_us", [50, 100])
+@pytest.mark.parametrize("bit_ns", [2500, 2656, 2800])
+def test_pulses_of_fifty_microseconds_are_played_on_a_slow_bus_too(bench: Bench, bit_ns: int, width_us: int) -> None:
+    """The bus takes 48 us for a sample, or 50.4 with SCL at 357 kHz: one after the other now and then, not always."""
+    clock_bus(bench, bit_ns)
+    terms = playing(bench, {"frequency_mhz": 100_000, "width_us": width_us, "gap_us": 100, "sample_us": 0})
+    assert (terms["sample_us"], terms["phase_us"], terms["gap_us"]) == (50, width_us, 100)
+    from_ns = bench.pico.now_ns
+    bench.pico.run_for_ms(500)
+    trace = bench.pico.trace
+    first = bisect_left(trace.dac_ns, from_ns)
+    edges = list(zip(trace.dac_ns[first:], trace.dac_codes[first:], strict=True))
+    pulses = [(b[0] - a[0], a[1] - 2048) for a, b in pairwise(edges) if a[1] != 2048]
+    assert {code for _ns, code in pulses} == {FULL, -FULL} and len(pulses) in range(98, 102)
+    assert all(abs(ns - width_us * 1000) <= 1000 for ns, _code in pulses)
+    assert sum(code for _ns, code in pulses) in (-FULL, 0, FULL)
+    row = telemetry_values(bench.request("status")["telemetry"])
+    assert row["missed"] == 0 and bench.request("faults")["code"] == faults.NONE
+    assert abs(row["delivered_ua"] - 203) <= 12 and row["phases"] - row["full_phases"] <= 2
+    assert abs(row["phase_charge_nc"] - 203 * width_us / 1000) <= 1
 
 
 def test_edges_rise_and_fall_alike_in_both_phases(bench: Bench) -> None:
@@ -186,6 +209,35 @@ def test_a_table_must_be_whole_balanced_and_the_one_that_is_meant(device: Device
         part([0] * 63, 192)
         with pytest.raises(BadValueError, match=text):
             part(last, 255)
+
+
+# Charge ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", ["square", "sine"])
+@pytest.mark.parametrize("offset_ua", [-6.0, 6.0])
+def test_a_net_current_that_the_ledger_shows_is_taken_back(bench: Bench, shape: str, offset_ua: float) -> None:
+    """Of a stage that adds 6 uA; what remains is below what the ADC's own steps may pretend."""
+    playing(bench, {"shape": shape, "frequency_mhz": 20_000})
+    bench.pico.fail(offset_ua=offset_ua)
+    net_ua = [mean_ua(bench, 1000) for _ in range(5)]
+    assert abs(net_ua[0] - offset_ua) < 3.5 and abs(net_ua[-1]) < 2.5, net_ua
+    assert bench.request("faults")["code"] == faults.NONE
+
+
+def test_a_sense_amplifier_that_drifts_drives_no_more_than_half_of_the_limit(bench: Bench) -> None:
+    playing(bench, {"frequency_mhz": 20_000})
+    bench.pico.fail(sense_offset_mv=9 * 1.5)  # shows 9 uA that do not flow: below the net limit of 10
+    bench.pico.run_for_ms(8000)
+    assert 2 < -mean_ua(bench, 1000) <= 5.1
+    assert bench.request("faults")["code"] == faults.NONE
+
+
+def mean_ua(bench: Bench, ms: int) -> float:
+    """Net delivered current of the next whole cycles of 50 ms."""
+    from_ns = bench.pico.now_ns
+    bench.pico.run_for_ms(ms)
+    return bench.pico.trace.charge_nc(from_ns, from_ns + ms * 1_000_000) / ms
 
 
 # The bus --------------------------------------------------------------------------------------------------------------

@@ -1,8 +1,8 @@
 """Commands: every handler answers, refuses bad arguments, and no request can raise; and the fault table they show."""
 
 from boards.rp2040_pico import board
-from firmware.core import commands, meter, ring, session
-from firmware.shared import faults, framing, protocol, settings
+from firmware.core import commands, meter, report, ring, session
+from firmware.shared import faults, framing, protocol, settings, waveform
 
 
 class Engine:
@@ -10,8 +10,12 @@ class Engine:
 
     gate_closed = 0
     periods_us = (100,)
+    bus_errors = 0
 
-    def change(self, _plan, _amplitude_ua):
+    def __init__(self, channels):
+        self.channels = channels
+
+    def change(self, _channel, _plan, _amplitude_ua):
         pass
 
     def open_gate(self):
@@ -20,16 +24,16 @@ class Engine:
     def disarm(self):
         pass
 
-    def arm(self, _plan, _amplitude_ua, _left=0):
+    def arm(self, _plans, _amplitudes_ua, _left=0):
         return faults.NONE
 
-    def history(self):
+    def history(self, _channel):
         return "800800" * 64
 
     def note_state(self, state):
         pass
 
-    def snapshot(self):
+    def snapshot(self, _channel):
         return (0,) * len(meter.SNAPSHOT_FIELDS)
 
 
@@ -54,18 +58,18 @@ class Journal:
 class Device:
     """What firmware/app.py gives the handlers, without a board behind it."""
 
-    def __init__(self):
-        self.engine = Engine()
-        self.dac = Part()
+    def __init__(self, channels=1):
+        self.engine = Engine(channels)
+        self.dacs = [Part() for _ in range(channels)]
         self.session = session.Session(board, self.engine, lambda _event: None, lambda _kind, _detail: None)
         self.session.begin_test()
         self.session.end_test(True)
         self.journal = Journal()
         self.settings = settings.defaults()
-        self.ring = ring.TelemetryRing(4)
+        self.ring = ring.TelemetryRing(4, channels)
         self.events = []
         self.reset_cause = "power"
-        self.last_telemetry = None
+        self.last_rows = [None, None]
         self.telemetry_hz = 10
         self.asked = []
         self.sound = False
@@ -83,8 +87,8 @@ class Device:
         self.settings = dict(self.settings)
         self.settings.update(changes)
 
-    def arm(self, request, lease_ms):
-        return self.session.arm(request, lease_ms, self.settings, 0, 1000)
+    def arm(self, request, lease_ms, request2=None):
+        return self.session.arm(request, lease_ms, self.settings, 0, 1000, request2)
 
     def await_confirmation(self, changes, raised):
         self.asked.append((changes, raised))
@@ -112,6 +116,7 @@ class Device:
 
 
 WAVE = {"amplitude_ua": 100, "frequency_mhz": 10000, "duration_ms": 5000}
+WAVE2 = {"amplitude_ua": 50, "frequency_mhz": 40000, "shape": "sine"}
 
 
 def ask(device, command, **arguments):
@@ -244,7 +249,7 @@ def test_settings_and_replies_that_reproduce_them():
 
 def test_a_silent_dac_is_a_hardware_error():
     device = Device()
-    device.dac.absent = True
+    device.dacs[0].absent = True
     assert ask(device, "dac")["err"] == protocol.ERR_HARDWARE
 
 
@@ -263,6 +268,48 @@ def test_the_longest_reply_fits_into_a_line():
     device.session.raise_fault(faults.SAMPLE_INTERRUPT_STOPPED, -(2**31), 2**31, 5)
     reply = ask(device, "faults")
     assert len(reply["data"]["samples"]) == 384 and len(framing.encode(reply)) < framing.MAX_LINE_BYTES
+
+
+def filled(row):
+    """A row whose numbers all take as much room as they can."""
+    return [-(2**31)] * len(row)
+
+
+def longest():
+    """A wave whose values all take as much room as they can: no request holds all of them together."""
+    wave = {name: high for name, _low, high, _default in waveform.FIELDS}
+    wave.update({"shape": "sawtooth", "polarity": "alternate", "zone": "chest"})
+    return wave
+
+
+def test_both_channels_are_told():
+    device = Device(2)
+    assert ask(device, "status")["data"]["wave2"] is None
+    told = ask(device, "arm", wave=WAVE, wave2=WAVE2)["data"]
+    assert (told["amplitude_ua"], told["terms2"]["amplitude_ua"]) == (100, 50)
+    assert ask(device, "start", session=1)["ok"]
+    rows = [report.row(device.session, each, 1000) for each in device.session.used]
+    device.last_rows = [filled(row) for row in rows]
+    device.session.terms.wave = longest()
+    device.session.channels[1].terms.wave = longest()
+    reply = ask(device, "status")
+    assert reply["data"]["telemetry2"] == filled(rows[1]) and reply["data"]["wave2"]["shape"] == "sawtooth"
+    assert len(framing.encode(reply)) < framing.MAX_LINE_BYTES
+    for sequence in range(4):
+        device.ring.put(sequence, filled(rows[0]), filled(rows[1]))
+    reply = ask(device, "replay", count=9)
+    assert len(reply["data"]["rows"]) == 1 and len(framing.encode(reply)) < framing.MAX_LINE_BYTES
+    ask(device, "stop", now=True)
+    assert set(ask(device, "dac")["data"]["dac2"]) == {
+        "ready", "dac_code", "dac_power_down", "eeprom_code", "eeprom_power_down"
+    }  # fmt: skip
+
+
+def test_a_change_of_the_second_channel():
+    device = Device(2)
+    assert ask(device, "arm", wave=WAVE, wave2=WAVE2)["ok"] and ask(device, "start", session=1)["ok"]
+    reply = ask(device, "change", session=1, wave2={"amplitude_ua": 40})
+    assert reply["data"]["terms2"]["amplitude_ua"] == 40 and reply["data"]["amplitude_ua"] == 100
 
 
 def test_resets_switch_off_first():
@@ -289,7 +336,8 @@ def test_the_fault_table_is_complete():
 def test_what_a_change_and_a_table_must_look_like():
     device = Device()
     for command, arguments in (
-        ("change", {}), ("change", {"wave": 3}),
+        ("change", {}), ("change", {"wave": 3}), ("change", {"wave2": 3}), ("arm", {"wave": WAVE, "wave2": 3}),
+        ("arm", {"wave": WAVE, "wave2": WAVE2}),
         ("table", {}), ("table", {"values": []}), ("table", {"values": [0] * 65}), ("table", {"values": [0.5]}),
         ("table", {"values": [0], "points": 255}), ("table", {"values": [0], "at": 1}),
         ("table", {"values": [0], "at": 1024}),

@@ -37,7 +37,7 @@ def test_every_truncation_is_refused():
 def test_refusals_say_why():
     assert refused(b"") == "no checksum at the start of the line"
     assert refused(b"00000000 {}") == "checksum mismatch"
-    assert refused(b"x" * 2000) == "line of 2000 bytes, limit %d" % framing.MAX_LINE_BYTES
+    assert refused(b"x" * 3000) == "line of 3000 bytes, limit %d" % framing.MAX_LINE_BYTES
     assert refused(b"+3ab56fd {}") == "checksum mismatch"
 
 

@@ -78,13 +78,26 @@ def test_contact_boundaries_scale_with_area():
             assert contact.judge(impedance_ohm, area_mm2) == expected, (impedance_ohm, area_mm2)
 
 
+def test_ring_keeps_both_channels():
+    kept = ring.TelemetryRing(11, 2)
+    for sequence in range(25):
+        second = [-sequence] * ring.WIDTH if sequence % 3 else None
+        kept.put(sequence, [sequence] * ring.WIDTH, second)
+    assert kept.bounds() == (14, 24)
+    for sequence, row, row2 in kept.get(0, 99):
+        assert row == [sequence] * ring.WIDTH
+        assert row2 == ([-sequence] * ring.WIDTH if sequence % 3 else None)
+    kept.put(25, [0] * ring.WIDTH, [2**40] * ring.WIDTH)
+    assert kept.get(25, 1)[0][2] == [2**31 - 1] * ring.WIDTH
+
+
 def test_ring_keeps_the_newest():
     kept = ring.TelemetryRing(4)
     assert kept.bounds() == (-1, -1) and kept.get(0, 9) == []
     for sequence in range(6):
         kept.put(sequence * 2, [sequence] * ring.WIDTH)
     assert kept.bounds() == (4, 10)
-    assert kept.get(6, 2) == [[6, [3] * ring.WIDTH], [8, [4] * ring.WIDTH]]
+    assert kept.get(6, 2) == [[6, [3] * ring.WIDTH, None], [8, [4] * ring.WIDTH, None]]
     for sequence, value, held in ((12, 2**40, 2**31 - 1), (13, -(2**40), -(2**31)), (14, 2**31 - 1, 2**31 - 1)):
         kept.put(sequence, [value] * ring.WIDTH)
-        assert kept.get(sequence, 1) == [[sequence, [held] * ring.WIDTH]]
+        assert kept.get(sequence, 1) == [[sequence, [held] * ring.WIDTH, None]]

@@ -4,157 +4,9 @@ What a real engine does is proven on the virtual Pico (tests/hil); here the timi
 """
 
 from boards.rp2040_pico import board
-from firmware.core import meter, report, session, supervisor, waveplan
-from firmware.core.terms import Refused
-from firmware.shared import faults, limits, protocol, settings, waveform
-
-WAVE = {"amplitude_ua": 200, "frequency_mhz": 10000, "duration_ms": 10000}
-PERIOD_US = 100
-OPEN = settings.defaults()  # the widest caps there are
-OPEN.update({"profile": 1, "zone": waveform.ZONES.index("body"), "area_mm2": 1000})
-STABLE = supervisor.STABLE_MS * 1000 // PERIOD_US
-
-
-class Engine:
-    """Stands where hw/engine_*.py stands: reports the snapshot it was told, remembers what it was asked."""
-
-    periods_us = (PERIOD_US,)
-
-    def __init__(self):
-        self.values = {}
-        self.gate_closed = 0
-        self.asked = []
-        self.broken = False
-        self.unfit = 0
-        self.no_zero = 0
-        self.state = -1
-        self.passed_ms = 0  # time for which sample interrupts have come, until the next feed
-        self.clock_us = 0
-
-    def open_gate(self):
-        self.gate_closed = 0
-
-    def arm(self, _plan, amplitude_ua, left=0):
-        self.asked.append(("arm", amplitude_ua, left))
-        self.values = {"left": left or 99000}
-        return self.unfit
-
-    def run(self):
-        self.asked.append("run")
-        if self.no_zero:
-            return self.no_zero
-        self.gate_closed = 1
-        self.values["sensing"] = 1
-        return 0
-
-    def change(self, plan, amplitude_ua):
-        self.asked.append(("change", plan.gain, plan.phase_step, amplitude_ua))
-
-    def ramp_up(self):
-        self.asked.append("ramp_up")
-        self.values["sensing"] = 0
-
-    def ramp_down(self):
-        self.asked.append("ramp_down")
-
-    def disarm(self):
-        self.gate_closed = 0
-        if self.broken:
-            raise OSError(5)
-
-    def feed(self):
-        self.values["ticks"] = self.values.get("ticks", 0) + self.passed_ms * 1000 // PERIOD_US
-        self.passed_ms = 0
-
-    def snapshot(self):
-        self.values["clock_us"] = self.clock_us
-        return tuple(self.values.get(name, 0) for name in meter.SNAPSHOT_FIELDS)
-
-    def history(self):
-        return "800800" * 64
-
-    def note_state(self, state):
-        self.state = state
-
-
-class Bench:
-    """A session that passed its self-test, with everything it told and wrote down."""
-
-    def __init__(self):
-        self.events = []
-        self.records = []
-        self.full_flash = False
-        self.engine = Engine()
-        self.made = session.Session(board, self.engine, self.events.append, self.record)
-        self.now_ms = 0
-        self.estop = 0
-        self.supply_mv = 12000
-        self.bare_usb = 0
-        self.made.begin_test()
-        self.made.end_test(True)
-        self.events.clear()
-
-    def record(self, kind, detail):
-        assert not self.engine.gate_closed, "no flash write while the gate is on"
-        if self.full_flash:
-            raise OSError(28)
-        self.records.append((kind, detail))
-
-    def arm(self, lease_ms=2000, **changes):
-        request = dict(WAVE)
-        request.update(changes)
-        return self.made.arm(request, lease_ms, OPEN, self.estop, self.now_ms)
-
-    def begin(self, **changes):
-        terms = self.arm(**changes)
-        self.made.start(terms["session"], 0, self.estop, self.now_ms)
-        return terms
-
-    def tick(self, ms=10):
-        self.now_ms += ms
-        self.engine.passed_ms += ms
-        self.engine.clock_us = self.now_ms * 1000 & meter.CLOCK_MASK
-        self.made.tick(self.estop, self.now_ms, self.supply_mv, 27, self.bare_usb)
-
-    def to_sensing(self, **changes):
-        self.begin(**changes)
-        self.tick(0)
-        self.tick(5)
-        assert self.engine.gate_closed and self.made.state == protocol.RAMP_UP
-
-    def to_ramp(self, **changes):
-        self.to_sensing(**changes)
-        self.engine.values["good"] = STABLE
-        self.tick()
-        assert self.engine.asked[-1] == "ramp_up"
-
-    def to_active(self, **changes):
-        self.to_ramp(**changes)
-        self.engine.values["envelope"] = waveplan.ENVELOPE_ONE
-        self.tick()
-        assert self.made.state == protocol.ACTIVE
-
-    def to_paused(self):
-        self.to_active()
-        self.made.pause(self.now_ms)
-        self.engine.values.update(done=1, left=50000)
-        self.tick()
-        assert self.made.state == protocol.PAUSED
-
-    def told(self, kind):
-        return [event for event in self.events if event["ev"] == kind]
-
-    def written(self, kind):
-        return [detail for name, detail in self.records if name == kind]
-
-
-def refusal(call, *arguments, **keywords):
-    try:
-        call(*arguments, **keywords)
-    except Refused as error:
-        return error.args
-    return None
-
+from firmware.core import report, session, supervisor, waveplan
+from firmware.shared import faults, limits, protocol
+from tests.dual.session_bench import OPEN, PERIOD_US, STABLE, Bench, refusal
 
 # Arming ---------------------------------------------------------------------------------------------------------------
 
@@ -340,8 +192,8 @@ def test_no_contact_in_time_is_a_fault():
     assert bench.made.fault[0] == faults.OPEN_ELECTRODE and not bench.engine.gate_closed
 
 
-def change(bench, number=1, **changes):
-    return bench.made.change(number, changes, OPEN, 0, bench.now_ms)
+def change(bench, number=1, index=0, **changes):
+    return bench.made.change(number, changes, OPEN, 0, index)
 
 
 def test_a_running_session_takes_a_change():
@@ -350,12 +202,12 @@ def test_a_running_session_takes_a_change():
     terms = change(bench, amplitude_ua=150, frequency_mhz=20000)
     assert (terms["session"], terms["amplitude_ua"], terms["sample_us"]) == (1, 150, PERIOD_US)
     assert terms["phase_us"] == 25000
-    assert bench.engine.asked[-1][0] == "change" and bench.engine.asked[-1][3] == 150
-    assert (bench.made.amplitude_ua, bench.made.supervisor.amplitude_ua) == (150, 150)
+    assert bench.engine.asked[-1][:2] == ("change", 0) and bench.engine.asked[-1][4] == 150
+    assert (bench.first.amplitude_ua, bench.first.supervisor.amplitude_ua) == (150, 150)
     changed = [event["wave"] for event in bench.told("changed")]
     assert changed == [{"amplitude_ua": 150, "frequency_mhz": 20000}]
     assert bench.made.terms.wave["amplitude_ua"] == 150 and bench.made.terms.wave["duration_ms"] == 10000
-    row = dict(zip(protocol.TELEMETRY_FIELDS, report.row(bench.made, bench.now_ms)))
+    row = dict(zip(protocol.TELEMETRY_FIELDS, report.row(bench.made, bench.made.channels[0], bench.now_ms)))
     assert row["commanded_ua"] == 150
 
 
@@ -369,8 +221,8 @@ def test_what_a_change_may_not_do():
     assert refusal(change, bench, amplitude_ua=0)[0] == "value"
     assert refusal(change, bench, amplitude_ua=601)[0] == "limit"
     assert refusal(change, bench, frequency_mhz=1000001)[0] == "value"
-    assert bench.engine.asked[-1] == "ramp_up" and bench.made.amplitude_ua == 200
-    assert refusal(bench.made.change, 1, {"amplitude_ua": 100}, OPEN, 1, bench.now_ms)[1].startswith("the emergency")
+    assert bench.engine.asked[-1] == "ramp_up" and bench.first.amplitude_ua == 200
+    assert refusal(bench.made.change, 1, {"amplitude_ua": 100}, OPEN, 1)[1].startswith("the emergency")
     bench.made.stop(False, bench.now_ms)
     assert refusal(change, bench, amplitude_ua=150)[0] == "state"
 
@@ -393,10 +245,10 @@ def test_a_sweep_moves_in_steps_while_current_flows():
     for _ in range(40):
         bench.made.renew(1, bench.now_ms)
         bench.tick(25)
-        seen.append(bench.made.amplitude_ua)
+        seen.append(bench.first.amplitude_ua)
     assert len([step for step in bench.engine.asked if step[0] == "change"]) in (19, 20, 21)
     assert all(0 <= seen[k + 1] - seen[k] <= 10 for k in range(len(seen) - 1)) and seen[-1] - seen[0] > 150
-    assert bench.made.supervisor.amplitude_ua == seen[-1]
+    assert bench.first.supervisor.amplitude_ua == seen[-1]
     bench.made.stop(False, bench.now_ms)
     count = len(bench.engine.asked)
     bench.tick(200)
@@ -409,6 +261,26 @@ def test_limits_hold_for_the_whole_of_a_sweep():
     assert text[0] == "limit" and "amplitude_ua is 601" in text[1]
     # At 1 kHz a phase of 500 us is short: its charge binds where it does not at 10 Hz.
     assert refusal(bench.arm, frequency_end_mhz=1000001 - 1, sweep_ms=1000, sample_us=250)[0] == "value"
+
+
+def test_short_pulses_take_the_boards_shortest_sample():
+    bench = Bench()
+    bench.engine.periods_us = board.PERIODS_US
+    for width_us, sample_us, phase_us in (
+        (50, 50, 50),
+        (75, 50, 100),
+        (124, 50, 100),
+        (125, 62, 124),
+        (1240, 62, 1240),
+    ):
+        terms = bench.arm(width_us=width_us)
+        assert (terms["sample_us"], terms["phase_us"]) == (sample_us, phase_us), width_us
+        bench.made.disarm()
+    for changes in ({"width_us": 100, "rise_us": 50}, {"shape": "sine", "frequency_mhz": 900000}):
+        assert bench.arm(**changes)["sample_us"] == 62
+        bench.made.disarm()
+    bench.engine.periods_us = board.PERIODS_US[:2]  # a bus that is slower than the board's constants expect
+    assert bench.arm(width_us=100)["sample_us"] == 100
 
 
 def test_a_table_is_played_only_when_it_is_the_one_that_was_uploaded():
@@ -441,7 +313,7 @@ def test_lift_off_goes_back_to_the_ramp_and_is_counted():
         bench.engine.values["envelope"] = waveplan.ENVELOPE_ONE
         bench.tick()
         assert bench.made.state == protocol.ACTIVE
-    row = dict(zip(protocol.TELEMETRY_FIELDS, report.row(bench.made, bench.now_ms)))
+    row = dict(zip(protocol.TELEMETRY_FIELDS, report.row(bench.made, bench.made.channels[0], bench.now_ms)))
     assert row["lift_offs"] == 2
     bench.made.stop(True, bench.now_ms)
     assert bench.written("end")[0]["lift_offs"] == 2
@@ -540,14 +412,17 @@ def test_pause_ramps_down_and_resume_goes_on_with_what_is_left():
     bench.engine.values.update(done=1, left=50000)
     bench.tick()
     assert bench.made.state == protocol.PAUSED and not bench.engine.gate_closed and not bench.told("end")
-    row = dict(zip(protocol.TELEMETRY_FIELDS, report.row(bench.made, bench.now_ms)))
+    row = dict(zip(protocol.TELEMETRY_FIELDS, report.row(bench.made, bench.made.channels[0], bench.now_ms)))
     flowed_ms = row["elapsed_ms"]
     assert 1000 <= flowed_ms <= 1040 and row["remaining_ms"] == 10000 - flowed_ms
     bench.made.renew(1, bench.now_ms)
     bench.tick(1500)
     bench.made.resume(0, bench.now_ms)
     assert bench.made.state == protocol.RAMP_UP and bench.engine.asked[-1] == ("arm", 200, 50000)
-    assert dict(zip(protocol.TELEMETRY_FIELDS, report.row(bench.made, bench.now_ms)))["elapsed_ms"] == flowed_ms
+    assert (
+        dict(zip(protocol.TELEMETRY_FIELDS, report.row(bench.made, bench.made.channels[0], bench.now_ms)))["elapsed_ms"]
+        == flowed_ms
+    )
     assert bench.made.number == 1
 
 
@@ -695,7 +570,7 @@ def test_first_fault_wins_and_stays():
     assert refusal(bench.arm)[0] == "fault"
     assert len(bench.told("fault")) == 1
     assert bench.written("fault") == [{"code": 1, "reading": 400, "limit": 300, "session": 1, "state": "ACTIVE",
-                                       "samples": "800800" * 64}]  # fmt: skip
+                                       "channel": 1, "samples": "800800" * 64}]  # fmt: skip
 
 
 def test_clearing_within_a_self_test_makes_ready():
@@ -744,8 +619,8 @@ def test_no_self_test_while_a_session_is_on_its_way():
 def test_a_latched_fault_is_restored_after_a_loss_of_power():
     bench = Bench()
     made = session.Session(board, bench.engine, bench.events.append, bench.record)
-    made.restore(faults.COMPARATOR, 960, 950, 7, "abc")
-    assert made.state == protocol.FAULT and made.fault == (faults.COMPARATOR, 960, 950, 0, 7)
+    made.restore(faults.COMPARATOR, 960, 950, 7, "abc", 2)
+    assert made.state == protocol.FAULT and made.fault == (faults.COMPARATOR, 960, 950, 0, 7, 2)
     assert made.latch.samples == "abc" and bench.records == []
     made.begin_test()
     made.end_test(True)
@@ -823,7 +698,7 @@ def test_dac_that_vanishes_at_the_end_is_a_fault():
 def test_telemetry_has_every_field_as_integer():
     bench = Bench()
     bench.to_active()
-    row = report.row(bench.made, bench.now_ms)
+    row = report.row(bench.made, bench.made.channels[0], bench.now_ms)
     assert len(row) == len(protocol.TELEMETRY_FIELDS)
     assert all(isinstance(value, int) for value in row)
     named = dict(zip(protocol.TELEMETRY_FIELDS, row))
@@ -836,13 +711,13 @@ def test_impedance_is_told_while_sensing_and_not_at_the_foot_of_a_ramp():
     bench.to_sensing()
     bench.engine.values.update(halves=1, late_current=15, late_voltage=12, step_current=-30, step_voltage=-4)
     bench.tick()
-    named = dict(zip(protocol.TELEMETRY_FIELDS, report.row(bench.made, bench.now_ms)))
+    named = dict(zip(protocol.TELEMETRY_FIELDS, report.row(bench.made, bench.made.channels[0], bench.now_ms)))
     assert (named["impedance_ohm"], named["series_ohm"], named["sensing"]) == (9600, 1600, 1)
     assert named["contact"] == protocol.CONTACT_GOOD
     bench.engine.values.update(good=STABLE)
     bench.tick()
     bench.tick()
-    named = dict(zip(protocol.TELEMETRY_FIELDS, report.row(bench.made, bench.now_ms)))
+    named = dict(zip(protocol.TELEMETRY_FIELDS, report.row(bench.made, bench.made.channels[0], bench.now_ms)))
     assert (named["impedance_ohm"], named["sensing"]) == (-1, 0)
 
 
@@ -851,7 +726,7 @@ def test_nothing_happens_while_ready():
     bench.tick()
     bench.made.stop(False, 20)
     assert (bench.made.state, bench.engine.gate_closed, bench.events) == (protocol.READY, 0, [])
-    row = report.row(bench.made, 30)
+    row = report.row(bench.made, bench.made.channels[0], 30)
     assert row[0] == 30 and not any(row[3:9])
 
 
@@ -859,9 +734,9 @@ def test_telemetry_after_the_end_keeps_the_time_that_passed():
     bench = Bench()
     bench.to_active()
     bench.tick(400)
-    before = dict(zip(protocol.TELEMETRY_FIELDS, report.row(bench.made, bench.now_ms)))
+    before = dict(zip(protocol.TELEMETRY_FIELDS, report.row(bench.made, bench.made.channels[0], bench.now_ms)))
     bench.made.stop(True, bench.now_ms)
-    row = dict(zip(protocol.TELEMETRY_FIELDS, report.row(bench.made, 9000)))
+    row = dict(zip(protocol.TELEMETRY_FIELDS, report.row(bench.made, bench.made.channels[0], 9000)))
     assert (row["elapsed_ms"], row["remaining_ms"], row["commanded_ua"]) == (before["elapsed_ms"], 0, 0)
     assert bench.written("end")[0]["elapsed_ms"] == before["elapsed_ms"]
 

@@ -23,6 +23,15 @@ def test_there_and_back_again():
     assert wave["amplitude_ua"] == 100  # what was asked for stays
 
 
+def test_an_envelope_holds_at_both_ends():
+    wave = wave_of(amplitude_end_ua=300, sweep_ms=1000, hold_ms=500)
+    for elapsed_ms, amplitude_ua in (
+        (0, 100), (500, 200), (1000, 300), (1499, 300), (1500, 300), (2000, 200), (2500, 100), (2999, 100), (3000, 100),
+        (3500, 200), (4200, 300),
+    ):  # fmt: skip
+        assert sweep.at(wave, elapsed_ms)["amplitude_ua"] == amplitude_ua, elapsed_ms
+
+
 def test_what_has_no_end_stays():
     wave = wave_of(amplitude_end_ua=50, sweep_ms=500)
     assert sweep.at(wave, 500) == dict(wave, amplitude_ua=50)

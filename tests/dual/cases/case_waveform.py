@@ -53,8 +53,9 @@ def test_the_ranges():
         ("rise_us", 0, 500000, 0), ("gap_us", 0, 1000000, 0), ("second_mhz", 0, 1000000, 0),
         ("table_crc", 0, 0xFFFFFFFF, 0), ("burst_ms", 0, 60000, 0), ("rest_ms", 0, 10000, 0),
         ("rest_random_ms", 0, 4000, 0), ("amplitude_end_ua", 0, 100000, 0), ("frequency_end_mhz", 0, 1000000, 0),
-        ("sweep_ms", 0, 3600000, 0),
-        ("alternate_ms", 1000, 600000, 10000), ("sample_us", 0, 2000, 0), ("area_mm2", 0, 20000, 0),
+        ("sweep_ms", 0, 3600000, 0), ("hold_ms", 0, 600000, 0),
+        ("alternate_ms", 1000, 600000, 10000), ("sample_us", 0, 2000, 0), ("phase_deg", -1, 359, -1),
+        ("area_mm2", 0, 20000, 0),
     )  # fmt: skip
 
 
@@ -115,6 +116,8 @@ def test_the_length_of_a_phase():
 def test_a_sweep_needs_an_end_and_a_time():
     for changes in ({"sweep_ms": 500}, {"amplitude_end_ua": 300}, {"frequency_end_mhz": 20000}):
         assert check(**changes)[1].endswith("a sweep needs a time and an end")
+    assert check(hold_ms=5)[1] == "hold_ms is 5; only a sweep has it"
+    assert check(hold_ms=5, sweep_ms=200, amplitude_end_ua=300)[1] is None
     assert check(sweep_ms=199, amplitude_end_ua=300)[1] == "sweep_ms is 199; it must be at least 200"
     assert check(sweep_ms=200, amplitude_end_ua=300)[1] is None
     assert check(sweep_ms=200, frequency_end_mhz=99)[1] == "frequency_end_mhz is 99; it must be at least 100"

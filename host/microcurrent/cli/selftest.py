@@ -23,7 +23,7 @@ def command(watchdog: bool, port: str | None, data_dir: str | None, as_json: boo
     with device(port, data_dir=data_dir) as board:
         done = board.request("selftest", {"watchdog": True} if watchdog else {})
         if not as_json:
-            _print(done)
+            _print(done, board.identity.get("channels", 1))
         _require_passed(done, as_json)
         if watchdog:
             _prove_watchdog(board, done, as_json)
@@ -33,7 +33,7 @@ def command(watchdog: bool, port: str | None, data_dir: str | None, as_json: boo
     click.echo("self-test passed")
 
 
-def _print(done: dict[str, Any]) -> None:
+def _print(done: dict[str, Any], channels: int) -> None:
     from .progress import print_table
 
     rows = [
@@ -41,7 +41,7 @@ def _print(done: dict[str, Any]) -> None:
         for name, passed, reading, text in done["tests"]
     ]
     heads = ("test", "of", "result", "reading", "meaning")
-    if not any(name.endswith(_SECOND) for name, *_rest in done["tests"]):
+    if channels == 1:
         rows, heads = [(row[0], *row[2:]) for row in rows], (heads[0], *heads[2:])
     print_table("", heads, rows)
 

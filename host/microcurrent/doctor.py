@@ -9,6 +9,7 @@ from importlib import metadata
 from . import build, paths, ports
 from .board_findings import board_findings
 from .connect import reach
+from .engine_text import capability_text
 from .errors import ImageError, MicrocurrentError, NoBoardError
 from .finding import Finding
 from .image import cache, resolver
@@ -132,7 +133,8 @@ def _board(port: str | None) -> list[Finding]:
         try:
             identity = client.hello()
             text = f"{identity['board']} on {name}, firmware {identity['firmware']}, manifest {identity['manifest']}"
-            return [Finding("board", True, text), *board_findings(client)]
+            outputs = Finding("outputs", True, capability_text(identity))
+            return [Finding("board", True, text), outputs, *board_findings(client)]
         finally:
             client.close()
     except MicrocurrentError as error:

@@ -84,11 +84,15 @@ def fault_text(code: int, reading: int, limit: int, channel: int | None = None) 
     """The sentence about a latched fault, from its code and its two numbers. channel: None where there is only one."""
     numbers = numbers_text(code, reading, limit)
     shown = f" ({numbers})" if numbers else ""
-    where = f" on channel {channel}" if channel and code in _OF_A_CHANNEL else ""
     return (
-        f"fault {code} {faults.name_of(code)}{where}: {faults.meaning_of(code)}{shown}; output is off and latched; "
-        f"{faults.hint_of(code)}"
+        f"fault {code} {faults.name_of(code)}{where(code, channel)}: {faults.meaning_of(code)}{shown}; "
+        f"output is off and latched; {faults.hint_of(code)}"
     )
+
+
+def where(code: object, channel: object) -> str:
+    """' on channel 2' behind a fault's name; empty for what is the board's, and without a channel."""
+    return f" on channel {channel}" if channel and code in _OF_A_CHANNEL else ""
 
 
 def numbers_text(code: int, reading: int, limit: int) -> str:

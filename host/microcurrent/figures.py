@@ -1,8 +1,12 @@
 """The figures of a session as text: the final table, and what lists show of it. Records of version 0.1.0 have fewer."""
 
+from .engine_text import cost_text
 from .summary import RAMP_ONLY
 
-_OF_THE_SESSION = ("supply", "temperature, highest", "duration", "ended")  # the same for both channels
+# The same for both channels.
+_OF_THE_SESSION = (
+    "supply", "temperature, highest", "late interrupts", "longest interrupt", "bus errors", "duration", "ended",
+)  # fmt: skip
 
 
 def contact_text(summary: dict) -> str:
@@ -26,9 +30,13 @@ def delivered_text(summary: dict) -> str:
     return " + ".join(_measured(channel, "delivered_mean_ua", "uA") for channel in channels)
 
 
-def table_rows(summary: dict) -> list[tuple[str, str, str]]:
-    """(quantity, commanded, delivered) as text, in the order of the final table; two channels one below the other."""
-    rows, second = _rows(summary), summary.get("channel2")
+def table_rows(summary: dict, board: str = "", sample_us: int | None = None) -> list[tuple[str, str, str]]:
+    """(quantity, commanded, delivered) as text, in the order of the final table; two channels one below the other.
+
+    board: its name, sample_us: the time between two samples; without them, the cost of an interrupt is in cycles alone.
+    """
+    cost = cost_text(summary.get("worst_cycles", 0), board, sample_us)
+    rows, second = _rows(summary, cost), summary.get("channel2")
     if second is None:
         return rows
     shared = [row for row in rows if row[0] in _OF_THE_SESSION]
@@ -43,8 +51,8 @@ def _section(name: str, rows: list[tuple[str, str, str]]) -> list[tuple[str, str
     return [(name, "", ""), *((f"  {quantity}", commanded, delivered) for quantity, commanded, delivered in rows)]
 
 
-def _rows(summary: dict) -> list[tuple[str, str, str]]:
-    """Those of one channel."""
+def _rows(summary: dict, cost: str = "") -> list[tuple[str, str, str]]:
+    """Those of one channel. cost: of the longest interrupt."""
     phases, full = summary["phases"], summary["full_phases"]
     share = f"{100 * full / phases:.1f} %" if phases else "-"
     return [
@@ -69,6 +77,7 @@ def _rows(summary: dict) -> list[tuple[str, str, str]]:
         *_newer_rows(summary),
         ("missed deadlines", "0", f"{summary['missed']} of {summary['samples']} samples"),
         ("late interrupts", "0", f"{summary['late']} (worst {summary['worst_late_us']} us)"),
+        *_engine_rows(summary, cost),
         ("duration", "", f"{summary['elapsed_ms'] / 1000:.1f} s"),
         ("ended", "", ended_text(summary["ended"], summary)),
     ]
@@ -89,6 +98,13 @@ def _newer_rows(summary: dict) -> list[tuple[str, str, str]]:
         rows.append(("supply", "", f"{low_mv / 1000:.2f} .. {high_mv / 1000:.2f} V"))
         rows.append(("temperature, highest", "", f"{summary['temperature_max_c']} C"))
     return rows
+
+
+def _engine_rows(summary: dict, cost: str) -> list[tuple[str, str, str]]:
+    """What records of firmware before 0.2.0 do not have."""
+    if "worst_cycles" not in summary:
+        return []
+    return [("longest interrupt", "", cost), ("bus errors", "0", str(summary["bus_errors"]))]
 
 
 def _shown(value: int | None, unit: str, scale: int = 1) -> str:

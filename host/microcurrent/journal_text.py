@@ -8,20 +8,21 @@ from firmware.shared import chain, faults, units
 
 from . import journal, quantities
 from .build import board_constants, known_boards
+from .fault_text import where
 
 Record = dict[str, Any]
 _SHOWN_DAMAGE = 60  # characters of a damaged line
 
 
-def rows(found: journal.Journal) -> Iterator[str]:
-    """A line per record: number, uptime, UTC where it is known, what happened."""
+def rows(found: journal.Journal, channels: int = 1) -> Iterator[str]:
+    """A line per record: number, uptime, UTC where it is known, what happened. channels: of the board."""
     yield f"{'record':>6}  {'uptime':>12}  {'UTC':19}  what"
     times = utc_of(found.records)
     for line, record, utc in zip(found.lines, found.records, times, strict=True):
         if record is None:
             yield f"{'?':>6}  {'?':>12}  {'':19}  damaged: {line[:_SHOWN_DAMAGE]}"
             continue
-        yield f"{record['n']:>6}  {record['ms'] / 1000:>10.3f} s  {utc or '':19}  {text_of(record)}"
+        yield f"{record['n']:>6}  {record['ms'] / 1000:>10.3f} s  {utc or '':19}  {text_of(record, channels)}"
 
 
 def utc_of(records: list[Record | None]) -> list[str | None]:
@@ -51,16 +52,25 @@ def _utc(seconds: float) -> str | None:
         return None
 
 
-def text_of(record: Record) -> str:
-    """What a record says. A kind or a detail that this version does not know is shown as it is."""
+def text_of(record: Record, channels: int = 1) -> str:
+    """What a record says. A kind or a detail that this version does not know is shown as it is.
+
+    channels: of the board; one channel alone is not named.
+    """
     known = _TEXTS.get(record["kind"])
     if known:
         try:
-            return known(record)
+            return known(record if channels > 1 else _of_one_channel(record))
         except (AttributeError, KeyError, TypeError, ValueError):
             pass
     detail = chain.detail_of(record)
     return " ".join([record["kind"], *(f"{name}={detail[name]}" for name in sorted(detail))])
+
+
+def _of_one_channel(record: Record) -> Record:
+    """The record without the channel that a fault in it names."""
+    kept = {name: value for name, value in record.items() if name != "channel"}
+    return kept | {"fault": _of_one_channel(kept["fault"])} if isinstance(kept.get("fault"), dict) else kept
 
 
 def _session(record: Record) -> str:
@@ -68,19 +78,30 @@ def _session(record: Record) -> str:
 
 
 def _wave(session: Record) -> str:
-    shown = quantities.show
-    return (
-        f"{shown(session['amplitude_ua'], quantities.CURRENT)}, {shown(session['frequency_mhz'], quantities.FREQUENCY)}"
-        f", for {shown(session['duration_ms'], quantities.DURATION)}"
-    )
+    second = f" and {_peak(session, '2')}" if "amplitude2_ua" in session else ""
+    return f"{_peak(session)}{second}, for {quantities.show(session['duration_ms'], quantities.DURATION)}"
+
+
+def _peak(session: Record, channel: str = "") -> str:
+    """Amplitude and frequency. channel: "" or "2", as in the names of the fields."""
+    amplitude = quantities.show(session[f"amplitude{channel}_ua"], quantities.CURRENT)
+    return f"{amplitude}, {quantities.show(session[f'frequency{channel}_mhz'], quantities.FREQUENCY)}"
 
 
 def _end(record: Record) -> str:
+    second = f"; channel 2: {_moved(record, '2')}" if "total2_uc" in record else ""
     return (
         f"session {record['session']} ended: {record['reason']}, after "
-        f"{quantities.show(record['elapsed_ms'], quantities.DURATION)}; {record['total_uc']} uC moved, net "
-        f"{record['net_uc']} uC; lift-offs: {record['lift_offs']}"
+        f"{quantities.show(record['elapsed_ms'], quantities.DURATION)}; {_moved(record)}"
+        f"{second}"
     )
+
+
+def _moved(record: Record, channel: str = "") -> str:
+    moved_uc, net_uc, lift_offs = (
+        record[name] for name in (f"total{channel}_uc", f"net{channel}_uc", f"lift_offs{channel}")
+    )
+    return f"{moved_uc} uC moved, net {net_uc} uC; lift-offs: {lift_offs}"
 
 
 def _interrupted(record: Record) -> str:
@@ -88,9 +109,10 @@ def _interrupted(record: Record) -> str:
 
 
 def fault_text(fault: Record) -> str:
-    """Name, two numbers, session and state of a fault."""
+    """Name, channel where it is told, two numbers, session and state of a fault."""
     during = f"; session {fault['session']}, {fault['state']}" if fault.get("session") else f"; {fault['state']}"
-    return f"{fault_name(fault['code'])}: reading {fault['reading']}, limit {fault['limit']}{during}"
+    name = f"{fault_name(fault['code'])}{where(fault['code'], fault.get('channel'))}"
+    return f"{name}: reading {fault['reading']}, limit {fault['limit']}{during}"
 
 
 def fault_name(code: object) -> str:

@@ -6,6 +6,7 @@ from firmware.shared import protocol, rules, waveform
 
 from . import quantities
 from .errors import BadValueError, FaultError, FirmwareError, MicrocurrentError, RefusedError
+from .option_words import OPTIONS, in_options
 from .quantities import Kind
 
 
@@ -40,30 +41,17 @@ _REST = {
     protocol.ERR_UNKNOWN: _UPDATE,
 }
 
-# Waveform fields of the link as people meet them: the option of `run`, and the quantity that shows its number.
-OPTIONS: dict[str, tuple[str, Kind]] = {
-    "amplitude_ua": ("--amplitude", quantities.CURRENT),
-    "frequency_mhz": ("--frequency", quantities.FREQUENCY),
-    "duration_ms": ("--duration", quantities.DURATION),
-    "ramp_ms": ("--ramp", quantities.DURATION),
-    "duty_permille": ("--duty", quantities.SHARE),
-    "width_us": ("--width", quantities.SHORT_TIME),
-    "rise_us": ("--rise", quantities.SHORT_TIME),
-    "gap_us": ("--gap", quantities.SHORT_TIME),
-    "second_mhz": ("--second", quantities.FREQUENCY),
-    "amplitude_end_ua": ("--amplitude-end", quantities.CURRENT),
-    "frequency_end_mhz": ("--frequency-end", quantities.FREQUENCY),
-    "sweep_ms": ("--sweep", quantities.DURATION),
-    "burst_ms": ("--burst", quantities.DURATION),
-    "rest_ms": ("--rest", quantities.DURATION),
-    "rest_random_ms": ("--rest-random", quantities.DURATION),
-    "alternate_ms": ("--alternate-every", quantities.DURATION),
-    "sample_us": ("--sample", quantities.SHORT_TIME),
-    "phase_deg": ("--phase", quantities.ANGLE),
-}
-_FIELD = re.compile(rf"\b({'|'.join(OPTIONS)})\b(?:( is)? (\d+))?")
-# Bounds of that field further on in the same text.
-_BOUND = re.compile(r"\b(permits?|lasts|(?:short|long)est is|within) (\d+)(?:\.\.(\d+))?")
+# By what a sentence says, what helps better than _REST.
+_HELPS = (
+    ("both channels together", "ask for less on one of them, or on both"),
+    ("shorter than half a sample", "use a longer --width or --duty, or a shorter --sample"),
+    ("play it exactly from", "use a higher --frequency, or a longer --sample"),
+    (
+        "us permit ",
+        "use a lower --frequency, or a shorter --sample (see the board's shortest with: microcurrent status)",
+    ),
+    ("channels that are locked", "give both the same --frequency, or run them without --phase"),
+)
 # What limits.refusal() says: field, number, rule, its source, permitted number, and of another rule that permits less.
 _LIMIT = re.compile(r"(amplitude_ua|duration_ms) is (\d+); rule (\S+) \((.*)\) permits (\d+)(?:, rule (\S+) (\d+))?")
 _ZONE = re.compile(r"zone is (\w+); rule zone \((.*)\) permits 0: (.*)")
@@ -102,7 +90,7 @@ def limit_sentence(text: str) -> str:
             f"place the electrodes elsewhere, with another --zone"
         )
     found = _LIMIT.fullmatch(text)
-    return _lower(found) if found else "; ".join([in_options(text), *_REST[protocol.ERR_LIMIT]])
+    return _lower(found) if found else _with_rest(protocol.ERR_LIMIT, text)
 
 
 def _lower(found: re.Match[str]) -> str:
@@ -140,25 +128,10 @@ def _whole_sentence(code: str, text: str) -> str:
         return limit_sentence(text)
     if text.count(";") >= 2:
         return in_options(text)
-    return "; ".join([in_options(text), *_REST.get(code, _UPDATE)])
+    return _with_rest(code, text)
 
 
-def in_options(text: str) -> str:
-    """A device's sentence with its waveform fields as options, and their numbers with units."""
-    fields = list(_FIELD.finditer(text))
-    if len({match.group(1) for match in fields}) == 1:
-        kind = OPTIONS[fields[0].group(1)][1]
-        text = _BOUND.sub(lambda match: _bound(match, kind), text)
-    return _FIELD.sub(_option, text)
-
-
-def _option(match: re.Match[str]) -> str:
-    name, verb, number = match.groups()
-    option, kind = OPTIONS[name]
-    return option if number is None else f"{option}{verb or ''} {quantities.show(int(number), kind)}"
-
-
-def _bound(match: re.Match[str], kind: Kind) -> str:
-    word, low, high = match.groups()
-    shown = quantities.show(int(low), kind)
-    return f"{word} {shown}" if high is None else f"{word} {shown} .. {quantities.show(int(high), kind)}"
+def _with_rest(code: str, text: str) -> str:
+    state, remedy = _REST.get(code, _UPDATE)
+    helps = next((better for said, better in _HELPS if said in text), remedy)
+    return f"{in_options(text)}; {state}; {helps}"

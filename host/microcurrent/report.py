@@ -4,8 +4,8 @@ from firmware.shared import waveform
 
 from . import quantities
 from .figures import delivered_text, ended_text
+from .option_words import in_options
 from .record_reader import RUNNING
-from .refusals import in_options
 
 FREE = -1  # phase_deg of channels that run freely
 TUPLES = ("t", "t2")  # telemetry in events

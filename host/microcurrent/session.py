@@ -44,6 +44,10 @@ _TEXTS: dict[str, Callable[[dict], str]] = {
     "contact": lambda event: f"contact found: {event['impedance_ohm']} ohm",
 }
 
+# Behind it, of two channels: they look for contact together.
+_TOGETHER = f"; both channels are back at {CONTACT_UA} uA until both have contact, then both ramp up again"
+_RAMP_DOWN = protocol.STATE_NAMES[protocol.RAMP_DOWN]  # there it ends the session instead
+
 # What stopped a session.
 A_SIGNAL = "Ctrl-C or a signal"
 ANOTHER = "another terminal or the device's button"
@@ -95,6 +99,7 @@ class SessionRunner:
         self._signals: list[str] = []  # what was obeyed, by name
         self._lease_due_s = self._heard_s = 0.0
         self._two = False  # channels
+        self._state = ""  # the board's, as it told last
 
     def run(self, wave: dict, lease_ms: int | None = None, wave2: dict | None = None) -> Outcome:
         """Arm, start, and stay until the session ended. Raises what keeps it from starting; later failures are in the
@@ -218,11 +223,13 @@ class SessionRunner:
         elif kind == "boot":
             self._ask(outcome)
         elif kind in _TEXTS:
-            self._on_note(self._of(event.get("channel", 1)) + _TEXTS[kind](event))
+            together = _TOGETHER if kind == "lift-off" and self._two and self._state != _RAMP_DOWN else ""
+            self._on_note(self._of(event.get("channel", 1)) + _TEXTS[kind](event) + together)
         elif kind == "journal":
             self._on_note(f"the board's journal: {event['text']}")
 
     def _note_state(self, event: dict) -> None:
+        self._state = event["to"]
         self._on_note(f"{event['from']} -> {event['to']}")
         if event["to"] in _NOTES:
             self._on_note(_NOTES[event["to"]])

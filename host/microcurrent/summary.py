@@ -107,12 +107,22 @@ def _figures(wave: dict, ended: str, rows: Sequence[dict[str, int]]) -> dict:
         "missed": last["missed"],
         "late": last["late"],
         "worst_late_us": last["worst_late_us"],
+        **_engine(rows),
         "temperature_max_c": max((row["temperature_c"] for row in rows if row["supply_mv"]), default=None),
         "supply_min_mv": min(supply_mv, default=None),
         "supply_max_mv": max(supply_mv, default=None),
         "fault": faults.name_of(last["fault"]),
         "rows": len(rows),
     }
+
+
+def _engine(rows: Sequence[dict[str, int]]) -> dict[str, int]:
+    """What the engine measured of itself: older firmware does not, and then there is nothing."""
+    told = [row for row in rows if "worst_cycles" in row]
+    if not told:
+        return {}
+    first, last = told[0], told[-1]
+    return {"worst_cycles": last["worst_cycles"], "bus_errors": last["bus_errors"] - first["bus_errors"]}
 
 
 def _flowing(wave: dict, rows: Sequence[dict[str, int]]) -> tuple[Sequence[dict[str, int]], str]:

@@ -12,8 +12,8 @@ from .client import DeviceClient
 from .connect import TWO_OUTPUTS
 from .errors import BadValueError, FaultError, MicrocurrentError, PortError, RecordError, RefusedError
 from .fault_text import channel_of, fault_text
+from .option_words import OPTIONS, in_options
 from .records import INTERRUPTED, Records
-from .refusals import OPTIONS, in_options
 from .report import FREE
 from .session import A_SIGNAL, LINK_LOST, Outcome, SessionRunner
 from .share import ShareServer

@@ -68,13 +68,15 @@ def test_one_table_is_sent_once(dual: ScriptedDevice, tmp_path: Path, both: bool
 
 SESSIONS = "time, ramp and sample period are the session's, the same for both channels; nothing was sent; give"
 REFUSED = [
-    ("", "Missing argument 'WAVEFORM'"),
+    ("", "it is empty; nothing was sent; name a waveform and its options, as in --channel2 'sine --frequency 40Hz"),
+    ("--amplitude 50uA", "Missing argument 'WAVEFORM'"),
     ("triangle", "Invalid value for 'WAVEFORM': 'triangle' is not one of 'square', 'sine', "),
     ("sine --frequency 40", "Invalid value for '--frequency': '40' has no unit (mHz, Hz, kHz); nothing was sent; "),
     ("sine --amplitude", "Option '--amplitude' requires an argument"),
     ("sine --amplitud 5uA", "No such option '--amplitud'"),
     ("sine --phase 360", "Invalid value for '--phase': '360deg' is above the largest angle, 359deg; nothing was"),
-    ("sine --phase -1", "Invalid value for '--phase': '-1' has no unit"),
+    ("sine --phase -1", "Invalid value for '--phase': '-1deg' is below the smallest angle, 0deg; nothing was sent; "),
+    ("sine --phase x", "Invalid value for '--phase': 'x' is not a number with a unit"),
     ("sine square", "Got unexpected extra argument (square)"),
     ("sine --port sim", "No such option '--port'"),
     ("sine \"", "No closing quotation: sine \"; nothing was sent; close the quotation\n"),
@@ -144,6 +146,49 @@ def test_a_board_with_one_channel(dual: ScriptedDevice, channels: int | None) ->
         "(rp2040_pico_dual)\n"
     )
     assert "no sessions yet" in run_cli("records list").stdout
+
+
+def test_it_explains_itself(dual: ScriptedDevice) -> None:
+    result = run_cli(f"{RUN} --channel2 'sine --help'")
+    assert (result.exit_code, dual.asked) == (0, {})
+    assert result.stdout.startswith("Usage: --channel2 [OPTIONS] WAVEFORM\n")
+    assert "--phase deg" in result.stdout and "--duration" not in result.stdout
+
+
+TOGETHER = "amplitude_ua is 600 and 500; both channels together may not exceed the board's hard cap of 1000"
+REFUSALS = [
+    (
+        "limit",
+        TOGETHER,
+        "--amplitude is 600uA and 500uA; both channels together may not exceed the board's hard cap of 1mA; no current "
+        "flows; ask for less on one of them, or on both\n",
+    ),
+    (
+        "value",
+        "channel 2: a phase of 20 us is shorter than half a sample, 31 us",
+        "channel 2: a phase of 20 us is shorter than half a sample, 31 us; nothing was changed; use a longer --width "
+        "or --duty, or a shorter --sample\n",
+    ),
+    (
+        "value",
+        "channel 2: frequency_mhz is 100000; samples of 2000 us permit 50000",
+        "channel 2: --frequency is 100Hz; samples of 2000 us permit 50Hz; nothing was changed; use a lower --frequency"
+        ", or a shorter --sample (see the board's shortest with: microcurrent status)\n",
+    ),
+    (
+        "value",
+        "frequency_mhz is 100; samples of 62 us play it exactly from 94",
+        "--frequency is 100mHz; samples of 62 us play it exactly from 94mHz; nothing was changed; use a higher "
+        "--frequency, or a longer --sample\n",
+    ),
+]
+
+
+@pytest.mark.parametrize(("code", "text", "shown"), REFUSALS)
+def test_refusals_come_out_in_options(dual: ScriptedDevice, code: str, text: str, shown: str) -> None:
+    dual.refuse("arm", code, text)
+    result = run_cli(f"{RUN} --channel2 sine")
+    assert result.stderr.splitlines(keepends=True)[-1] == f"error: {shown}"
 
 
 LIMIT = "amplitude_ua is 301; rule zone (face: ours) permits 300"

@@ -97,7 +97,10 @@ def test_a_table_is_uploaded_played_and_recorded(mc: Cli, tmp_path: Path) -> Non
     ("line", "text"),
     [
         ("run table", "a table has no points; nothing was sent; name a CSV file of one period: --table FILE"),
-        ("run sine --table x.csv", "--table x.csv: a sine has no table; nothing was sent; use: run table"),
+        (
+            "run sine --table x.csv",
+            "--table x.csv: a sine has no table; nothing was sent; leave --table away, or choose table",
+        ),
         ("run sine --width 5ms", "--width 5ms: only a square has a width"),
         ("run square --width 5ms --duty 50%", "both give the length of a phase"),
         ("run sine --second 30Hz", "--frequency is 10Hz, --second 30Hz; the lowest for a sum is 20 Hz"),

@@ -80,7 +80,8 @@ ONE = [
 ]
 TWO = [
     "channel 2: contact found: 5143 ohm",
-    "channel 1: contact lost (lift-off 1)",
+    "channel 1: contact lost (lift-off 1); both channels are back at 8 uA until both have contact, then both ramp up "
+    "again",
     "channel 2: changed: --amplitude 40uA",
     ONE[3].replace("over-current:", "over-current on channel 2:"),
     ONE[4],  # the board's, of no channel
@@ -155,7 +156,16 @@ def test_the_final_table_has_one_part_per_channel() -> None:
     assert [name for name in names if not name.startswith(" ")] == ["channel 1", "channel 2", "both"]
     peaks = [row for row in table if row[0].strip() == "current, mean of a phase"]
     assert [row[1:] for row in peaks] == [("200 uA", "199 uA"), ("32 uA", "31 uA")]
-    assert names[names.index("both") :] == ["both", "  supply", "  temperature, highest", "  duration", "  ended"]
+    shared = (
+        "supply",
+        "temperature, highest",
+        "late interrupts",
+        "longest interrupt",
+        "bus errors",
+        "duration",
+        "ended",
+    )
+    assert names[names.index("both") :] == ["both", *(f"  {name}" for name in shared)]
 
 
 def test_the_live_display_has_two_lines_more(capsys: pytest.CaptureFixture[str]) -> None:
@@ -210,6 +220,23 @@ def test_change_of_the_second_channel(dual: ScriptedDevice) -> None:
     refused = run_cli("change --channel 2 --amplitude 40uA")
     assert (refused.exit_code, "change" in dual.asked) == (2, False)
     assert refused.stderr.startswith("error: --channel 2: the session has one channel; nothing was sent; ")
+
+
+@pytest.mark.parametrize("line", ["--frequency 20Hz", "sine"])
+def test_locked_channels_keep_frequency_and_form(dual: ScriptedDevice, line: str) -> None:
+    dual.answers["status"] |= {"wave2": SECOND | {"phase_deg": 90}}
+    refused = run_cli(f"change {line}")
+    assert (refused.exit_code, "change" in dual.asked) == (2, False)
+    assert "the channels of this session are locked by --phase, and keep their frequency and form; " in refused.stderr
+    dual.answers["change"] = {"session": 1, "amplitude_ua": 90}
+    assert run_cli("change --amplitude 90uA").stdout == "session 1: up to 90uA now\n"
+
+
+def test_a_lift_off_in_the_ramp_down_ends_the_session() -> None:
+    notes: list[str] = []
+    down = {"ev": "state", "from": "ACTIVE", "to": "RAMP_DOWN", "session": 1}
+    session_of(Story(down, dict(EVENTS[1])), notes)
+    assert "channel 1: contact lost (lift-off 1)" in notes
 
 
 @pytest.mark.parametrize(("channels", "where"), [(1, ""), (2, " on channel 2")])

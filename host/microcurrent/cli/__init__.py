@@ -72,6 +72,8 @@ class LazyGroup(click.Group):
             return super().invoke(ctx)
         except MicrocurrentError as error:
             text, code = str(error), error.exit_code
+        except BrokenPipeError:
+            raise  # `microcurrent ... | head`: main() ends quietly
         except OSError as error:  # one that no layer has put into words
             text, code = f"the system refused: {error}; the command was given up; check the path or the device", 1
         except KeyboardInterrupt:

@@ -1,5 +1,7 @@
 """`microcurrent change`: another amplitude, frequency or form for the running session, from any terminal."""
 
+from typing import Any
+
 import click
 from click.core import ParameterSource
 
@@ -7,10 +9,13 @@ from firmware.shared import waveform
 
 from .. import quantities
 from .options import data_dir_option, device, json_option, port_option, print_json
+from .sections import SectionedCommand
 from .wave_options import wave_options
 
+_FIXED = ("duration_ms", "ramp_ms", "sample_us", "polarity", "alternate_ms")  # refused by the board, with its reason
 
-@click.command("change")
+
+@click.command("change", cls=SectionedCommand)
 @click.argument("shape", metavar="[WAVEFORM]", type=click.Choice(waveform.SHAPES), required=False)
 @wave_options(amplitude=None)
 @click.option(
@@ -46,6 +51,7 @@ def command(
                 "--channel 2: the session has one channel; nothing was sent; leave --channel away, or start one with: "
                 "microcurrent run ... --channel2 '...'"
             )
+        _require_free(status.get("wave2"), changes)
         wave = "wave" if channel == 1 else "wave2"
         terms = board.request("change", {"session": status["session"], wave: changes})
     if as_json:
@@ -54,3 +60,24 @@ def command(
     named, of_it = ("", terms) if channel == 1 else (", channel 2", terms["terms2"])
     peak = quantities.show(of_it["amplitude_ua"], quantities.CURRENT)
     click.echo(f"session {terms['session']}{named}: up to {peak} now")
+
+
+for _option in command.params:  # what is not named stays as it is: there are no defaults
+    if isinstance(_option, click.Option) and _option.name != "channel":
+        _option.show_default = False
+        _option.hidden = _option.name in _FIXED
+
+
+def _require_free(wave2: dict[str, Any] | None, changes: dict[str, Any]) -> None:
+    """Raise BadValueError for what channels that are locked cannot change."""
+    from ..errors import BadValueError
+    from ..report import FREE
+
+    if not wave2 or wave2.get("phase_deg", FREE) == FREE:
+        return
+    for name, said in (("frequency_mhz", "--frequency"), ("shape", "another waveform")):
+        if name in changes:
+            raise BadValueError(
+                f"{said}: the channels of this session are locked by --phase, and keep their frequency and form; "
+                f"nothing was sent; change the amplitude, or start a session without --phase"
+            )

@@ -15,6 +15,7 @@ from ..points import POINTS
 from ..report import FREE
 from ..treatment import OF_THE_SESSION, checked_second
 from .options import Quantity
+from .sections import SectionedCommand
 from .wave import wave_of
 from .wave_options import place_options, second_wave_options
 
@@ -24,22 +25,30 @@ class Phase(Quantity):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Text to degrees."""
-        typed = str(value)
-        return super().convert(f"{typed}deg" if typed.strip().isdecimal() else value, param, ctx)
+        typed = str(value).strip()
+        return super().convert(f"{typed}deg" if typed.lstrip("+-").isdecimal() else value, param, ctx)
 
 
-@click.command("--channel2", add_help_option=False)
+@click.command("--channel2", cls=SectionedCommand)
 @click.argument("shape", metavar="WAVEFORM", type=click.Choice(waveform.SHAPES))
 @second_wave_options(amplitude="100uA")
 @place_options
-@click.option("--phase", "phase_deg", type=Phase(quantities.ANGLE, 0, 359))
+@click.option(
+    "--phase",
+    "phase_deg",
+    type=Phase(quantities.ANGLE, 0, 359),
+    help="Lock it to the first channel: where its cycle stands when the first one's begins.",
+)
 def _grammar() -> None:
-    """Never invoked: it takes the value apart."""
+    """The second output's waveform, as one quoted text. Time, ramp and sample period are the session's."""
+    # never invoked: it takes the value apart
 
 
 def second_of(text: str, wave: dict[str, Any]) -> dict[str, Any]:
     """The second channel's waveform, in a session of `wave`. Raises BadValueError, click.UsageError."""
     with _named():
+        if not text.strip():
+            raise BadValueError(f"it is empty; nothing was sent; {_EXAMPLE}")
         ctx = _grammar.make_context("--channel2", _split(text))
         found = dict(ctx.params)
         phase_deg = found.pop("phase_deg")
@@ -52,6 +61,9 @@ def second_of(text: str, wave: dict[str, Any]) -> dict[str, Any]:
             )
         checked = checked_second(second | {"phase_deg": FREE if phase_deg is None else phase_deg}, wave)
     return checked | {POINTS: points} if points else checked
+
+
+_EXAMPLE = "name a waveform and its options, as in --channel2 'sine --frequency 40Hz --amplitude 50uA'"
 
 
 def _split(text: str) -> list[str]:

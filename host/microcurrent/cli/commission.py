@@ -10,7 +10,7 @@ from .options import data_dir_option, device, json_option, port_option, print_js
 @data_dir_option
 @json_option
 def command(port: str | None, data_dir: str | None, as_json: bool) -> None:
-    """Store the zero-current code in the DAC's EEPROM and read it back.
+    """Store the zero-current code in the DAC's EEPROM and read it back; of every DAC, where a board has two.
 
     Needed once per DAC: an MCP4725 powers up at what its EEPROM holds, and for a stage referenced to mid-rail any
     other code is a current. Disconnect the electrodes first.
@@ -21,7 +21,10 @@ def command(port: str | None, data_dir: str | None, as_json: bool) -> None:
         print_json(done)
         return
     click.echo("written and read back" if done["written"] else "already commissioned, nothing written")
-    click.echo(
-        f"DAC powers up at code {done['eeprom_code']}, power-down bits {done['eeprom_power_down']}; "
-        f"it holds code {done['dac_code']} now"
-    )
+    second = done.get("dac2")
+    for name, held in (("DAC", done), ("second DAC", second)):
+        if held:
+            click.echo(
+                f"{name} powers up at code {held['eeprom_code']}, power-down bits {held['eeprom_power_down']}; "
+                f"it holds code {held['dac_code']} now"
+            )

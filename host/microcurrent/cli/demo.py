@@ -32,6 +32,7 @@ def command(ctx: click.Context, image: str | None, as_json: bool, place: Path | 
 
     Leaves a picture, a VCD and the session's record, and says where.
     """
+    from ..bench.options import DEFAULT_BOARD
     from ..demo import STEPS, Show, demonstrate
     from ..figures import table_rows
     from ..treatment import Watcher, verdict
@@ -51,7 +52,8 @@ def command(ctx: click.Context, image: str | None, as_json: bool, place: Path | 
         files = {name: str(path) for name, path in done.files.items()}
         print_json({"id": done.treated.number, "summary": done.treated.summary, "files": files})
     else:
-        print_table("", ("", "commanded", "delivered"), table_rows(done.treated.summary))
+        sample_us = done.treated.outcome.accepted.get("sample_us")
+        print_table("", ("", "commanded", "delivered"), table_rows(done.treated.summary, DEFAULT_BOARD, sample_us))
         for name, path in done.files.items():
             click.echo(f"{name:8}  {path}")
     problem = verdict(done.treated)

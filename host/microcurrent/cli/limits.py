@@ -12,6 +12,7 @@ from firmware.shared import rules, waveform
 
 from .. import quantities
 from .options import Quantity, data_dir_option, device, json_option, port_option, print_json
+from .sections import SectionedCommand
 from .wave_options import wave_options
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ _DEFAULT_BOARD = "rp2040_pico"  # whose hard cap counts where no board was asked
 _NARROWEST = 30  # columns of wrapped text
 
 
-@click.command("limits")
+@click.command("limits", cls=SectionedCommand)
 @click.argument("shape", metavar="[WAVEFORM]", type=click.Choice(waveform.SHAPES), default=waveform.SQUARE)
 @wave_options(amplitude=None)
 @click.option("--profile", type=click.Choice(rules.PROFILES), help="Suppose this profile.")

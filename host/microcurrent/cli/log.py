@@ -22,11 +22,11 @@ def command(port: str | None, data_dir: str | None, as_json: bool, samples: bool
     with device(port, shared=True, data_dir=data_dir) as board:
         found = None if events else journal.read(board)
         told = _events(board) if events or as_json else {}
-        name = str(board.identity.get("board"))
+        name, channels = str(board.identity.get("board")), board.identity.get("channels", 1)
     if as_json:
         print_json((_as_json(found, name if samples else None) if found else {}) | told)
     elif found:
-        _show(found, name if samples else None)
+        _show(found, name if samples else None, channels)
     else:
         _show_events(told)
     if found:
@@ -41,12 +41,12 @@ def _events(board: Any) -> dict[str, Any]:
     }
 
 
-def _show(found: Any, board: str | None) -> None:
-    """The journal; the samples of its faults for the board that took them, None for none."""
+def _show(found: Any, board: str | None, channels: int) -> None:
+    """The journal; the samples of its faults for the board that took them, None for none. channels: of the board."""
     from .. import journal_text
 
     if found.lines:
-        for line in journal_text.rows(found):
+        for line in journal_text.rows(found, channels):
             click.echo(line)
     for record in found.records:
         for line in journal_text.sample_rows(record, board) if record and board else ():

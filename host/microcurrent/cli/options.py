@@ -25,6 +25,10 @@ class Quantity(click.ParamType):
         self.high = high
         self.name = kind.name
 
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        """Its units, in the help."""
+        return "|".join(unit for unit, _scale in self.kind.units if unit.isascii())
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Text to base units; an int is taken as it is (defaults)."""
         if isinstance(value, int):

@@ -83,7 +83,9 @@ def show(name: str, data_dir: str | None, as_json: bool) -> None:
     for key, value in show_rows(session):
         click.echo(f"{key:10} {value}")
     if session["summary"] and "phases" in session["summary"]:
-        print_table("", ("", "commanded", "delivered"), table_rows(session["summary"]))
+        sample_us = (session["accepted"] or {}).get("sample_us")
+        rows = table_rows(session["summary"], session["device"]["board"], sample_us)
+        print_table("", ("", "commanded", "delivered"), rows)
     for event in events:
         click.echo(event_text(event, session))
 

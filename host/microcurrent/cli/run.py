@@ -11,6 +11,7 @@ from .. import quantities
 from ..errors import INTERRUPTED_EXIT_CODE
 from . import complete
 from .options import Quantity, data_dir_option, image_option, json_option, port_option, print_json, say
+from .sections import SectionedCommand
 from .wave_options import place_options, wave_options
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from ..virtual import Sim
 
 
-@click.command("run")
+@click.command("run", cls=SectionedCommand)
 @click.argument("shape", metavar="WAVEFORM", type=click.Choice(waveform.SHAPES))
 @wave_options(amplitude="100uA")
 @place_options
@@ -40,16 +41,16 @@ if TYPE_CHECKING:
 @click.option(
     "--load",
     shell_complete=complete.loads,
-    help="What the virtual Pico drives (with --port sim): good, typical, dry, open, ...",
+    help="What it drives: good, typical, dry, open, ...",
 )
 @click.option("--load2", shell_complete=complete.loads, help="The same of its second output [the same as --load].")
 @click.option(
     "--board",
     shell_complete=complete.boards,
-    help="Which virtual Pico to start (with --port sim) [the one with as many outputs as are asked for].",
+    help="Which virtual Pico to start [the one with as many outputs as are asked for].",
 )
-@click.option("--vcd", metavar="FILE", help="Write the virtual Pico's trace as VCD (with --port sim).")
-@click.option("--csv", metavar="FILE", help="Write the virtual Pico's trace as CSV (with --port sim).")
+@click.option("--vcd", metavar="FILE", help="Write its trace as VCD.")
+@click.option("--csv", metavar="FILE", help="Write its trace as CSV.")
 @port_option
 @image_option
 @data_dir_option
@@ -71,7 +72,14 @@ def command(
     as_json: bool,
     **described: Any,
 ) -> None:
-    """Run a waveform, show it live and record it.
+    """Run a waveform, show it live and record it. Numbers carry a unit: 250uA, 8.3Hz, 2min.
+
+    \b
+    square    rectangular phases: --duty or --width, --gap, --rise
+    sine      one tone, or two with --second
+    sawtooth  rises from one peak to the other, and falls at once
+    ramped    a square with linear edges, each an eighth of a phase
+    table     one period of your own from a CSV file: --table
 
     Contact is looked for first, at 8 uA; the ramp begins when both electrodes have touched without a gap. Ctrl-C ramps
     down first; a second Ctrl-C switches the output off at once.
@@ -122,7 +130,7 @@ def command(
         progress.end()
         if place.sim:
             export_trace(place.sim, wishes, begun_ns)
-        report(treated, records, as_json)
+        report(treated, records, as_json, client.identity["board"])
     problem = treatment.verdict(treated)
     if problem is not None:
         raise problem
@@ -170,8 +178,8 @@ def export_trace(sim: "Sim", wishes: "Wishes", begun_ns: int) -> None:
             say(written(target, begun_ns, answer["kept_from_ns"]))
 
 
-def report(treated: "Treated", records: "Records", as_json: bool) -> None:
-    """The final table, or everything as JSON."""
+def report(treated: "Treated", records: "Records", as_json: bool, board: str) -> None:
+    """The final table, or everything as JSON. board: its name."""
     from ..figures import table_rows
     from .progress import print_table
 
@@ -187,5 +195,6 @@ def report(treated: "Treated", records: "Records", as_json: bool) -> None:
             }
         )
         return
-    print_table("", ("", "commanded", "delivered"), table_rows(treated.summary))
+    rows = table_rows(treated.summary, board, treated.outcome.accepted.get("sample_us"))
+    print_table("", ("", "commanded", "delivered"), rows)
     click.echo(f"recorded as {treated.number[:8]} in {records.path}")

@@ -6,6 +6,9 @@ import click
 
 from .options import data_dir_option, device, json_option, port_option, print_json
 
+_SECOND = "-2"  # ends the names of checks of a second output
+_OF_THE_BOARD = ("supply", "temperature", "interrupt-runs", "memory", "firmware-files")  # made once for all outputs
+
 
 @click.command("selftest")
 @click.option("--watchdog", is_flag=True, help="Let the watchdog reset the board too, as the last check.")
@@ -20,7 +23,7 @@ def command(watchdog: bool, port: str | None, data_dir: str | None, as_json: boo
     with device(port, data_dir=data_dir) as board:
         done = board.request("selftest", {"watchdog": True} if watchdog else {})
         if not as_json:
-            _print(done)
+            _print(done, board.identity.get("channels", 1))
         _require_passed(done, as_json)
         if watchdog:
             _prove_watchdog(board, done, as_json)
@@ -30,14 +33,30 @@ def command(watchdog: bool, port: str | None, data_dir: str | None, as_json: boo
     click.echo("self-test passed")
 
 
-def _print(done: dict[str, Any]) -> None:
+def _print(done: dict[str, Any], channels: int) -> None:
     from .progress import print_table
 
-    print_table(
-        "",
-        ("test", "result", "reading", "meaning"),
-        [(name, "ok" if passed else "FAILED", str(reading), text) for name, passed, reading, text in done["tests"]],
-    )
+    rows = [
+        (*_place(name), "ok" if passed else "FAILED", str(reading), text)
+        for name, passed, reading, text in done["tests"]
+    ]
+    heads = ("test", "of", "result", "reading", "meaning")
+    if channels == 1:
+        rows, heads = [(row[0], *row[2:]) for row in rows], (heads[0], *heads[2:])
+    print_table("", heads, rows)
+
+
+def _place(name: str) -> tuple[str, str]:
+    """A check's own name, and what it is of, on a board with two outputs."""
+    check = name.removesuffix(_SECOND)
+    if check in _OF_THE_BOARD:
+        return check, "board"
+    return check, "second output" if name.endswith(_SECOND) else "first output"
+
+
+def _named(name: str) -> str:
+    check, place = _place(name)
+    return f"{check} of the second output" if name.endswith(_SECOND) and place != "board" else check
 
 
 def _prove_watchdog(board: Any, done: dict[str, Any], as_json: bool) -> None:
@@ -57,7 +76,7 @@ def _prove_watchdog(board: Any, done: dict[str, Any], as_json: bool) -> None:
 def _require_passed(done: dict[str, Any], as_json: bool) -> None:
     from ..errors import VerifyError
 
-    failed = [name for name, passed, _reading, _text in done["tests"] if not passed]
+    failed = [_named(name) for name, passed, _reading, _text in done["tests"] if not passed]
     if not failed:
         return
     if as_json:

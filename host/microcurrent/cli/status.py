@@ -15,6 +15,7 @@ def command(port: str | None, data_dir: str | None, as_json: bool) -> None:
 
     from .. import preferences
     from ..client import telemetry_values
+    from ..engine_text import measured_text
     from ..exports import named
     from .progress import row_text, second_text
 
@@ -40,7 +41,7 @@ def command(port: str | None, data_dir: str | None, as_json: bool) -> None:
     for name in ("profile", "zone", "area_mm2"):
         click.echo(f"{name.removesuffix('_mm2'):12} {preferences.shown(name, settings[name])}")
     if readings:
-        row, *second = readings.values()
+        row, *second = rows = list(readings.values())
         contacts = [protocol.CONTACT_NAMES[each["contact"]] for each in readings.values()]
         click.echo(f"contact      {', channel 2: '.join(contacts)}")
         click.echo(f"supply       {row['supply_mv'] / 1000:.2f} V")
@@ -48,6 +49,7 @@ def command(port: str | None, data_dir: str | None, as_json: bool) -> None:
         click.echo(f"readings     {row_text(row).strip()}")
         for each in second:
             click.echo(f"channel 2    {second_text(each)}")
+        click.echo(f"engine       {measured_text(rows, identity['board'], found.get('sample_us'))}")
 
 
 _STATE_MEANINGS = {
@@ -66,6 +68,8 @@ def _state_text(state: str) -> str:
 def _print(found: dict, identity: dict) -> None:
     from firmware.shared import faults
 
+    from ..engine_text import capability_text
+
     emergency = "open (no output possible)" if found["estop"] else "closed"
     rows = [
         ("board", f"{identity['board']} {identity['uid']}"),
@@ -73,6 +77,7 @@ def _print(found: dict, identity: dict) -> None:
             "firmware",
             f"{identity['firmware']} on MicroPython {identity['micropython']} (manifest {identity['manifest']})",
         ),
+        ("outputs", capability_text(identity)),
         ("state", _state_text(found["state"])),
         ("fault", faults.name_of(found["fault"])),
         ("gate", "closed: current can flow" if found["gate"] else "open: no current"),

@@ -9,8 +9,8 @@ from firmware.shared import waveform
 
 from .. import quantities
 from ..errors import BadValueError
+from ..option_words import OPTIONS
 from ..points import POINTS, crc_of, read
-from ..refusals import OPTIONS
 from ..treatment import checked_wave
 
 _RAMP_LOW_MS = next(low for name, low, _high, _default in waveform.FIELDS if name == "ramp_ms")

@@ -65,7 +65,8 @@ def _amplitude(default: str | None) -> Callable[[F], F]:
 
 
 def _quantity(option: str, name: str, kind: quantities.Kind, default: str, meaning: str) -> Callable[[F], F]:
-    return click.option(option, name, type=ranged(name, kind), default=default, show_default=True, help=meaning)
+    shown = not default.startswith("0")  # 0 stands for none, which needs no words
+    return click.option(option, name, type=ranged(name, kind), default=default, show_default=shown, help=meaning)
 
 
 _FREQUENCY = _quantity("--frequency", "frequency_mhz", quantities.FREQUENCY, "10Hz", "Cycles per second.")
@@ -104,19 +105,19 @@ _FORM = (
         type=ranged("duty_permille", quantities.SHARE),
         default="100%",
         show_default="100%, or what --gap leaves",
-        help="Share of each half period that carries current (square).",
+        help="Share of each half period that carries current.",
     ),
-    _quantity("--width", "width_us", quantities.SHORT_TIME, "0us", "Length of a phase, instead of --duty (square)."),
-    _quantity("--rise", "rise_us", quantities.SHORT_TIME, "0us", "Length of an edge, within the phase (square)."),
-    _quantity("--gap", "gap_us", quantities.SHORT_TIME, "0us", "Pause between the phases (square)."),
-    _quantity("--burst", "burst_ms", quantities.DURATION, "0ms", "Output between two rests, in whole cycles; 0: none."),
+    _quantity("--width", "width_us", quantities.SHORT_TIME, "0us", "Length of a phase, instead of --duty."),
+    _quantity("--rise", "rise_us", quantities.SHORT_TIME, "0us", "Length of an edge, within the phase."),
+    _quantity("--gap", "gap_us", quantities.SHORT_TIME, "0us", "Pause between the phases."),
+    _quantity("--burst", "burst_ms", quantities.DURATION, "0ms", "Output between two rests, in whole cycles."),
     _quantity("--rest", "rest_ms", quantities.DURATION, "0ms", "Rest after each burst, at least."),
     _quantity(
         "--rest-random", "rest_random_ms", quantities.DURATION, "0ms", "Added to each rest: up to this, by chance."
     ),
 )
 _SAMPLE = _quantity(
-    "--sample", "sample_us", quantities.SHORT_TIME, "0us", "Time between two samples; 0: the board chooses."
+    "--sample", "sample_us", quantities.SHORT_TIME, "0us", "Time between two samples [the board chooses]."
 )
 _PLACE = (
     click.option(

@@ -65,6 +65,7 @@ def status(device, _arguments):
         "reset": device.reset_cause,
         "telemetry": device.last_rows[0],
         "telemetry2": device.last_rows[1],
+        "sample_us": session.terms.sample_us if session.terms.wave else None,
         "wave": session.terms.wave or None,
         "wave2": session.channels[-1].terms.wave or None if len(session.channels) > 1 else None,
     }

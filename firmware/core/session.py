@@ -350,6 +350,8 @@ class Session:
     def _supervise(self, each, now_ms, bare_usb):
         watch = each.supervisor
         code = watch.look(each.latest, now_ms, self.supply_mv, self.temperature_c, bare_usb, each.meter.total_uc)
+        if code == faults.OPEN_ELECTRODE:  # both look for contact: it is the one without
+            each = self._without_contact(each)
         if code:
             self.raise_fault(code, watch.reading, watch.limit, now_ms, each.index)
 
@@ -374,7 +376,7 @@ class Session:
         broken = self._engine.arm(plans, amplitudes_ua, self._left)
         if broken:
             self.checks_passed = 0
-            self._latch(broken, 0, 0, now_ms)
+            self._latch(broken, 0, 0, now_ms, self._engine.broken_channel)
             self._finish(protocol.END_FAULT, now_ms)
             raise Refused(
                 protocol.ERR_FAULT, "%s; no current flows; %s" % (faults.meaning_of(broken), faults.hint_of(broken))
@@ -413,7 +415,7 @@ class Session:
                 if broken:
                     self.raise_fault(broken, 0, 0, now_ms)
         elif snapshot[meter.SENSING]:
-            if self._contact_is_stable():
+            if self._without_contact(None) is None:
                 self._engine.ramp_up()
                 for each in self.used:
                     self._emit({"ev": "contact", "session": self.number,
@@ -421,11 +423,12 @@ class Session:
         elif snapshot[meter.ENVELOPE] >= waveplan.ENVELOPE_ONE:
             self._go(protocol.ACTIVE)
 
-    def _contact_is_stable(self):
+    def _without_contact(self, otherwise):
+        """The first channel that has no stable contact; `otherwise` when all have."""
         for each in self.used:
             if not each.supervisor.contact_is_stable(each.latest):
-                return False
-        return True
+                return each
+        return otherwise
 
     def _note_lift_offs(self):
         """True when a channel has lost contact since the last look."""
@@ -511,7 +514,7 @@ class Session:
         try:
             self._engine.disarm()
         except OSError:
-            self._latch(faults.DAC_NO_ACK, 0, 0, now_ms)
+            self._latch(faults.DAC_NO_ACK, 0, 0, now_ms, self._engine.broken_channel)
             self.checks_passed = 0
 
     def note(self, kind, detail):

@@ -165,13 +165,21 @@ def full(engine, channel, dac, board):
 
 def of_all(checks_of, engine, dacs, board):
     """quick, boot or full of every output, up to one that fails: list of results. The second's names end in "-2"."""
+    answers = [dac_answers(dac) for dac in dacs]  # first: without one of them no output can be put back to zero
+    for channel, answer in enumerate(answers):
+        if not answer[1]:
+            return [(_named(answer[0], channel),) + answer[1:]]
     results = []
     for channel, dac in enumerate(dacs):
-        suffix = "-%d" % (channel + 1) if channel else ""
-        results += [(result[0] + suffix,) + result[1:] for result in checks_of(engine, channel, dac, board)]
+        found = checks_of(engine, channel, dac, board)
+        results += [(_named(result[0], channel),) + result[1:] for result in found]
         if not all(result[1] for result in results):
             break
     return results
+
+
+def _named(name, channel):
+    return name + "-2" if channel else name
 
 
 def name_and_channel(name):

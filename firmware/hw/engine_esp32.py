@@ -35,6 +35,7 @@ class Engine:
     """
 
     channels = 1
+    broken_channel = 0
 
     def __init__(self, board, dacs):
         self._board = board

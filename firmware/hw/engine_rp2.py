@@ -46,6 +46,7 @@ class Engine:
         self._timer = Timer(-1)
         self._watch_timer = Timer(-1)
         self.armed = False
+        self.broken_channel = 0  # 0 or 1: whose DAC made arm() or disarm() fail
         machine.mem32[_INTERP0_BASE0] = self.outputs[0].address
         machine.mem32[_TIMER_PRIORITY] &= _BEFORE_ALL_OTHERS
         machine.mem32[_SYSTICK_RELOAD] = _SYSTICK_MOST
@@ -92,14 +93,16 @@ class Engine:
         self._running = self.outputs[: len(plans)]
         try:
             self.disarm()
-            for output in self._running:
+            for index, output in enumerate(self._running):
+                self.broken_channel = index
                 broken = output.prove_dac()
                 if broken:
                     return broken
         except OSError:
             return faults.DAC_NO_ACK
-        for output, plan, amplitude_ua in zip(self._running, plans, amplitudes_ua):
-            broken = output.load(plan, amplitude_ua, left)
+        for index, output in enumerate(self._running):
+            self.broken_channel = index
+            broken = output.load(plans[index], amplitudes_ua[index], left)
             if broken:
                 return broken
         if len(self._running) > 1:
@@ -120,7 +123,8 @@ class Engine:
             tries += 1
         first.watch_from_now()
         every_us = -(-_WATCH_US // period_us) * period_us
-        self._watch_timer.init(mode=Timer.PERIODIC, period=every_us, tick_hz=1000000, hard=True, callback=watch)
+        in_us = {"period": every_us, "tick_hz": 1000000}  # MicroPython's stubs do not know tick_hz
+        self._watch_timer.init(mode=Timer.PERIODIC, hard=True, callback=watch, **in_us)
 
     def run(self):
         """Close the gates at contact-sensing level. Only core/session.py calls this, after core/gate.py permitted it.
@@ -175,7 +179,8 @@ class Engine:
         self.armed = False
         for output in self.outputs:
             output.close_bus()
-        for output in self.outputs:
+        for index, output in enumerate(self.outputs):
+            self.broken_channel = index
             output.dac.write(self._board.ZERO_CODE)
         self._dummy.value(0)  # last: while a DAC is not at zero, a stuck gate must not reach the electrodes
 

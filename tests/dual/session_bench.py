@@ -16,7 +16,7 @@ class Engine:
     """Stands where hw/engine_*.py stands: reports the snapshot it was told, remembers what it was asked."""
 
     periods_us = (PERIOD_US,)
-    bus_errors = 0
+    bus_errors = broken_channel = 0
 
     def __init__(self, channels=1):
         self.channels = channels

@@ -12,7 +12,7 @@ from firmware.shared import faults, protocol
 from microcurrent.bench.output import Output
 from microcurrent.build import build_firmware
 from microcurrent.client import telemetry_values
-from microcurrent.errors import BadValueError, RefusedError
+from microcurrent.errors import BadValueError, FaultError, RefusedError
 
 from .conftest import SQUARE, Bench
 from .test_engine import sinad_db
@@ -89,7 +89,7 @@ def test_each_plays_its_own_waveform_at_ten_thousand_samples_a_second(dual: Benc
     ideal = np.round(204.8 * np.sin(2 * np.pi * 37.3 * times_s))
     assert sinad_db(times_s, second.astype(float), 37.3) > sinad_db(times_s, ideal, 37.3) - 1
     for output in outputs(dual):
-        assert np.abs(off_grid_ns(output, from_ns)).max() <= 2 * US and np.std(off_grid_ns(output, from_ns)) <= 100
+        assert np.abs(off_grid_ns(output, from_ns)).max() <= 4 * US and np.std(off_grid_ns(output, from_ns)) <= 100
     for row in rows(dual):
         assert (row["missed"], row["late"], row["fault"], row["bus_errors"]) == (0, 0, 0, 0)
         assert 3000 < row["worst_cycles"] < 6000 and row["samples"] > 20_000
@@ -154,24 +154,22 @@ def test_a_lift_off_of_one_brings_both_back_to_contact_sensing(dual: Bench) -> N
 
 
 STAGE_FAULTS = (
-    ({"pump_rail": "up"}, faults.OVER_CURRENT, 105 * US),
-    ({"sense_stuck_mv": 3300.0}, faults.OVER_CURRENT, 105 * US),
+    ({"pump_rail": "up"}, (faults.OVER_CURRENT,)),
+    ({"sense_stuck_mv": 3300.0}, (faults.OVER_CURRENT, faults.COMPARATOR)),  # the latch may be seen first
 )
 
 
-@pytest.mark.parametrize(("broken", "code", "within_ns"), STAGE_FAULTS)
+@pytest.mark.parametrize(("broken", "found"), STAGE_FAULTS)
 @pytest.mark.parametrize("index", [0, 1])
-def test_a_fault_on_one_opens_both_gates_at_once(
-    dual: Bench, index: int, broken: dict, code: int, within_ns: int
-) -> None:
+def test_a_fault_on_one_opens_both_gates_at_once(dual: Bench, index: int, broken: dict, found: tuple[int, ...]) -> None:
     playing(dual)
     fault_ns = dual.pico.now_ns
     dual.pico.outputs[index].fail(**broken)
     dual.pico.run_for_ms(60)
     for output in outputs(dual):
-        assert dropped_ns(output, fault_ns) - fault_ns <= within_ns
+        assert dropped_ns(output, fault_ns) - fault_ns <= 105 * US
     latched = dual.request("faults")
-    assert (latched["code"], latched["channel"]) == (code, index + 1) and latched["samples"]
+    assert latched["code"] in found and latched["channel"] == index + 1 and latched["samples"]
     for output in outputs(dual):
         assert output.dac.code == 2048
 
@@ -255,3 +253,11 @@ def test_a_second_output_that_is_broken_fails_the_self_test(boot: Boot, broken: 
     bench.client.hello()
     assert bench.request("faults")["channel"] == 2
     assert next(test[0] for test in bench.request("selftest")["tests"] if not test[1]).endswith("-2")
+
+
+def test_a_second_dac_that_is_absent_is_named(dual: Bench) -> None:
+    dual.pico.outputs[1].dac.absent = True
+    with pytest.raises(FaultError):
+        begin(dual)
+    latched = dual.request("faults")
+    assert (latched["name"], latched["channel"]) == ("dac-no-ack", 2)

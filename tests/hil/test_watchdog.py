@@ -35,7 +35,7 @@ def test_a_dead_interrupt_that_the_supervisor_overlooks_is_no_progress(
     old = "    t = ptr32(s[_TIMER])\n"
     new = "    if s[_TICKS] == 6000:\n        return\n" + old
     dead = changed(blind, tmp_path, "hw/output_rp2.py", old, new)
-    dead = changed(dead, tmp_path, "hw/engine_rp2.py", "period=every_us", "period=60000000")
+    dead = changed(dead, tmp_path, "hw/engine_rp2.py", '"period": every_us', '"period": 60000000')
     bench = boot(dead)
     bench.client.hello()
     bench.start(duration_ms=60_000, ramp_ms=100)

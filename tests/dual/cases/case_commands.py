@@ -10,7 +10,7 @@ class Engine:
 
     gate_closed = 0
     periods_us = (100,)
-    bus_errors = 0
+    bus_errors = broken_channel = 0
 
     def __init__(self, channels):
         self.channels = channels

@@ -217,12 +217,32 @@ def test_the_supervisor_watches_both():
     assert bench.made.fault[0] == faults.OVER_TIME and bench.made.fault[5] == 2
 
 
+def test_an_open_electrode_is_that_of_the_channel_without_contact():
+    for good, channel in ((0, 1), (STABLE, 2)):
+        bench = Bench(2)
+        to_sensing(bench)
+        bench.engine.values.update(good=good, late_voltage=2000, halves=1)
+        bench.engine.values2.update(good=0)
+        for _ in range(11):
+            bench.made.renew(1, bench.now_ms)
+            bench.tick(1000)
+        assert bench.made.fault[0] == faults.OPEN_ELECTRODE and bench.made.fault[5] == channel
+    bench = Bench(2)
+    to_sensing(bench)
+    bench.engine.values.update(good=STABLE)
+    bench.made.used[0].supervisor._sought_ms = 20000  # contact in the very look in which time is over
+    bench.tick()
+    assert bench.made.fault[0] == faults.OPEN_ELECTRODE and bench.made.fault[5] == 1
+
+
 def test_a_dac_that_does_not_follow_keeps_both_open():
     bench = Bench(2)
     terms = arm(bench)
     bench.engine.unfit = faults.DAC_READBACK
+    bench.engine.broken_channel = 1
     assert refusal(bench.made.start, terms["session"], 0, 0, bench.now_ms)[0] == "fault"
     assert bench.engine.asked == [("arm", 200, 100, 0)] and not bench.engine.gate_closed
+    assert bench.made.fault[5] == 2
 
 
 def test_the_journal_has_both():

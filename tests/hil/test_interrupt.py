@@ -10,6 +10,8 @@ from .conftest import Bench
 
 MS = 1_000_000
 RAISES = """
+import gc
+gc.threshold(50000)  # as boot.py does
 import firmware.hw.engine_rp2 as engine_rp2
 
 good, calls = engine_rp2.tick, [0]

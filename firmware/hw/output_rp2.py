@@ -383,10 +383,10 @@ def tick(_timer):
         if s[_RUN]:
             if e >= _COMMANDED:
                 if s[_SENSING]:
-                    s[_GOOD] += 1
-                    if a < _CONTACT:
-                        if b == s[_BEFORE]:
-                            s[_GOOD] = 0
+                    if a >= _CONTACT:
+                        s[_GOOD] += 1
+                    elif b == s[_BEFORE]:  # a sample after a step may show what was before it
+                        s[_GOOD] = 0
                 else:
                     k = 0
                     if a <= _NO_CURRENT + (e >> 4):

@@ -18,7 +18,7 @@ from tests.campaign.fork import spread as on_cores
 
 from . import disturb, footprint, latency, ours, peers, picture, quality, results, speed, writers
 from .soak import wire_stand
-from .stand import OPEN_PERIOD_US, Stand
+from .stand import OPEN_PERIOD_US, Stand, dual_stand
 
 CORES = 2
 WIDTH = 190  # columns of the widest table, wherever it is printed
@@ -34,9 +34,9 @@ def main() -> int:
     """Measure everything, print it, keep it; 1 when emulated figures differ from a run before or from themselves."""
     console = Console(width=WIDTH)
     began = time.perf_counter()
-    stand, wire = Stand(), wire_stand()
+    stand, wire, dual = Stand(), wire_stand(), dual_stand()
     with console.status("Emulated figures"):
-        found = measured(jobs(stand, wire))
+        found = measured(jobs(stand, wire, dual))
         repeated = again(stand)
     said = [results.keep(section, rows) for section, rows in found.items()]
     with console.status("Commands and speed of the bench, alone on this machine"):
@@ -54,11 +54,11 @@ def main() -> int:
     return int(any("DIFFERS" in line for line in [*said, repeated]))
 
 
-def jobs(stand: Stand, wire: Stand) -> list[Job]:
+def jobs(stand: Stand, wire: Stand, dual: Stand) -> list[Job]:
     """Everything that repeats exactly."""
     return [
         *peers.jobs(),
-        *ours.jobs(stand, wire),
+        *ours.jobs(stand, wire, dual),
         *footprint.jobs(),
         *disturbances(),
         *quality.jobs(stand),

@@ -35,6 +35,7 @@ def writers_of(found: dict[str, Any]) -> list[tuple[str, str, dict]]:
     """(label, colour, row) of every writer, ours last."""
     rows = [(f"{row['writer']}\n{row['how']}", PEER, row) for row in found["writers"]["figures"] if row["ks_per_s"]]
     rows += [(f"microcurrent\n{row['how']}", OURS, row) for row in found["ours"]["figures"][-2:]]
+    rows.append(("microcurrent\ntwo channels", OURS, found["ours, two channels"]["figures"][-1]))
     return rows + [(f"wire filled\n{row['how']}", WIRE, row) for row in found["ours, wire"]["figures"]]
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from boards.rp2040_pico_dual import board as dual_board
 from firmware.shared import faults, settings, waveform
 from microcurrent.bench.pico import VirtualPico
 from microcurrent.build import build_firmware
@@ -44,9 +45,13 @@ class Stand:
         self.session = 0
         self.client.hello()
 
-    def play(self, **changes: object) -> dict:
-        """Start a session and run it to its full amplitude: its terms. Raises RuntimeError when a fault latches."""
-        terms = self.request("arm", {"wave": WAVE | changes, "lease_ms": 10_000})
+    def play(self, wave2: dict | None = None, **changes: object) -> dict:
+        """Start a session and run it to its full amplitude: its terms. Raises RuntimeError when a fault latches.
+
+        wave2: of a second channel.
+        """
+        second = {"wave2": wave2} if wave2 else {}
+        terms = self.request("arm", {"wave": WAVE | changes, "lease_ms": 10_000} | second)
         self.session = terms["session"]
         self.request("start", {"session": self.session})
         while self.request("status")["state"] != "ACTIVE":
@@ -82,6 +87,11 @@ class Stand:
         code = self.request("faults")["code"]
         if code != faults.NONE:
             raise RuntimeError(f"fault {code} is latched where none may be")
+
+
+def dual_stand() -> Stand:
+    """A board with two outputs."""
+    return Stand(build_firmware(dual_board.BOARD).files, board=dual_board)
 
 
 def product_files() -> dict[str, bytes]:

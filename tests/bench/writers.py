@@ -21,6 +21,8 @@ def rows(found: dict[str, Any]) -> list[tuple[str, ...]]:
     ours = found["ours"]["figures"]
     slowest = {"cpu_1k_percent": ours[0]["cpu_percent"], "bytes_per_sample": bytes_per_sample(found)}
     product = [line(row | slowest, {"writer": "microcurrent", "how": row["how"]}) for row in ours[-2:]]
+    both = found["ours, two channels"]["figures"][-1]
+    product.append(line(both | slowest | {"cpu_1k_percent": None}, {"writer": "microcurrent", "how": "two channels"}))
     wire = [
         line(
             row | {"bytes_per_sample": slowest["bytes_per_sample"]},

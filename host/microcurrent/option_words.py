@@ -19,6 +19,7 @@ OPTIONS: dict[str, tuple[str, Kind]] = {
     "amplitude_end_ua": ("--amplitude-end", quantities.CURRENT),
     "frequency_end_mhz": ("--frequency-end", quantities.FREQUENCY),
     "sweep_ms": ("--sweep", quantities.DURATION),
+    "hold_ms": ("--hold", quantities.DURATION),
     "burst_ms": ("--burst", quantities.DURATION),
     "rest_ms": ("--rest", quantities.DURATION),
     "rest_random_ms": ("--rest-random", quantities.DURATION),

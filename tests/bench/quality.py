@@ -61,7 +61,7 @@ def rises(codes: Ints) -> Ints:
 def square(stand: Stand, frequency_mhz: int, amplitude_ua: int = 200, **changes: object) -> dict:
     """One square: where its edges are against the exact cycle, its duty, its overshoot, its charge per cycle."""
     wave = {"sample_us": 0, "frequency_mhz": frequency_mhz, "amplitude_ua": amplitude_ua} | changes
-    terms = stand.play(**wave)
+    terms = stand.play(None, **wave)
     from_ns = stand.hold(max(1000, 4e6 / frequency_mhz))
     times, codes = updates(stand.pico.trace, from_ns)
     return {"frequency_hz": frequency_mhz / 1000, "sample_us": terms["sample_us"]} | square_figures(

@@ -8,7 +8,7 @@ SECTIONS = (
     ("Form of a square", ("duty_permille", "width_us", "rise_us", "gap_us")),
     (
         "Bursts and sweeps",
-        ("burst_ms", "rest_ms", "rest_random_ms", "amplitude_end_ua", "frequency_end_mhz", "sweep_ms"),
+        ("burst_ms", "rest_ms", "rest_random_ms", "amplitude_end_ua", "frequency_end_mhz", "sweep_ms", "hold_ms"),
     ),
     ("Session", ("duration_ms", "ramp_ms", "sample_us", "lease_ms", "channel2", "channel")),
     ("Place and limits", ("zone", "area_mm2", "profile", "threshold_ua")),

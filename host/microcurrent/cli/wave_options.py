@@ -85,6 +85,13 @@ _SWEEP = (
         "--sweep", "sweep_ms", quantities.DURATION, "0ms", "Time from one end to the other; it goes there and back."
     ),
     _quantity(
+        "--hold",
+        "hold_ms",
+        quantities.DURATION,
+        "0ms",
+        "Time for which a sweep stays at either end; with --amplitude-end, an envelope.",
+    ),
+    _quantity(
         "--second", "second_mhz", quantities.FREQUENCY, "0Hz", "A second frequency, in the same peak (not square)."
     ),
 )

@@ -269,6 +269,7 @@ def tick(_timer):
         # Supervise. The _ADC runs freely on the current sense; its newest result belongs to the sample sent last time.
         adc = ptr32(s[_ADC])
         sio = ptr32(-0x30000000)
+        pins = sio[1]  # GPIO_IN; before anything opens the gate, for that clears the comparator's latch
         d = (adc[1] & 0xFFF) - s[_ZERO_SENSE]
         a = d
         if a < 0:
@@ -354,7 +355,7 @@ def tick(_timer):
             trip = 15  # faults.BUS_HUNG
         if ptr32(s[_I2C])[13] & 0x40:  # IC_RAW_INTR_STAT: TX_ABRT
             trip = 2  # faults.DAC_NO_ACK
-        q = sio[1] & s[_STOP_MASK]  # GPIO_IN
+        q = pins & s[_STOP_MASK]
         if q:
             trip = 9  # faults.ESTOP
             if q & s[_TRIPPED_MASK]:

@@ -229,12 +229,13 @@ def tick(_timer):
     if s[_TICKS] == 0:
         s[_DUE] = now
     late = now - s[_DUE]
-    # What makes an interrupt late, other interrupts, takes less than this wait: after it all of them are in step.
+    # What makes an interrupt late takes less than this wait, nearly always: after it all of them are in step. It ends
+    # whatever happens: "less than" is true for at most 3 us, and where the clock changes its sign, at once.
     if late < _WAIT_US:
         if late + _WAIT_US >= 0:
             now = s[_DUE] + _WAIT_US
             k = late  # two cycles: an interrupt on time leaves the loop in the middle of what its 14 cycles leave open
-            while t[10] != now:
+            while t[10] < now:
                 pass
     s[_BEGAN] = ptr32(s[_SYSTICK])[0]
     while True:
@@ -266,7 +267,7 @@ def tick(_timer):
         s = ptr32(s[_FOLLOWING])
     s = ptr32(ptr32(-0x2FFFFF78)[0])
     while True:
-        # Supervise. The _ADC runs freely on the current sense; its newest result belongs to the sample sent last time.
+        # Supervise. The ADC runs freely on the current sense; its newest result belongs to the sample sent last time.
         adc = ptr32(s[_ADC])
         sio = ptr32(-0x30000000)
         pins = sio[1]  # GPIO_IN; before anything opens the gate, for that clears the comparator's latch

@@ -2,9 +2,8 @@
 
 Held open every 45 us and START to STOP every 73 us, with SCL at exactly 400 kHz. Takes some three minutes.
 
-What moves an update: with START and STOP each is sent when its interrupt comes, and one under way (the engine's own
-second one every 5 ms, those of the USB controller) delays that. Held open at the bus's own rate, it is the bus that
-places the updates; only the latest interrupt so far shifts them, once and for good, as there is no time to catch up.
+Every interrupt waits for a fixed microsecond before it sends, so that what delays it does not show; held open at the bus's
+own rate, it is the bus that places the updates.
 """
 
 import sys

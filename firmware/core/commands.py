@@ -99,6 +99,8 @@ def start(device, arguments):
 def change(device, arguments):
     """Another amplitude, frequency or form for a channel of the running session."""
     index = 1 if "wave2" in arguments else 0
+    if index and "wave" in arguments:
+        raise Refused(protocol.ERR_VALUE, "wave and wave2 are both given; change one channel at a time")
     changes = arguments.get(("wave", "wave2")[index])
     if not isinstance(changes, dict):
         raise Refused(protocol.ERR_VALUE, "wave must be an object with the waveform's fields")

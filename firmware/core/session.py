@@ -145,6 +145,7 @@ class Session:
         terms = self._changed(each, changes, settings)
         self._allow(terms, estop, self.state, "nothing runs", index)
         terms.plan_for(self._board, each.terms)
+        terms.plan.locked = each.terms.plan.locked
         self._engine.change(index, terms.plan, terms.wave["amplitude_ua"])
         each.take(terms)
         each.set_amplitude(terms.wave["amplitude_ua"])
@@ -160,6 +161,9 @@ class Session:
         request = dict(each.terms.wave)
         request.update(changes)
         terms = Terms(request, self.terms.lease_ms, settings, self._board, (self.terms.sample_us,), self.points)
+        if not waveplan.fits(terms.wave, terms.sample_us, self._board):
+            text = "samples of %d us cannot play that; stop the session and begin another"
+            raise Refused(protocol.ERR_VALUE, text % self.terms.sample_us)
         pair.check([terms if used is each else used.terms for used in self.used], self._board.HARD_CAP_UA)
         return terms
 
@@ -413,7 +417,7 @@ class Session:
                 self._connected = True  # once in each part of a session: what opens the gate from here on is a trip
                 broken = self._engine.run()
                 if broken:
-                    self.raise_fault(broken, 0, 0, now_ms)
+                    self.raise_fault(broken, 0, 0, now_ms, self._engine.broken_channel)
         elif snapshot[meter.SENSING]:
             if self._without_contact(None) is None:
                 self._engine.ramp_up()

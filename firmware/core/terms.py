@@ -49,7 +49,8 @@ class Terms:
             raise Refused(protocol.ERR_VALUE, text)
         self.wave = wave
         self._uploaded = uploaded if wave["shape"] == waveform.TABLE else None
-        if board.PULSE_US and waveplan.is_pulse(wave) and periods_us[-1] == board.PERIODS_US[-1]:
+        free = len(periods_us) > 1  # a session that runs keeps its sample period
+        if free and board.PULSE_US and waveplan.is_pulse(wave) and periods_us[-1] == board.PERIODS_US[-1]:
             periods_us = periods_us + (board.PULSE_US,)
         self.sample_us = _sample_us(wave, periods_us)
         self.amplitude_ua, self.duration_ms = wave["amplitude_ua"], wave["duration_ms"]

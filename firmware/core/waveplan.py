@@ -58,6 +58,11 @@ def is_pulse(wave):
     return wave["shape"] == waveform.SQUARE and 0 < wave["width_us"] <= PULSE_WIDTH_US and not wave["rise_us"]
 
 
+def fits(wave, period_us, board):
+    """False for samples of the board's PULSE_US and a waveform that is no pulse: the bus does not keep up with it."""
+    return period_us != board.PULSE_US or is_pulse(wave)
+
+
 def choose(wave, periods_us):
     """(sample period in us, None) for a checked waveform, or (0, why no period plays it, as a sentence).
 

@@ -46,7 +46,7 @@ class Engine:
         self._timer = Timer(-1)
         self._watch_timer = Timer(-1)
         self.armed = False
-        self.broken_channel = 0  # 0 or 1: whose DAC made arm() or disarm() fail
+        self.broken_channel = 0  # 0 or 1: the one that made arm(), run() or disarm() fail
         machine.mem32[_INTERP0_BASE0] = self.outputs[0].address
         machine.mem32[_TIMER_PRIORITY] &= _BEFORE_ALL_OTHERS
         machine.mem32[_SYSTICK_RELOAD] = _SYSTICK_MOST
@@ -132,7 +132,8 @@ class Engine:
         What the sense amplifiers showed meanwhile, with the gates open, is their zero. Returns faults.NONE,
         OUTPUT_ASTRAY when that is no zero, or what the interrupt has tripped on; then the gates stay open.
         """
-        for output in self._running:
+        for index, output in enumerate(self._running):
+            self.broken_channel = index
             if not output.take_zero():
                 return faults.OUTPUT_ASTRAY
         if not self._tripped():
@@ -146,8 +147,9 @@ class Engine:
 
     def _tripped(self):
         """What the interrupt has tripped on; faults.NONE."""
-        for output in self._running:
+        for index, output in enumerate(self._running):
             if output.tripped:
+                self.broken_channel = index
                 return output.tripped
         return faults.NONE
 
@@ -179,9 +181,15 @@ class Engine:
         self.armed = False
         for output in self.outputs:
             output.close_bus()
+        broken = None
         for index, output in enumerate(self.outputs):
-            self.broken_channel = index
-            output.dac.write(self._board.ZERO_CODE)
+            try:
+                output.dac.write(self._board.ZERO_CODE)
+            except OSError as error:  # the other one goes to zero all the same
+                if broken is None:
+                    self.broken_channel, broken = index, error
+        if broken is not None:
+            raise broken
         self._dummy.value(0)  # last: while a DAC is not at zero, a stuck gate must not reach the electrodes
 
     def feed(self):

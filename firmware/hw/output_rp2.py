@@ -207,11 +207,13 @@ _SENSE_HALF_US = const(5000)  # ours: half wave of contact sensing, 100 Hz
 _CHANCE_BEGIN = const(0xACE1)  # any number but 0: the same sequence of rests in every session
 _TRIM_FROM_UA = const(2)  # ours: wide codes of the ADC (RP2040-E11) may show up to 4.8 uA in one of two phases
 _TRIM_MAX_UA = const(5)  # ours: half of limits.NET_DC_UA
+_NO_NET_LIMIT = const(0x0FFF)  # 1/16 counts: above what unipolar phases may be; times 500000 samples below 2**31
 _HISTORY_LENGTH = const(64)
 _HISTORY_AFTER = const(8)  # ours: of the 64 samples kept with a fault, those after it
 _ZERO_COUNTS_MAX = const(40)  # as in hw/checks.py: beyond it the sense amplifier is broken
 _READINGS = const(16)  # ours: of which read_sense takes the mean
 _FOLLOW_SENSING = const(22)  # ours: sense counts (12 uA) beyond the command while the output looks for contact
+_IDLE = const(9)  # ours: sense counts, 4.8 uA, that a stage without calibration may show while none is asked for
 _COMMANDED = const(12)  # ours: sense counts (6 uA) of a command large enough to tell whether current follows
 _NO_CURRENT = const(3)  # ours: sense counts, 1.6 uA: noise and offset of the sense amplifier
 _CONTACT = const(11)  # ours: sense counts (6 uA of the 8) that count as contact
@@ -230,7 +232,7 @@ def tick(_timer):
         s[_DUE] = now
     late = now - s[_DUE]
     # What makes an interrupt late takes less than this wait, nearly always: after it all of them are in step. It ends
-    # whatever happens: "less than" is true for at most 3 us, and where the clock changes its sign, at once.
+    # whatever happens: "less than" is true for at most 6 us, and where the clock changes its sign, at once.
     if late < _WAIT_US:
         if late + _WAIT_US >= 0:
             now = s[_DUE] + _WAIT_US
@@ -306,7 +308,8 @@ def tick(_timer):
             x = 0 - x
         p = s[_FOLLOW]
         if s[_SENSING]:
-            p = _FOLLOW_SENSING
+            if e < _FOLLOW_SENSING:  # not what is left of a treatment that the other output's lift-off has ended
+                p = _FOLLOW_SENSING
         astray = 0
         if x - e > p:
             astray = s[_ASTRAY] + 1
@@ -323,6 +326,9 @@ def tick(_timer):
         p = d
         if sign == s[_PHASE_SIGN]:
             p = s[_PHASE_SUM] + d
+        if sign == 0:
+            if a < _IDLE:
+                p = 0
         q = p
         if q < 0:
             q = -q
@@ -398,6 +404,8 @@ def tick(_timer):
                         s[_LIFT_OFFS] += 1
                         o = ptr32(s[_OTHER])
                         # Both outputs look for contact together, and begin together again.
+                        s[_GO] = 0
+                        o[_GO] = 0
                         s[_SENSING] = 1
                         s[_GOOD] = 0
                         s[_ENVELOPE] = 0
@@ -594,11 +602,11 @@ def tick(_timer):
                         s[_DEBT] = (k + 131072) >> 18
                 k = s[_TRIM]
                 if k:
-                    # What the net ledger has shown is taken back; a sample next to zero keeps its sign.
+                    # What the net ledger has shown is taken back, at most ten codes: smaller samples keep their sign.
                     q = code - 2048
                     if q < 0:
                         q = 0 - q
-                    if q > 1:
+                    if q > 11:
                         k += s[_TRIM_OWED]
                         q = (k + 131072) >> 18
                         s[_TRIM_OWED] = k - (q << 18)
@@ -807,7 +815,7 @@ class Output:
         sensed = 2 * self._counts(self._board.CONTACT_UA) * _SENSE_HALF_US // plan.period_us
         phase = plan.phase_samples * self._counts(amplitude_ua) * 5 // 4 + 4 * self._words[_FOLLOW]
         phase = max(phase, sensed)  # a phase of contact sensing moves more than a short pulse
-        return window, phase, self._counts(16 * limits.NET_DC_UA) if plan.balanced else 0x3FFF
+        return window, phase, self._counts(16 * limits.NET_DC_UA) if plan.balanced else _NO_NET_LIMIT
 
     def _limit(self, found):
         words = self._words
@@ -921,6 +929,7 @@ class Output:
         self._settled = self._limits_of(plan, amplitude_ua)
         now = (words[_WINDOW], words[_PHASE_LIMIT], words[_NET_LIMIT])
         self._limit([max(pair) for pair in zip(self._settled, now)])
+        self._changed_phases = words[_HALVES]
         words[_CHANGED] = 1
 
     def _trim(self):
@@ -931,6 +940,8 @@ class Output:
         """
         words, board = self._words, self._board
         self._ledgers = words[_LEDGERS]
+        if not words[_MIRROR]:  # of unipolar phases the net is the treatment itself
+            return
         net = (words[_LEDGER] << 18) // words[_LEDGER_SAMPLES]
         if abs(net) <= self._counts(_TRIM_FROM_UA) << 18:
             return

@@ -2,8 +2,8 @@
 
 Held open every 45 us and START to STOP every 73 us, with SCL at exactly 400 kHz. Takes some three minutes.
 
-Every interrupt waits for a fixed microsecond before it sends, so that what delays it does not show; held open at the bus's
-own rate, it is the bus that places the updates.
+Every interrupt waits for a fixed microsecond before it sends, so that what delays it does not show; held open at the
+bus's own rate, it is the bus that places the updates.
 """
 
 import sys

@@ -226,6 +226,32 @@ def test_a_net_current_that_the_ledger_shows_is_taken_back(bench: Bench, shape: 
     assert bench.request("faults")["code"] == faults.NONE
 
 
+@pytest.mark.parametrize("polarity", ["positive", "negative", "alternate"])
+def test_the_net_of_unipolar_phases_is_the_treatment_and_stays(bench: Bench, polarity: str) -> None:
+    playing(bench, {"polarity": polarity, "amplitude_ua": 50, "frequency_mhz": 20_000, "alternate_ms": 2000})
+    from_ns = bench.pico.now_ns
+    bench.pico.run_for_ms(5000)
+    assert {abs(code) for code in codes(bench, from_ns)} <= {0, 102} and bench.request("faults")["code"] == faults.NONE
+
+
+def test_long_rests_of_short_unipolar_pulses_are_no_net_current(bench: Bench) -> None:
+    """A cycle of ten seconds, 200 000 samples of 50 us: the ledger's product stays within 32 bits."""
+    pulse = {"polarity": "positive", "amplitude_ua": 100, "frequency_mhz": 100, "width_us": 50, "sample_us": 0}
+    terms = playing(bench, pulse)
+    for _ in range(3):
+        bench.request("lease", {"session": terms["session"]})
+        bench.pico.run_for_ms(7000)
+    row = telemetry_values(bench.request("status")["telemetry"])
+    assert bench.request("faults")["code"] == faults.NONE and row["phases"] >= 2
+
+
+def test_short_pulses_far_apart_are_no_charge_of_the_rest_between(bench: Bench) -> None:
+    playing(bench, {"amplitude_ua": 50, "frequency_mhz": 1000, "width_us": 50, "gap_us": 100, "sample_us": 0})
+    bench.pico.fail(offset_ua=2.0)
+    bench.pico.run_for_ms(5000)
+    assert bench.request("faults")["code"] == faults.NONE
+
+
 def test_a_sense_amplifier_that_drifts_drives_no_more_than_half_of_the_limit(bench: Bench) -> None:
     playing(bench, {"frequency_mhz": 20_000})
     bench.pico.fail(sense_offset_mv=9 * 1.5)  # shows 9 uA that do not flow: below the net limit of 10

@@ -260,3 +260,27 @@ def test_a_second_dac_that_is_absent_is_named(dual: Bench) -> None:
         begin(dual)
     latched = dual.request("faults")
     assert (latched["name"], latched["channel"]) == ("dac-no-ack", 2)
+
+
+@pytest.mark.parametrize("index", [0, 1])
+def test_a_dac_that_is_silent_at_the_end_leaves_the_other_one_at_zero(dual: Bench, index: int) -> None:
+    """The main loop ends the session, not the interrupt: both are to be put back by it."""
+    playing(dual, {"amplitude_ua": 200, "frequency_mhz": 100}, frequency_mhz=100)
+    dual.pico.supply_mv = 9000
+    supply_ns = dual.pico.now_ns
+    dual.pico.run_for_ms(20)  # two more readings of three make it a fault
+    dual.pico.outputs[index].dac.absent = True
+    dual.pico.run_for_ms(300)
+    for output in outputs(dual):
+        assert dropped_ns(output, supply_ns)
+    assert dual.pico.outputs[1 - index].dac.code == 2048
+
+
+@pytest.mark.parametrize("index", [0, 1])
+def test_a_lift_off_of_one_is_no_fault_of_the_other_at_full_amplitude(dual: Bench, index: int) -> None:
+    """What is left of the other one's treatment is judged as such, with all that an uncalibrated stage is off by."""
+    dual.pico.outputs[1 - index].fail(gain=1.05)
+    playing(dual, {"amplitude_ua": 400, "frequency_mhz": 20_000}, amplitude_ua=400, frequency_mhz=20_000)
+    dual.pico.outputs[index].set_load("open")
+    dual.pico.run_for_ms(200)
+    assert dual.request("faults")["name"] == "none" and rows(dual)[index]["lift_offs"] == 1

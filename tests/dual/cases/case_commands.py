@@ -336,7 +336,8 @@ def test_the_fault_table_is_complete():
 def test_what_a_change_and_a_table_must_look_like():
     device = Device()
     for command, arguments in (
-        ("change", {}), ("change", {"wave": 3}), ("change", {"wave2": 3}), ("arm", {"wave": WAVE, "wave2": 3}),
+        ("change", {}), ("change", {"wave": 3}), ("change", {"wave2": 3}),
+        ("change", {"wave": {}, "wave2": {}}), ("arm", {"wave": WAVE, "wave2": 3}),
         ("arm", {"wave": WAVE, "wave2": WAVE2}),
         ("table", {}), ("table", {"values": []}), ("table", {"values": [0] * 65}), ("table", {"values": [0.5]}),
         ("table", {"values": [0], "points": 255}), ("table", {"values": [0], "at": 1}),

@@ -122,6 +122,7 @@ def test_locked_channels_share_their_cycle():
             found = refusal(bench.made.change, 2, {name: 1}, OPEN, 0, index)
             assert found == ("value", name + " cannot change while a session runs")
     assert bench.made.change(2, {"amplitude_ua": 120}, OPEN, 0, 1)["terms2"]["amplitude_ua"] == 120
+    assert [each.terms.plan.locked for each in bench.made.used] == [1, 1]
 
 
 def test_free_channels_change_one_by_one():
@@ -243,6 +244,16 @@ def test_a_dac_that_does_not_follow_keeps_both_open():
     assert refusal(bench.made.start, terms["session"], 0, 0, bench.now_ms)[0] == "fault"
     assert bench.engine.asked == [("arm", 200, 100, 0)] and not bench.engine.gate_closed
     assert bench.made.fault[5] == 2
+
+
+def test_an_output_that_has_no_zero_is_named():
+    bench = Bench(2)
+    terms = arm(bench)
+    bench.made.start(terms["session"], 0, 0, bench.now_ms)
+    bench.engine.no_zero, bench.engine.broken_channel = faults.OUTPUT_ASTRAY, 1
+    bench.tick(0)
+    bench.tick(5)
+    assert bench.made.fault[0] == faults.OUTPUT_ASTRAY and bench.made.fault[5] == 2
 
 
 def test_the_journal_has_both():

@@ -283,6 +283,32 @@ def test_short_pulses_take_the_boards_shortest_sample():
     assert bench.arm(width_us=100)["sample_us"] == 100
 
 
+def to_active_fast(bench, **changes):
+    """At full amplitude with shorter samples than STABLE counts."""
+    bench.to_sensing(**changes)
+    bench.engine.values["good"] = 3 * STABLE
+    bench.tick(0)
+    bench.engine.values["envelope"] = waveplan.ENVELOPE_ONE
+    bench.tick(0)
+    assert bench.made.state == protocol.ACTIVE
+
+
+def test_a_change_keeps_the_sample_period():
+    bench = Bench()
+    bench.engine.periods_us = board.PERIODS_US
+    to_active_fast(bench, width_us=1000)
+    assert bench.made.terms.sample_us == 62
+    terms = change(bench, width_us=100)
+    assert (terms["sample_us"], terms["phase_us"]) == (62, 124)
+    pulses = Bench()
+    pulses.engine.periods_us = board.PERIODS_US
+    to_active_fast(pulses, width_us=50)
+    for changes in ({"width_us": 125}, {"rise_us": 25}, {"shape": "sine", "width_us": 0}):
+        text = "samples of 50 us cannot play that; stop the session and begin another"
+        assert refusal(change, pulses, **changes) == ("value", text), changes
+    assert change(pulses, width_us=100)["phase_us"] == 100
+
+
 def test_a_table_is_played_only_when_it_is_the_one_that_was_uploaded():
     bench = Bench()
     assert refusal(bench.arm, shape="table", table_crc=5) == (

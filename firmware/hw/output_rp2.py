@@ -419,8 +419,12 @@ def tick(_timer):
         if sign != s[_PHASE_SIGN]:
             if s[_PHASE_SIGN]:
                 s[_HALVES] += 1
-                s[_LATE_I] = s[_PEAK_I]
-                s[_LATE_V] = s[_PEAK_V]
+                k = s[_SKIP]
+                if s[_SENSING]:
+                    k = 0
+                if k == 0:  # what contact sensing was cut off at has had no time to charge the skin
+                    s[_LATE_I] = s[_PEAK_I]
+                    s[_LATE_V] = s[_PEAK_V]
                 s[_END_I] = s[_LAST_I]
                 s[_END_V] = s[_LAST_V]
                 s[_PEAK_C] = 0

@@ -11,7 +11,7 @@ def test_maintenance_ends_a_session_and_leaves_a_quiet_repl(bench: Bench) -> Non
     asked_ns = bench.pico.now_ns
     bench.request("maintenance")
     assert bench.pico.gate == 0
-    assert bench.gate_dropped_ns(asked_ns) - asked_ns < 40 * MS
+    assert bench.gate_dropped_ns(asked_ns) - asked_ns < 60 * MS  # a pass in which garbage is collected
     bench.pico.run_for_ms(1700)
     assert len(bench.pico.trace.resets) == 1
     bench.pico.serial_read()

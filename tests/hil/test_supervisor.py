@@ -37,5 +37,5 @@ def test_the_supervisor_looks_fifty_times_in_every_second(bench: Bench) -> None:
         within = [other for other in looks[first:] if other < look + 1000 * MS]
         assert len(within) > LOOKS_PER_S_MIN or looks[-1] - look < 1000 * MS
     # The board's own account agrees.
-    assert abs(bench.request("counters")["worst_look_ms"] - max(gaps_ms)) <= 4
+    assert max(gaps_ms) - 1 <= bench.request("counters")["worst_look_ms"] <= 2 * GAP_MAX_MS  # of the whole session
     assert bench.pico.gate == 1

@@ -87,7 +87,7 @@ _PAYS = const(59)
 _OWED = const(60)
 _RESTING = const(61)
 _OTHER = const(62)
-_COST = const(63)
+_MUXED = const(63)
 _WORST_COST = const(64)
 _VOLTAGE_SET = const(65)
 _VOLTAGE_CLEAR = const(66)
@@ -161,9 +161,8 @@ _LEDGER = const(133)
 _LEDGER_SAMPLES = const(134)
 _LEDGERS = const(135)
 _BEFORE = const(136)
-_MUXED = const(137)
-_NEW = const(138)
-_LENGTH = const(155)
+_NEW = const(137)
+_LENGTH = const(154)
 
 # What a plan sets, in the order of _words_of(). A change is laid down from _NEW on in the same order.
 _PLAN_WORDS = bytes((
@@ -673,7 +672,6 @@ def tick(_timer):
         now = t[10]
     s = ptr32(ptr32(-0x2FFFFF78)[0])
     k = (s[_BEGAN] - ptr32(s[_SYSTICK])[0]) & 0xFFFFFF
-    s[_COST] = k
     if k > s[_WORST_COST]:
         s[_WORST_COST] = k
     s[_INSIDE] = 0

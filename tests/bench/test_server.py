@@ -8,9 +8,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -23,30 +22,15 @@ from microcurrent.connect import Wishes
 from microcurrent.errors import BadValueError, ImageError, PortError
 from microcurrent.ports import virtual_boards
 
-from .conftest import MakePico
+from .conftest import MakePico, Start
 from .python_on import boot, run
 
 WAIT_S = 20.0
-Start = Callable[..., SimProcess]
 
 
 @pytest.fixture(autouse=True)
 def private_runtime(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MICROCURRENT_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))
-
-
-@pytest.fixture
-def start(image: Path) -> Iterator[Start]:
-    """Start virtual Picos that end with the test."""
-    started: list[SimProcess] = []
-
-    def started_sim(**options: Any) -> SimProcess:
-        started.append(start_sim(ServerOptions(str(image), **options)))
-        return started[-1]
-
-    yield started_sim
-    for sim in started:
-        sim.stop()
 
 
 @pytest.fixture

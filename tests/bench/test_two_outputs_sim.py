@@ -4,7 +4,6 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +13,13 @@ from click.testing import CliRunner
 from boards.rp2040_pico_dual import board
 from microcurrent import virtual
 from microcurrent.bench.boards import emulated_boards
-from microcurrent.bench.options import ServerOptions
 from microcurrent.bench.pico import VirtualPico
-from microcurrent.bench.process import SimProcess, start_sim
 from microcurrent.bench.state import StateDirectory
 from microcurrent.cli import cli
 from microcurrent.connect import Wishes
 from microcurrent.errors import BadValueError, PortError
 
-from .conftest import MakePico
+from .conftest import MakePico, Start
 from .python_on import boot, run
 from .vcd_reader import decode_i2c, read_vcd
 
@@ -41,7 +38,6 @@ gates[1](0)
 buses[1].scan()
 put(0, 2048)
 """
-Start = Callable[..., SimProcess]
 
 
 @pytest.fixture(autouse=True)
@@ -49,20 +45,6 @@ def private_runtime(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytes
     monkeypatch.setenv("MICROCURRENT_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))
     monkeypatch.setenv("MICROCURRENT_IMAGE", str(image))
     monkeypatch.delenv("MICROCURRENT_PORT", raising=False)
-
-
-@pytest.fixture
-def start(image: Path) -> Iterator[Start]:
-    """Start virtual Picos that end with the test."""
-    started: list[SimProcess] = []
-
-    def started_sim(**options: Any) -> SimProcess:
-        started.append(start_sim(ServerOptions(str(image), **options)))
-        return started[-1]
-
-    yield started_sim
-    for sim in started:
-        sim.stop()
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from microcurrent.client import telemetry_values
 from microcurrent.errors import BadValueError, RefusedError
 from microcurrent.points import crc_of, upload
 from tests.bench.stand import WIRE_BIT_NS, clock_bus, filling_wire
+from tests.campaign.ram import Words
 
 from .conftest import SQUARE, Bench, Device
 
@@ -210,6 +211,27 @@ def test_a_table_must_be_whole_balanced_and_the_one_that_is_meant(device: Device
         part([0] * 63, 192)
         with pytest.raises(BadValueError, match=text):
             part(last, 255)
+
+
+def test_the_limits_of_a_change_hold_alone_once_it_is_played(bench: Bench) -> None:
+    """In a later session too, which has fewer phases behind it than the one before had."""
+    words = Words(bench.pico)
+    for frequency_mhz, after_ms in ((20_000, 3000), (100_000, 0)):
+        terms = playing(bench, {"frequency_mhz": frequency_mhz, "amplitude_ua": 400}, after_ms)
+        wide = words["_WINDOW"]
+        bench.request("change", {"session": terms["session"], "wave": {"amplitude_ua": 50}})
+        bench.pico.run_for_ms(500)
+        assert 200 < words["_WINDOW"] < 300 < 900 < wide  # 150 uA and 500 in counts of 0.54 uA
+        bench.request("stop", {"now": True})
+
+
+def test_a_start_of_treatment_that_is_left_over_does_not_end_a_lift_off(bench: Bench) -> None:
+    playing(bench, {"frequency_mhz": 100_000})
+    words = Words(bench.pico)
+    words["_GO"] = 1
+    bench.pico.set_load("open")
+    bench.pico.run_for_ms(8)
+    assert (words["_GO"], words["_SENSING"]) == (0, 1)
 
 
 # Charge ---------------------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from boards.rp2040_pico import board as pico_board
 from firmware.shared import faults
 from microcurrent.errors import FaultError
 
@@ -11,6 +12,7 @@ from .conftest import CONTACT_MS, Bench
 
 MS = 1_000_000
 US = 1_000
+FOLLOW_CODES = pico_board.FOLLOW_UA * 2048 // pico_board.FULL_SCALE_UA
 
 
 def active(bench: Bench, **changes: object) -> None:
@@ -91,10 +93,7 @@ def test_a_dac_that_keeps_its_code_is_found_when_the_command_moves_away(
     bench: Bench, wave: dict, within_ms: int
 ) -> None:
     active(bench, **wave)
-    while abs(bench.pico.dac.code - 2048) < 120:  # stuck at zero would be harmless
-        bench.pico.run_until(bench.pico.now_ns + 100 * US)
-    stuck_ns = bench.pico.now_ns
-    bench.pico.dac.stuck = True
+    stuck_ns = stick_beyond(bench, FOLLOW_CODES + 4)  # stuck at less it opposes no command: see the next test
     bench.pico.run_for_ms(within_ms + 20)
     assert bench.gate_dropped_ns(stuck_ns) - stuck_ns < within_ms * MS
     assert latched(bench) == "output-astray"
@@ -102,6 +101,25 @@ def test_a_dac_that_keeps_its_code_is_found_when_the_command_moves_away(
         bench.request("clear")
     bench.pico.dac.stuck = False
     assert bench.request("clear") == {"code": 0}
+
+
+@pytest.mark.parametrize("codes", [40, FOLLOW_CODES - 6])
+def test_a_dac_that_keeps_a_code_within_what_may_deviate_is_found_by_its_direct_current(
+    bench: Bench, codes: int
+) -> None:
+    active(bench, amplitude_ua=200, shape="sine")
+    stuck_ns = stick_beyond(bench, codes)
+    bench.pico.run_for_ms(2400)
+    assert bench.gate_dropped_ns(stuck_ns) - stuck_ns < 2300 * MS
+    assert latched(bench) == "dc-imbalance"
+
+
+def stick_beyond(bench: Bench, codes: int) -> int:
+    """Stop the DAC once its code is so far from zero; the instant."""
+    while abs(bench.pico.dac.code - 2048) < codes:
+        bench.pico.run_until(bench.pico.now_ns + 100 * US)
+    bench.pico.dac.stuck = True
+    return bench.pico.now_ns
 
 
 def test_a_dac_that_sticks_in_the_ramp_down_is_found(bench: Bench) -> None:

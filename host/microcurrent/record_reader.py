@@ -13,10 +13,10 @@ from firmware.shared import protocol
 
 from . import paths
 from .errors import RecordError
+from .record_schema import VERSION as SCHEMA_VERSION
 from .record_writer import TELEMETRY_TABLES, is_locked
 from .summary import summarize
 
-SCHEMA_VERSION = 2  # 1: sessions had one channel
 FILE_NAME = "records.sqlite3"
 INTERRUPTED = "interrupted"
 RUNNING = "running"
@@ -24,6 +24,9 @@ RUNNING = "running"
 ABSENT = {**dict.fromkeys(protocol.TELEMETRY_FIELDS, 0), "impedance_ohm": -1, "series_ohm": -1}
 
 _SECOND = ("wave2", "load2")
+_TREATMENT = ("subject", "programme", "screening", "course", "calibration")
+_JSON = {"wave", "wave2", "device", "image", "accepted", "summary", "programme", "screening"}
+_JSON_OF_TREATMENTS = {"answers", "detail", "plan"}  # columns of screenings, thresholds and courses
 
 # Tried in this order. The first is what a sound disk permits. SQLite's shared-memory file cannot be written on a full
 # or read-only one: the second reads it, and with it the log of a killed session. The third needs no file beside the
@@ -93,6 +96,36 @@ class StoredSessions:
                 "SELECT at_utc, kind, detail FROM events WHERE session_id = ? ORDER BY rowid", (number,)
             ).fetchall()
         return [{"at_utc": row["at_utc"], "kind": row["kind"], "detail": json.loads(row["detail"])} for row in rows]
+
+    def subjects(self) -> list[dict]:
+        """As `subjects.listed` says."""
+        counts = ", ".join(
+            f"(SELECT count(*) FROM {table} WHERE subject = name) AS {table}"
+            for table in ("sessions", "screenings", "thresholds", "courses")
+        )
+        newest = "(SELECT max(started_utc) FROM sessions WHERE subject = name) AS last_utc"
+        with self.guarded("read"):
+            if not self._has("subjects"):
+                return []
+            rows = self._db.execute(f"SELECT name, created_utc, {newest}, {counts} FROM subjects ORDER BY name")
+            return [dict(row) for row in rows]
+
+    def rows(self, table: str, subject: str | None = None) -> list[dict]:
+        """The rows of screenings, thresholds or courses in the order they were added, JSON columns decoded.
+
+        subject: only the rows of this one. Raises RecordError.
+        """
+        of_one = "" if subject is None else "WHERE subject = ?"
+        with self.guarded("read"):
+            if not self._has(table):
+                return []
+            rows = self._db.execute(
+                f"SELECT * FROM {table} {of_one} ORDER BY rowid", () if subject is None else (subject,)
+            ).fetchall()
+        return [
+            {name: json.loads(row[name]) if name in _JSON_OF_TREATMENTS else row[name] for name in row.keys()}
+            for row in rows
+        ]
 
     def _has(self, table: str) -> bool:
         """False in a new file, and for what an older version did not keep."""
@@ -173,11 +206,12 @@ def _present(row: sqlite3.Row) -> dict[str, int]:
 
 
 def _decoded(row: sqlite3.Row) -> dict:
-    """A row of sessions; what belongs to a second channel is left out where there is none."""
+    """A row of sessions; what belongs to a second channel or to a treatment is left out where there is none."""
     session = dict(row)
-    if not session.get("wave2"):
-        session = {name: value for name, value in session.items() if name not in _SECOND}
-    for name in {"wave", "wave2", "device", "image", "accepted", "summary"} & session.keys():
+    without = () if session.get("wave2") else _SECOND
+    without += tuple(name for name in _TREATMENT if session.get(name) is None)
+    session = {name: value for name, value in session.items() if name not in without}
+    for name in _JSON & session.keys():
         session[name] = json.loads(session[name]) if session[name] else None
     return session
 

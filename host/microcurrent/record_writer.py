@@ -61,34 +61,36 @@ class SessionRecord:
             return
         names = ", ".join(protocol.TELEMETRY_FIELDS)
         marks = ", ".join("?" * (len(protocol.TELEMETRY_FIELDS) + 2))
-        with self._guarded("written"), self._transaction():
+        with self._guarded("written"), transaction(self._db):
             for table, rows in self._rows.items():
                 self._db.executemany(f"INSERT OR IGNORE INTO {table} (session_id, seq, {names}) VALUES ({marks})", rows)
             self._db.executemany("INSERT INTO events VALUES (?, ?, ?, ?)", self._events)
         self._rows, self._events = {table: [] for table in TELEMETRY_TABLES}, []
 
-    def finish(self, ended: str, summary: dict) -> None:
-        """Write the rest and how the session ended."""
+    def finish(self, ended: str, summary: dict, programme: dict | None = None) -> None:
+        """Write the rest and how the session ended. programme: replaces that of `begin` by what was really granted."""
+        kept = {"ended": ended, "ended_utc": now_utc(), "summary": json.dumps(summary)}
+        kept |= {"programme": json.dumps(programme)} if programme else {}
+        assignments = ", ".join(f"{name} = ?" for name in kept)
         try:
             self.flush()
-            with self._guarded("written"):
-                self._db.execute(
-                    "UPDATE sessions SET ended = ?, ended_utc = ?, summary = ? WHERE id = ?",
-                    (ended, now_utc(), json.dumps(summary), self.number),
-                )
+            with self._guarded("written"), transaction(self._db):
+                self._db.execute(f"UPDATE sessions SET {assignments} WHERE id = ?", (*kept.values(), self.number))
         finally:  # a record that could not be finished is unlocked: the next to open it marks it interrupted
             release_lock(self._lock)
 
-    @contextlib.contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            with contextlib.suppress(sqlite3.Error):  # a full disk has rolled back already
-                self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
+
+@contextlib.contextmanager
+def transaction(db: sqlite3.Connection) -> Iterator[None]:
+    """All that is written inside, or nothing of it. Raises sqlite3.Error."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        db.execute("COMMIT")
+    except BaseException:
+        with contextlib.suppress(sqlite3.Error):  # a full disk has rolled back already
+            db.execute("ROLLBACK")
+        raise
 
 
 def hold_lock(path: Path) -> IO[bytes]:

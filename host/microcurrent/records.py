@@ -9,32 +9,13 @@ import json
 import shutil
 import sqlite3
 import uuid
-from collections.abc import Sequence
 
-from firmware.shared import protocol
-
-from . import paths
+from . import paths, record_schema, subjects
 from .errors import RecordError
-from .record_reader import FILE_NAME, INTERRUPTED, SCHEMA_VERSION, StoredSessions, check_version, guarded
-from .record_writer import TELEMETRY_TABLES, SessionRecord, hold_lock, now_utc, release_lock
+from .record_reader import FILE_NAME, INTERRUPTED, StoredSessions, check_version, guarded
+from .record_writer import SessionRecord, hold_lock, now_utc, release_lock, transaction
 
 MIN_FREE_BYTES = 32 * 2**20  # ours: an hour at 50 Hz takes about 10 MB per channel
-
-_FIELDS = tuple(f"{name} INTEGER" for name in protocol.TELEMETRY_FIELDS)
-# As they came with the first version; what came later is in _LATER.
-_TABLES = (
-    """CREATE TABLE IF NOT EXISTS sessions (
-    id TEXT PRIMARY KEY, started_utc TEXT NOT NULL, ended_utc TEXT, ended TEXT, port TEXT,
-    wave TEXT NOT NULL, device TEXT NOT NULL, image TEXT, load TEXT, accepted TEXT, summary TEXT)""",
-    """CREATE TABLE IF NOT EXISTS events (session_id TEXT NOT NULL REFERENCES sessions(id), at_utc TEXT NOT NULL,
-    kind TEXT NOT NULL, detail TEXT NOT NULL)""",
-    *(
-        f"""CREATE TABLE IF NOT EXISTS {table} (session_id TEXT NOT NULL REFERENCES sessions(id), seq INTEGER NOT NULL,
-    {", ".join(_FIELDS)}, PRIMARY KEY (session_id, seq)) WITHOUT ROWID"""
-        for table in TELEMETRY_TABLES
-    ),
-)
-_LATER = ("wave2 TEXT", "load2 TEXT")  # columns of sessions: a second channel
 
 
 class Records(StoredSessions):
@@ -72,39 +53,68 @@ class Records(StoredSessions):
         load: str | None,
         wave2: dict | None = None,
         load2: str | None = None,
+        subject: str | None = None,
+        programme: dict | None = None,
+        screening: dict | None = None,
+        course: str | None = None,
+        calibration: str | None = None,
     ) -> SessionRecord:
-        """A new record, on disk before any current flows. wave2: None for one channel. Raises RecordError."""
+        """A new record, on disk before any current flows. wave2: None for one channel. Raises RecordError.
+
+        Of a treatment: subject: a pseudonym, noted as one of `subjects`; programme: what is to be played, step by step;
+        screening: the answers that held; course, calibration: their ids. Raises BadValueError for an odd pseudonym.
+        """
+        name = None if subject is None else subjects.checked(subject)
         self.check_space()
         number = str(uuid.uuid4())
-        kept = {"id": number, "started_utc": now_utc(), "port": port, "load": load}
+        kept = {"id": number, "port": port, "load": load}
         kept |= {"wave": json.dumps(wave), "device": json.dumps(device), "image": json.dumps(image)}
         kept |= {"wave2": json.dumps(wave2), "load2": load2} if wave2 else {}
+        kept |= {"subject": name, "course": course, "calibration": calibration}
+        kept |= {"programme": _json(programme), "screening": _json(screening)}
         with self.guarded("written"):
             lock = hold_lock(self._lock_path(number))
-            marks = ", ".join("?" * len(kept))
-            self._db.execute(f"INSERT INTO sessions ({', '.join(kept)}) VALUES ({marks})", tuple(kept.values()))
+            with transaction(self._db):
+                if name is not None:
+                    self._note(name)
+                self._insert("sessions", kept | {"started_utc": now_utc()})
         return SessionRecord(self._db, number, lock, self.guarded)
 
+    def note_subject(self, name: str) -> None:
+        """A pseudonym that `subjects.checked` took becomes a subject unless it is one. Raises RecordError."""
+        with self.guarded("written"):
+            self._note(name)
+
+    def add(self, table: str, values: dict) -> None:
+        """A new row of screenings, thresholds or courses, synced to disk; dicts are stored as JSON. Raises RecordError.
+
+        The subject that it names is noted as one of `subjects`.
+        """
+        subject = subjects.checked(values["subject"])
+        with self.guarded("written"), transaction(self._db):
+            self._note(subject)
+            self._insert(table, values)
+
+    def change(self, table: str, number: str, values: dict) -> None:
+        """Change columns of the row with this id in screenings, thresholds or courses. Raises RecordError."""
+        assignments = ", ".join(f"{name} = ?" for name in values)
+        with self.guarded("written"):
+            self._db.execute(f"UPDATE {table} SET {assignments} WHERE id = ?", (*map(_stored, values.values()), number))
+
+    def _note(self, subject: str) -> None:
+        self._db.execute("INSERT OR IGNORE INTO subjects VALUES (?, ?)", (subject, now_utc()))
+
+    def _insert(self, table: str, values: dict) -> None:
+        marks = ", ".join("?" * len(values))
+        stored = tuple(map(_stored, values.values()))
+        self._db.execute(f"INSERT INTO {table} ({', '.join(values)}) VALUES ({marks})", stored)
+
     def _prepare(self) -> None:
-        version = check_version(self._db)
+        check_version(self._db)
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")  # WAL with NORMAL would lose commits with the power
-        self._db.execute("BEGIN IMMEDIATE")  # another process may be doing the same
-        if version < SCHEMA_VERSION:
-            for statement in _TABLES:
-                self._db.execute(statement)
-            self._add_new_columns("sessions", _LATER)
-            self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-        for table in TELEMETRY_TABLES:  # a firmware may have gained telemetry fields since the file was made
-            self._add_new_columns(table, _FIELDS)
-        self._db.execute("COMMIT")
-
-    def _add_new_columns(self, table: str, columns: Sequence[str]) -> None:
-        """columns: names with their types."""
-        known = {row["name"] for row in self._db.execute(f"PRAGMA table_info({table})")}
-        for column in columns:
-            if column.split()[0] not in known:
-                self._db.execute(f"ALTER TABLE {table} ADD COLUMN {column}")
+        with transaction(self._db):  # another process may be doing the same
+            record_schema.prepare(self._db)
 
     def _mark_interrupted(self) -> None:
         with self.guarded("updated"):
@@ -120,3 +130,12 @@ class Records(StoredSessions):
             return  # its process lives and still writes
         self._db.execute("UPDATE sessions SET ended = ? WHERE id = ? AND ended IS NULL", (INTERRUPTED, number))
         release_lock(lock)
+
+
+def _json(value: dict | None) -> str | None:
+    return None if value is None else json.dumps(value)
+
+
+def _stored(value: object) -> object:
+    """As SQLite takes it: dicts and lists as JSON."""
+    return json.dumps(value) if isinstance(value, dict | list) else value

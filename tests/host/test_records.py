@@ -209,7 +209,7 @@ def test_file_of_a_newer_version(tmp_path: Path) -> None:
         Records(str(place))
     assert str(caught.value) == (
         f"the records in {place / FILE_NAME} cannot be opened (written by a newer version, "
-        f"schema 99, this one knows 2); earlier sessions are kept; update microcurrent, or "
+        f"schema 99, this one knows 3); earlier sessions are kept; update microcurrent, or "
         f"choose another place with --data-dir"
     )
 

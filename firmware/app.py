@@ -17,8 +17,8 @@ import micropython
 from machine import Pin
 from micropython import const
 
-from .core import commands, consent, journal, report, ring, session, terms
-from .hw import bus, checks, commission, dac, journal_files, link, outputs, storage, watchdog
+from .core import commands, consent, cues, journal, programme, report, ring, session, terms, touch
+from .hw import bus, checks, commission, dac, journal_files, link, outputs, programme_file, storage, watchdog
 from .shared import faults, framing, protocol
 
 if board.PORT == "rp2":
@@ -80,6 +80,10 @@ class Device:
         self._button = Pin(board.BUTTON_PIN, Pin.IN, Pin.PULL_UP)
         self._vbus = Pin(board.VBUS_PIN, Pin.IN)
         self._led = Pin(board.LED_PIN, Pin.OUT, value=0)
+        self._cue_led = Pin(board.CUE_LED_PIN, Pin.OUT, value=0)
+        self._buzzer = Pin(board.BUZZER_PIN, Pin.OUT, value=0)
+        self._cues = cues.Player(self._put_cue)
+        self._touch = touch.Touch()
         self._pins = outputs.pins_of(board)
         self.dacs = [dac.Dac(bus.open_bus(board, pins), board.DAC_ADDRESS) for pins in self._pins]
         self.engine = engine.Engine(board, self.dacs)
@@ -90,6 +94,10 @@ class Device:
         self.journal = journal.Journal(journal_files.Files(lambda: self.engine.gate_closed))
         self.settings, self._settings_problem = self.storage.load()
         self.telemetry_hz = self.settings["telemetry_hz"]
+        self.programme = programme.Programme(
+            self, programme_file.ProgrammeFile(lambda: self.engine.gate_closed), self._emit, self._cue
+        )
+        self.hard_cap_ua = board.HARD_CAP_UA
         self._manifest = _manifest()
         self._commissioned = False
 
@@ -143,16 +151,16 @@ class Device:
         """1 while a USB cable supplies the board and no isolation is declared."""
         return 1 if self._vbus.value() and not self.settings["usb_isolated"] else 0
 
-    def arm(self, request, lease_ms, request2=None):
+    def arm(self, request, lease_ms, request2=None, seek=session.SEEK_FAULT):
         """Prove the gate on the dummy load, then let the session check and remember the request: its terms.
 
-        request2: of a second channel.
+        request2: of a second channel. seek: one of session.SEEK_*.
         """
         if self.session.state == protocol.READY:
             self._prove(checks.quick)
         if self.bare_usb():
             self._latch(faults.MAINS_USB, 1, 0)
-        return self.session.arm(request, lease_ms, self.settings, self.estop(), self.now_ms(), request2)
+        return self.session.arm(request, lease_ms, self.settings, self.estop(), self.now_ms(), request2, seek)
 
     def selftest(self):
         """All checks; a failed one latches its fault."""
@@ -230,6 +238,10 @@ class Device:
                 written = True
         self._prove(checks.boot, clearing=self.session.latch.code == faults.DAC_EEPROM_UNSAFE)
         return written
+
+    def store(self, write, data):
+        """Call write(data), which takes as long as the flash needs."""
+        self._patiently(write, data)
 
     def record(self, kind, detail):
         """Write a record to the journal. A broken one is left as it is found, until its fault is cleared."""
@@ -326,6 +338,9 @@ class Device:
         began_ms = self.now_ms()
         self._look()
         self._watch_button(began_ms)
+        self._cues.look(began_ms)
+        if self.programme.active:
+            self.programme.look(self.now_ms())
         dog.proof(2)
         ticks = self.session.ticks
         if not self.session.running or ticks != self._ticks_seen:
@@ -386,9 +401,18 @@ class Device:
         self.session.raise_fault(faults.INTERNAL, 0, 0, self.now_ms())
         self._emit({"ev": "internal", "text": repr(error)})
 
+    def _cue(self, name):
+        self._cues.play(name, self.now_ms())
+
+    def _put_cue(self, level):
+        self._cue_led.value(level)
+        self._buzzer.value(level and self.settings["buzzer"])
+
     def _watch_button(self, now_ms):
-        """Apply a change that waits for consent, or forget it."""
-        verdict = self.consent.look(not self._button.value(), now_ms)
+        """In a session: step down, or stop. Else apply a change that waits for consent, or forget it."""
+        held = not self._button.value()
+        self._watch_touch(held, now_ms)
+        verdict = self.consent.look(held, now_ms)
         if verdict == consent.NOTHING:
             return
         changes, raised = self.consent.take()
@@ -399,6 +423,21 @@ class Device:
         self.save_settings(changes)
         self.session.note("confirm", {"names": raised})
         self._emit({"ev": "confirmed", "names": raised})
+
+    def _watch_touch(self, held, now_ms):
+        """The button while a session or a programme is on its way."""
+        if not (self.session.running or self.session.state == protocol.PAUSED or self.programme.active):
+            self._touch.idle(held)
+            return
+        verdict = self._touch.look(held, now_ms)
+        if verdict == touch.STOP:
+            self.session.stop(False, now_ms)
+            self.programme.stop(now_ms)
+        elif verdict == touch.FELT:
+            try:
+                self.programme.felt("button", now_ms)
+            except terms.Refused:
+                pass  # nothing flows that could be felt
 
     def _latch(self, code, reading, limit, index=0):
         self.session.raise_fault(code, reading, limit, self.now_ms(), index)

@@ -4,8 +4,10 @@
 """
 
 from ..shared import faults, limits, protocol, settings, shapes, waveform
+from .session import SEEK_FAULT, SEEK_ONLY
 from .terms import Refused
 
+_BY_LENGTH = 16  # ours: "key" or "button"
 _REPLAY_ROWS_MAX = 3  # ours: three rows of telemetry stay below framing.MAX_LINE_BYTES
 
 
@@ -40,7 +42,12 @@ def _integer(arguments, name, low, high, default):
     return value
 
 
+_PROGRAMME_RUNS = "a programme runs; stop it first with: microcurrent stop"
+
+
 def _need_idle(device, what):
+    if device.programme.active:
+        raise Refused(protocol.ERR_STATE, _PROGRAMME_RUNS)
     if device.session.state not in (protocol.OFF, protocol.READY, protocol.FAULT):
         text = "%s is not possible in state %s; stop it first with: microcurrent stop"
         raise Refused(protocol.ERR_STATE, text % (what, device.session.state_name))
@@ -68,6 +75,7 @@ def status(device, _arguments):
         "sample_us": session.terms.sample_us if session.terms.wave else None,
         "wave": session.terms.wave or None,
         "wave2": session.channels[-1].terms.wave or None if len(session.channels) > 1 else None,
+        "programme": device.programme.told(),
     }
 
 
@@ -80,7 +88,9 @@ def arm(device, arguments):
     request2 = arguments.get("wave2")
     if not isinstance(request2, (dict, type(None))):
         raise Refused(protocol.ERR_VALUE, "wave2 must be an object with the waveform's fields")
-    return device.arm(request, lease_ms, request2)
+    if device.programme.active:
+        raise Refused(protocol.ERR_STATE, _PROGRAMME_RUNS)
+    return device.arm(request, lease_ms, request2, SEEK_ONLY if arguments.get("contact") is True else SEEK_FAULT)
 
 
 def disarm(device, _arguments):
@@ -128,26 +138,69 @@ def table(device, arguments):
 
 def pause(device, _arguments):
     """Ramp down and keep the session."""
-    device.session.pause(device.now_ms())
+    if not device.programme.pause(device.now_ms()):
+        device.session.pause(device.now_ms())
     return {"state": device.session.state_name, "session": device.session.number}
 
 
 def resume(device, _arguments):
     """Go on with the paused session."""
-    device.session.resume(device.estop(), device.now_ms())
+    if not device.programme.resume(device.now_ms()):
+        device.session.resume(device.estop(), device.now_ms())
     return {"state": device.session.state_name, "session": device.session.number}
 
 
 def stop(device, arguments):
     """Ramp down, or open the gate now."""
     device.session.stop(arguments.get("now") is True, device.now_ms())
+    device.programme.stop(device.now_ms())
     return {"state": device.session.state_name, "session": device.session.number}
 
 
 def lease(device, arguments):
     """Renew the host's lease."""
-    device.session.renew(arguments.get("session"), device.now_ms())
+    named = arguments.get("hash")
+    if named is None:
+        device.session.renew(arguments.get("session"), device.now_ms())
+    else:
+        device.programme.renew(named, device.now_ms())
     return {}
+
+
+def felt(device, arguments):
+    """Somebody feels the current."""
+    by = arguments.get("by", "host")
+    if not isinstance(by, str) or len(by) > _BY_LENGTH:
+        raise Refused(protocol.ERR_VALUE, "by must be a text of at most %d characters" % _BY_LENGTH)
+    device.programme.felt(by, device.now_ms())
+    return {"amplitude_ua": [each.amplitude_ua for each in device.session.used]}
+
+
+def programme(device, arguments):
+    """Take a step of a programme, or tell which programme is stored."""
+    if not arguments:
+        return {"stored": device.programme.stored()}
+    _need_idle(device, "loading a programme")
+    at = _integer(arguments, "at", 0, 1000, 0)
+    try:
+        return {"hash": device.programme.upload(at, arguments.get("info"), arguments.get("step"))}
+    except RuntimeError as error:
+        raise Refused(protocol.ERR_STATE, error.args[0]) from None
+
+
+def programme_start(device, arguments):
+    """Begin the programme that was loaded."""
+    lease_ms = _integer(arguments, "lease_ms", 500, 10000, device.settings["lease_ms"])
+    utc_s = _integer(arguments, "utc_s", 0, 1 << 40, 0)
+    away = arguments.get("away") is True
+    device.programme.start(arguments.get("hash"), lease_ms, utc_s, away, device.now_ms())
+    return device.programme.told()
+
+
+def skip(device, _arguments):
+    """Go on with the programme's next step."""
+    device.programme.skip(device.now_ms())
+    return device.programme.told()
 
 
 def telemetry(device, arguments):
@@ -304,6 +357,10 @@ HANDLERS = {
     "pause": pause,
     "resume": resume,
     "stop": stop,
+    "felt": felt,
+    "programme": programme,
+    "programme_start": programme_start,
+    "skip": skip,
     "lease": lease,
     "telemetry": telemetry,
     "replay": replay,

@@ -27,5 +27,5 @@ def row(session, channel, now_ms):
         account.total_nc, count(meter.PHASES), count(meter.FULL_PHASES), count(meter.SAMPLES),
         count(meter.MISSED), count(meter.LATE), latest[meter.WORST_LATE_US], session.fault[0], series_ohm,
         channel.lift_offs, latest[meter.SENSING], session.temperature_c, session.supply_mv,
-        session.channels[0].latest[meter.WORST_CYCLES], session.bus_errors,
+        session.channels[0].latest[meter.WORST_CYCLES], session.bus_errors, session.step,
     ]  # fmt: skip

@@ -7,12 +7,21 @@ fault stays latched until clear(). Order everywhere: the gate opens, then it is 
 """
 
 from ..shared import faults, protocol, units
-from . import channel, gate, latch, meter, pair, points, report, states, sweep, waveplan
+from . import channel, gate, latch, meter, pair, points, report, states, supervisor, sweep, waveplan
 from .terms import Nothing, Refused, Terms
 
 # What a running session keeps: time, place, sign and sample period; the rest may change.
 _FIXED = ("duration_ms", "ramp_ms", "polarity", "alternate_ms", "zone", "area_mm2", "sample_us")
 _FIXED_LOCKED = ("frequency_mhz", "shape", "phase_deg")  # beside them, of channels that are locked to each other
+# What follows when no contact is found.
+SEEK_FAULT = 0  # after supervisor.CONTACT_MS the fault open-electrode
+SEEK_PAUSE = 1  # of a programme's step: after SEEK_MS a pause, for a hand that does something else
+SEEK_ONLY = 2  # contact is shown and nothing else: never more than sensing level, until stopped or COACH_MS are over
+SEEK_MS = 60000  # ours: a minute for gel, or for the next place
+COACH_MS = 180000  # ours: three minutes; who needs longer starts again
+_CONTACT_MS = (supervisor.CONTACT_MS, SEEK_MS, COACH_MS)
+FELT_PERMILLE = 800  # ours: of the amplitude, after somebody felt it; as rules.PERSONAL_PERCENT of the threshold
+_FELT_FROM_UA = 10  # an amplitude that is hardly above sensing level is not lowered, but ended
 _SETTLE_MS = 5  # ours: interrupt runs with the gate open before the gate closes: proof that it runs, and its zero
 
 _WHY = {
@@ -49,13 +58,17 @@ class Session:
         self._ending = protocol.END_NONE
         self._pausing = self._under_way = self._connected = False
         self._swept_ms = 0  # when a sweep has made its last step
+        self._seek = SEEK_FAULT
+        self._stepping_down = self._touched = False
+        self.lost_contact = False  # it pauses because no contact was found
+        self.step = 0  # of a programme, from 1 on; 0: the session belongs to none
         self.supply_mv = self.temperature_c = 0
 
     # Requests -----------------------------------------------------------------------------------------------------
 
-    def arm(self, request, lease_ms, settings, estop, now_ms, request2=None):
+    def arm(self, request, lease_ms, settings, estop, now_ms, request2=None, seek=SEEK_FAULT):
         """Check and remember a request, with request2 for two channels; starts nothing. Returns the session's terms
-        (dict). Raises Refused.
+        (dict). seek: one of SEEK_*. Raises Refused.
         """
         if request2 is not None and len(self.channels) < 2:
             raise Refused(protocol.ERR_VALUE, "this board has one channel; wave2 is for a board with two outputs")
@@ -71,6 +84,8 @@ class Session:
         for each, terms in zip(self.channels, made + [Nothing()]):
             each.take(terms)
         self._armed_until_ms = now_ms + protocol.ARM_MS
+        self._seek = seek
+        self.step = 0
         self.number += 1
         self.end = self._ending = protocol.END_NONE
         self._go(protocol.ARMED)
@@ -166,6 +181,32 @@ class Session:
             raise Refused(protocol.ERR_VALUE, text % self.terms.sample_us)
         pair.check([terms if used is each else used.terms for used in self.used], self._board.HARD_CAP_UA)
         return terms
+
+    def felt(self, by, now_ms):
+        """Somebody feels the current: sensing level from the next sample on, then a ramp up to a lower amplitude.
+
+        by: who says so, for the record. An amplitude near sensing level ends the session. Raises Refused where nothing
+        flows that could be felt.
+        """
+        if self.state not in (protocol.RAMP_UP, protocol.ACTIVE) or self.channels[0].latest[meter.SENSING]:
+            raise Refused(protocol.ERR_STATE, "no treatment current flows; the state is %s" % self.state_name)
+        before_ua = [each.amplitude_ua for each in self.used]
+        if max(before_ua) <= _FELT_FROM_UA:
+            self._tell_felt(by, before_ua, [0] * len(before_ua))
+            self.stop(False, now_ms)
+            return
+        self._stepping_down = True
+        self._engine.lift()  # first: what follows takes a while
+        for each in self.used:
+            each.terms.lower(FELT_PERMILLE, self._board)
+            amplitude_ua = each.terms.wave["amplitude_ua"]
+            self._engine.change(each.index, each.terms.plan, amplitude_ua)
+            each.set_amplitude(amplitude_ua)
+        self._tell_felt(by, before_ua, [each.amplitude_ua for each in self.used])
+
+    def _tell_felt(self, by, before_ua, after_ua):
+        self._emit({"ev": "felt", "session": self.number, "step": self.step, "by": by, "from_ua": before_ua,
+                    "to_ua": after_ua})  # fmt: skip
 
     def stop(self, at_once, now_ms):
         """Ramp down and end, or open the gate at once. Harmless when nothing runs."""
@@ -356,8 +397,16 @@ class Session:
         code = watch.look(each.latest, now_ms, self.supply_mv, self.temperature_c, bare_usb, each.meter.total_uc)
         if code == faults.OPEN_ELECTRODE:  # both look for contact: it is the one without
             each = self._without_contact(each)
+            if self._seek != SEEK_FAULT:
+                self._give_up_seeking(now_ms)
+                return
         if code:
             self.raise_fault(code, watch.reading, watch.limit, now_ms, each.index)
+
+    def _give_up_seeking(self, now_ms):
+        """No contact for as long as this session may look for it: the gate opens, and nothing is latched."""
+        self._pausing = self.lost_contact = self._seek == SEEK_PAUSE
+        self._ramp_down(protocol.END_NONE if self._pausing else protocol.END_DURATION, now_ms)
 
     def _watch_lease(self, now_ms):
         if now_ms > self._lease_until_ms and self._ending != protocol.END_LEASE:
@@ -385,7 +434,8 @@ class Session:
             raise Refused(
                 protocol.ERR_FAULT, "%s; no current flows; %s" % (faults.meaning_of(broken), faults.hint_of(broken))
             )
-        self._pausing = self._under_way = self._connected = False
+        self._pausing = self._under_way = self._connected = self._stepping_down = self._touched = False
+        self.lost_contact = False
         self._go(protocol.RAMP_UP)
 
     def _set_off(self, now_ms):
@@ -394,7 +444,7 @@ class Session:
         self._swept_ms = now_ms
         left_ms = self.terms.duration_ms - self._flowed_ms
         for each in self.used:
-            each.supervisor.begin(each.amplitude_ua, left_ms, self.terms.sample_us, now_ms)
+            each.supervisor.begin(each.amplitude_ua, left_ms, self.terms.sample_us, now_ms, _CONTACT_MS[self._seek])
         self._run_ms = now_ms + _SETTLE_MS
         self._lease_until_ms = now_ms + self.terms.lease_ms
 
@@ -419,13 +469,21 @@ class Session:
                 if broken:
                     self.raise_fault(broken, 0, 0, now_ms, self._engine.broken_channel)
         elif snapshot[meter.SENSING]:
-            if self._without_contact(None) is None:
-                self._engine.ramp_up()
-                for each in self.used:
-                    self._emit({"ev": "contact", "session": self.number,
-                                "impedance_ohm": each.meter.impedance_ohm()[0], "channel": each.number})  # fmt: skip
+            self._look_for_contact()
         elif snapshot[meter.ENVELOPE] >= waveplan.ENVELOPE_ONE:
             self._go(protocol.ACTIVE)
+
+    def _look_for_contact(self):
+        """Stable contact on all channels begins the ramp, unless the session only shows it."""
+        touched = self._without_contact(None) is None
+        if touched and not self._touched:
+            if self._seek != SEEK_ONLY:
+                self._stepping_down = False
+                self._engine.ramp_up()
+            for each in self.used:
+                self._emit({"ev": "contact", "session": self.number,
+                            "impedance_ohm": each.meter.impedance_ohm()[0], "channel": each.number})  # fmt: skip
+        self._touched = touched and self._seek == SEEK_ONLY
 
     def _without_contact(self, otherwise):
         """The first channel that has no stable contact; `otherwise` when all have."""
@@ -440,8 +498,12 @@ class Session:
         for each in self.used:
             count = each.latest[meter.LIFT_OFFS] + each.lift_offs_before
             if count != each.lift_offs:
-                each.lift_offs = count
                 found = True
+                if self._stepping_down:  # lifted by felt(), not by a hand
+                    self._stepping_down = False
+                    each.lift_offs_before -= 1
+                    continue
+                each.lift_offs = count
                 self._emit({"ev": "lift-off", "session": self.number, "count": count, "channel": each.number})
         return found
 

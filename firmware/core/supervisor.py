@@ -29,8 +29,12 @@ class Supervisor:
         self.reading = self.limit = 0
         self.begin(0, 0, 1, 0)
 
-    def begin(self, amplitude_ua, duration_ms, sample_us, now_ms):
-        """A session starts, or goes on after a pause with what is left of its time. sample_us: between two samples."""
+    def begin(self, amplitude_ua, duration_ms, sample_us, now_ms, contact_ms=CONTACT_MS):
+        """A session starts, or goes on after a pause with what is left of its time. sample_us: between two samples.
+
+        contact_ms: how long it may look for contact.
+        """
+        self._contact_ms = contact_ms
         self._sample_us = sample_us
         self.amplitude_ua = amplitude_ua
         self._duration_ms = duration_ms
@@ -126,8 +130,8 @@ class Supervisor:
             self._sense_ms = now_ms
         if now_ms - self._sense_ms > SENSE_MS:
             return self._found(faults.SENSE_STUCK, abs(snapshot[meter.LATE_VOLTAGE]), open_counts)
-        if self._sought_ms > CONTACT_MS:
-            return self._found(faults.OPEN_ELECTRODE, self._sought_ms, CONTACT_MS)
+        if self._sought_ms > self._contact_ms:
+            return self._found(faults.OPEN_ELECTRODE, self._sought_ms, self._contact_ms)
         return faults.NONE
 
     def _compliance(self, snapshot, now_ms):

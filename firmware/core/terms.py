@@ -80,6 +80,15 @@ class Terms:
             known_table = before.plan.table
         self.plan = self._plan(self.wave, board, known_table)
 
+    def lower(self, permille, board):
+        """Make all amplitudes smaller, of at least 1 uA, and the plan anew. Allocates."""
+        locked = self.plan.locked
+        for name in ("amplitude_ua", "amplitude_end_ua"):
+            if self.wave[name]:
+                self.wave[name] = max(1, self.wave[name] * permille // 1000)
+        self.plan = self._plan(self.wave, board, self.plan.table)
+        self.plan.locked = locked
+
     def _plan(self, wave, board, known_table):
         points = self._uploaded
         if not points:

@@ -163,6 +163,11 @@ class Engine:
             output.begin_treatment()
         self.outputs[0].go()  # last: up to here the interrupt plays the sensing level
 
+    def lift(self):
+        """Back to sensing level at once, all outputs; the way up again is ramp_up()."""
+        for output in self._running:
+            output.lift()
+
     def change(self, channel, plan, amplitude_ua):
         """Another plan for one output (0 or 1), see Output.change. Allocates."""
         self._running[channel].change(plan, amplitude_ua)

@@ -889,9 +889,26 @@ class Output:
         words[_SENSING] = 1
         return True
 
+    def lift(self):
+        """Back to sensing level with the next sample that would carry current, as if the electrode had been lifted.
+
+        What the interrupt then counts as a lift-off is none. begin_treatment() ends it.
+        """
+        self._words[_OPEN_MAX] = -1
+
     def begin_treatment(self):
-        """From zero, at the beginning of a cycle, or where `phase_begin` says. Only while at sensing level."""
+        """From zero, at the beginning of a cycle, or where `phase_begin` says. Only while at sensing level.
+
+        A change that waits for the end of a cycle is taken up here: at sensing level there is none.
+        """
         words, plan = self._words, self._plans[-1]
+        if words[_CHANGED]:
+            words[_CHANGED] = 0
+            sign = -1 if words[_GAIN] < 0 else 1
+            for index, value in zip(_PLAN_WORDS, words[_NEW:]):
+                words[index] = value
+            words[_GAIN] *= sign
+        words[_OPEN_MAX] = max(2, _OPEN_US // words[_PERIOD] - 1)
         words[_ENVELOPE] = words[_FRACTION] = words[_OPEN_RUN] = words[_NET_BEGUN] = 0
         words[_RESTING] = words[_OWED] = words[_DEBT] = words[_SECOND] = 0
         words[_PHASE], words[_K] = _signed(plan.phase_begin), plan.sample_begin

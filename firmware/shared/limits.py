@@ -12,6 +12,7 @@ OK, BINDS, NOT_EVALUATED, REFUSED, SUPERVISED = rules.VERDICTS
 NO_CAP = rules.NO_CAP
 NET_DC_UA = rules.NET_DC_UA
 SESSION_CHARGE_UC = rules.SESSION_CHARGE_UC
+UNIPOLAR_MAX_MS = rules.UNIPOLAR_MAX_MS
 permitted_ms = rules.permitted_ms
 
 
@@ -58,7 +59,7 @@ def refusal(wave, settings, hard_cap_ua):
 
 
 # What permits more when it rises, by _reach(); the other settings touch no limit.
-_RAISING = ("profile", "zone", "area_mm2", "threshold_ua", "session_max_ms", "usb_isolated")
+_RAISING = ("profile", "zone", "area_mm2", "threshold_ua", "session_max_ms", "usb_isolated", "host_may_leave")
 
 
 def raises(before, after):

@@ -8,7 +8,7 @@ A session has one channel or two. What belongs to the second one stands beside t
 carry "channel": 1 or 2.
 """
 
-PROTOCOL_VERSION = 3  # raised whenever a name, a field or a meaning below changes
+PROTOCOL_VERSION = 4  # raised whenever a name, a field or a meaning below changes
 FIRMWARE_VERSION = "0.2.0"
 
 # Device states. OFF is a state of its own: gate open and DAC parked, not "0 uA". core/states.py says what may follow.
@@ -51,6 +51,7 @@ COMMANDS = (
     "status",  # -> one status dict
     "arm",  # args: "wave": the fields of shared/waveform.py, "lease_ms", for two channels also "wave2" -> the session's
     # terms, "terms2" among them; starts nothing. Time, ramp and sample period are those of "wave": "wave2" has none.
+    # "contact": true shows the contact and nothing else: the session never leaves sensing level.
     "disarm",  # forget an armed request
     "start",  # args: "session" of the armed request; current begins, at contact-sensing level
     "change",  # args: "session", "wave" or "wave2": what changes -> the terms; from the end of the cycle under way
@@ -58,7 +59,12 @@ COMMANDS = (
     "pause",  # ramp down, keep the session
     "resume",  # contact sensing and ramp up again
     "stop",  # ramp down and end; args: "now": true drops the gate at once
-    "lease",  # renew the host lease; args: "session"
+    "felt",  # somebody feels the current: sensing level at once, then four fifths of it; args: "by"
+    "programme",  # args: "at", "step", with at = 0 also "info" (shared/programme.py) -> "hash", "" until it is whole;
+    # without args: "stored", the info of the one in flash
+    "programme_start",  # args: "hash", "lease_ms", "utc_s", "away": true where the host may leave
+    "skip",  # go on with the programme's next step
+    "lease",  # renew the host lease; args: "session", or "hash" of the programme that runs
     "telemetry",  # args: "rate_hz" 0..30
     "replay",  # args: "from_seq", "count" -> "rows": [sequence, tuple, second tuple or null] still in the ring
     "config",  # args: none to read all, or {"set": {...}} -> the settings as they stand; see ERR_CONFIRM
@@ -120,6 +126,7 @@ TELEMETRY_FIELDS = (
     "supply_mv",  # positive rail of the output stage
     "worst_cycles",  # CPU cycles of the session's longest sample interrupt, MicroPython's way there and back left out
     "bus_errors",  # transfers that a DAC did not take, since boot
+    "step",  # of a programme, from 1 on; 0: the session belongs to none
 )
 ROW_KEYS = ("t", "t2")  # of the first and the second channel
 TELEMETRY_RATE_MAX_HZ = 50  # every pass of the main loop but those that collect garbage

@@ -123,7 +123,7 @@ def rows(wave, settings, hard_cap_ua):
         _net_dc(wave),
         _session_charge(wave),
         _session_time(wave, settings),
-        _personal(settings),
+        _personal(wave, settings),
         _level(wave),
         _phase_charge(wave),
     ]
@@ -169,11 +169,17 @@ def _session_time(wave, settings):
     return rule, NO_CAP, verdict, "setting session_max_ms"
 
 
-def _personal(settings):
-    if settings["threshold_ua"] == 0:
+def threshold_ua(wave, settings):
+    """The sensory threshold that counts, uA: the lower of the request's and the stored one; 0: there is none."""
+    named, stored = wave["threshold_ua"], settings["threshold_ua"]
+    return min(named, stored) if named and stored else named or stored
+
+
+def _personal(wave, settings):
+    felt_ua = threshold_ua(wave, settings)
+    if felt_ua == 0:
         return "personal", NO_CAP, NOT_EVALUATED, "no threshold is stored: the other rules decide"
-    limit_ua = settings["threshold_ua"] * PERSONAL_PERCENT // 100
-    return "personal", limit_ua, OK, "80 %% of the threshold %d uA: ours" % settings["threshold_ua"]
+    return "personal", felt_ua * PERSONAL_PERCENT // 100, OK, "80 %% of the threshold %d uA: ours" % felt_ua
 
 
 def _level(wave):

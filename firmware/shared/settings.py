@@ -19,6 +19,8 @@ FIELDS = (
     ("lease_ms", 500, 10000, 2000, "silence of the host that ends a session, ms"),
     ("telemetry_hz", 0, 50, 10, "telemetry rate, Hz (0: none)"),
     ("usb_isolated", 0, 1, 0, "1, yes: the USB supply is isolated from the mains"),
+    ("host_may_leave", 0, 1, 0, "1, yes: a programme may go on by itself when its host leaves"),
+    ("buzzer", 0, 1, 1, "1, yes: cues sound; 0: they are only lit"),
 )
 
 _OLD_CEILING_UA = 600  # default of schema 1's amplitude_max_ua

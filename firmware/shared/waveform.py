@@ -52,6 +52,7 @@ FIELDS = (
     # Of a second channel: where its cycle stands when the first one's begins. -1: both run freely.
     ("phase_deg", -1, 359, -1),
     ("area_mm2", 0, 20000, 0),  # area of one electrode; 0: the request names none, the setting counts
+    ("threshold_ua", 0, 1000, 0),  # sensory threshold measured at this place; 0: the request names none
 )
 
 

@@ -20,6 +20,8 @@ def probed_pins(board: types.ModuleType, wiring: Any) -> dict[int, str]:
         board.TRIP_TEST_PIN: "trip_test",
         wiring.TRIPPED_PIN: "tripped",
         board.BUTTON_PIN: "button",
+        board.BUZZER_PIN: "buzzer",
+        board.CUE_LED_PIN: "cue_led",
     }
 
 

@@ -34,6 +34,7 @@ COMMANDS = {
     "course": "Plan a series of treatments: what is due, what was missed, what was delivered.",
     "records": "List, show, export and plot recorded sessions.",
     "report": "Write the report of one session: a page that works offline, or a picture.",
+    "bridge": "Publish telemetry and faults of many boards to MQTT and Prometheus.",
     "doctor": "Check this machine, the image and the board.",
     "demo": "The whole chain on a virtual Pico, from image to picture.",
     "reset": "Reset the board.",

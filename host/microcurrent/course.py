@@ -284,6 +284,13 @@ def check_due(
     return found["id"] if found else None
 
 
+def clock_warning(stored: StoredSessions, subject: str, now_utc: Instant) -> str:
+    """What to tell before a session when the subject's newest one lies in the future; empty when the clock is right."""
+    now = moments.instant(now_utc)
+    newest = max((one.started_utc for one in sessions_of(stored, subject)), default=now)
+    return clock_note(newest) if newest > now else ""
+
+
 def _period(row: dict, now: datetime) -> Period | None:
     """The period of the course that `now` is in, None before its first and after its last."""
     today = moments.day(now, moments.zone(row["plan"]["zone"]))

@@ -5,6 +5,7 @@ stored, refusals too, so that the next attempt is asked anew. What is missing or
 """
 
 import json
+import textwrap
 import tomllib
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -27,6 +28,7 @@ OUTCOMES = (CLEAR, ASK, REFUSED)
 VALID_DAYS = 30
 ACKNOWLEDGEMENT = "I have asked a professional"  # to be typed as it stands
 _MAX_FILE_BYTES = 64 * 1024  # ours: a filled-in template has four
+_TEMPLATE_COLUMNS = 96
 _FILE_KEYS = {"answers", "acknowledged", "date", "subject"}
 
 
@@ -182,11 +184,11 @@ def _answered_at(path: Path, stated: object, written_utc: datetime, now: datetim
     else:
         stated_day = _stated_day(path, stated)
         if stated_day > now.astimezone(zone).date():
-            raise RefusedError(_undated(path, f"dated {stated_day}, which is in the future"))
+            raise RefusedError(_undated(path, f"is dated {stated_day}, which is in the future"))
         at_utc, whence = min(moments.end_of(stated_day, zone), now), f"dated {stated_day},"
         at_utc = min(at_utc, written_utc)
     if at_utc > now:
-        raise RefusedError(_undated(path, f"last written at {moments.text(at_utc)}, which is in the future"))
+        raise RefusedError(_undated(path, f"was last written at {moments.text(at_utc)}, which is in the future"))
     if now - at_utc > timedelta(days=VALID_DAYS):
         raise RefusedError(
             f"{path} was {whence} more than {VALID_DAYS} days ago; {_NOT_BEGUN}; answer anew: {_HOW_TO_TEMPLATE}"
@@ -195,7 +197,7 @@ def _answered_at(path: Path, stated: object, written_utc: datetime, now: datetim
 
 
 def _undated(path: Path, what: str) -> str:
-    return f"{path} is {what}; {_NOT_BEGUN}; set this machine's clock right, or answer anew: {_HOW_TO_TEMPLATE}"
+    return f"{path} {what}; {_NOT_BEGUN}; set this machine's clock right, or answer anew: {_HOW_TO_TEMPLATE}"
 
 
 def _stated_day(path: Path, stated: object) -> date:
@@ -209,8 +211,8 @@ def _stated_day(path: Path, stated: object) -> date:
 def template(subject: str) -> str:
     """A file to be filled in (TOML): every answer is empty, so it is refused until somebody has answered."""
     lines = [
-        f'# Answer every question with "{YES}" or "{NO}"; the file is refused until then, and again {VALID_DAYS} days',
-        "# after it was last written, or after the day stated here:",
+        f'# Answer every question with "{YES}" or "{NO}"; the file is refused until then. It holds for',
+        f"# {VALID_DAYS} days from when it was last written, or from the day stated here if that is earlier:",
         "# date = 2026-03-01",
         f'subject = "{subject}"',
         "",
@@ -221,7 +223,9 @@ def template(subject: str) -> str:
         "[answers]",
     ]
     for question in QUESTIONS:
-        lines += ["", f"# {question.text}", f"# yes: {meaning(question)}; {question.why}", f'{question.id} = ""']
+        texts = (question.text, f"yes: {meaning(question)}; {question.why}")
+        lines += ["", *(f"# {line}" for text in texts for line in textwrap.wrap(text, _TEMPLATE_COLUMNS))]
+        lines.append(f'{question.id} = ""')
     return "\n".join(lines) + "\n"
 
 

@@ -29,8 +29,8 @@ _RANGES = {"count": 1000, "per_week": _WEEK_DAYS * PER_DAY_MOST, "every_days": 3
 _RANGES |= {"weeks": 260, "per_week_most": _WEEK_DAYS * PER_DAY_MOST}
 _YEARS = (2000, 2200)
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,32}")
-_RATE = re.compile(r"(?:(\d{1,2})(?:-(\d{1,2}))?/(day|week|month)|every (\d{1,3}) days?)")
-_LENGTH = re.compile(r"(\d{1,4}) (weeks?|times|sessions?)")
+_RATE = re.compile(r"(?:(\d{1,2})(?:-(\d{1,2}))?/(day|week|month)|every (\d{1,3}) days?)", re.ASCII)
+_LENGTH = re.compile(r"(\d{1,4}) (weeks?|times|sessions?)", re.ASCII)
 _EXAMPLES = '"2/week x 6 weeks", "2/day x 14 times", "3-4/week", "every 3 days x 4 weeks", "1/month"'
 
 

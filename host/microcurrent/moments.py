@@ -5,6 +5,7 @@ zone: a day of 23 or 25 hours is one day.
 """
 
 import os
+import re
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -14,6 +15,7 @@ from .errors import BadValueError
 Instant = str | datetime
 UTC_NAME = "UTC"
 _LOCALTIME = Path("/etc/localtime")
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)  # fromisoformat would also take weeks
 _LONGEST_NAME = 64  # ours: the longest zone's name has 32 characters
 
 
@@ -44,7 +46,7 @@ def day(value: Instant, zone: tzinfo) -> date:
 def parse_day(written: str) -> date:
     """A day written as 2026-03-01. Raises BadValueError."""
     try:
-        if len(written) == len("2026-03-01"):
+        if _DAY.fullmatch(written):
             return date.fromisoformat(written)
     except ValueError:
         pass

@@ -141,8 +141,12 @@ class Reader(threading.Thread):
         status = client.request("status")
         sequence = client.request("counters")["sequence"]
         known = self._known_mark()
-        self._mark = mark = recovery.boot_of(known, known.uid, status["uptime_ms"], sequence, _now_ms())
-        events = recovery.recovered(client, mark.seq)
+        self._mark = recovery.boot_of(known, known.uid, status["uptime_ms"], sequence, _now_ms())
+        self._recover(client, {})
+
+    def _recover(self, client: ReadingClient, heard: dict[int, dict]) -> None:
+        """Publish all that can be had behind what was published last."""
+        events = recovery.recovered(client, self._known_mark().seq, heard)
         if self._first and events and events[0]["ev"] == "gap":
             events = events[1:]  # what was before the first bridge is nobody's loss
         self._first = False
@@ -155,11 +159,7 @@ class Reader(threading.Thread):
         if event["seq"] <= mark.seq:
             self._catch_up(client)  # the board has booted; after a late repetition there is nothing to catch up
         elif event["seq"] > mark.seq + 1:
-            missed = event["seq"] - mark.seq - 1
-            self._publish(
-                {"ev": "gap", "seq": None, "from_seq": mark.seq + 1, "to_seq": event["seq"] - 1, "count": missed}
-            )
-            self._publish(event)
+            self._recover(client, {event["seq"]: event})
         else:
             self._publish(event)
 

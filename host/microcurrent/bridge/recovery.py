@@ -41,12 +41,11 @@ def boot_of(known: Mark | None, uid: str, uptime_ms: int, sequence: int, now_ms:
     return Mark(uid, max(begun_ms, known.boot + 1), -1, uptime_ms, now_ms)
 
 
-def recovered(client: DeviceClient, after: int) -> list[dict]:
+def recovered(client: DeviceClient, after: int, heard: dict[int, dict]) -> list[dict]:
     """Every event behind sequence number `after` that can be had, in order; what cannot is told as a "gap" event.
 
-    Takes what the client has received meanwhile with it.
+    heard: by number, what was taken from the client already; what it has received meanwhile is added.
     """
-    heard: dict[int, dict] = {}
     asked = _ask(client, after, heard)
     known = asked.rows | {seq: event for seq, event in heard.items() if after < seq < asked.end}
     known |= _from_log(asked, known, after)

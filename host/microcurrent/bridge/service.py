@@ -1,4 +1,4 @@
-"""The bridge's loop: what is read from the boards goes into the spool, from there to the broker, and out on its PUBACK."""
+"""The bridge's loop: what is read from boards goes into the spool, from there to the broker, and out on its PUBACK."""
 
 import queue
 import socket

@@ -19,9 +19,7 @@ from .options import data_dir_option, say
 @click.option("--mqtt", metavar="HOST[:PORT]", help="The broker [port 1883, with --tls-ca 8883].")
 @click.option("--user", metavar="NAME", help="Who we are at the broker.")
 @click.option("--password-file", metavar="FILE", help="Its first line is the password.")
-@click.option(
-    "--tls-ca", metavar="FILE", help="Connect with TLS; the broker's certificate is checked against this one."
-)
+@click.option("--tls-ca", metavar="FILE", help="Connect with TLS, and check the broker's certificate against this one.")
 @click.option("--prefix", default="microcurrent", show_default=True, help="How all topics begin.")
 @click.option("--spool", metavar="DIR", help="Where messages wait for their PUBACK [bridge/ in the data directory].")
 @click.option(
@@ -116,16 +114,11 @@ def _port_of(typed: str) -> str:
 def _check_prefix(prefix: str) -> None:
     from ..errors import BadValueError
 
-    if (
-        not prefix
-        or len(prefix) > 100
-        or prefix.startswith(("$", "/"))
-        or prefix.endswith("/")
-        or set(prefix) & {*"+#\0"}
-    ):
+    misplaced = prefix.startswith(("$", "/")) or prefix.endswith("/")
+    if not 0 < len(prefix) <= 100 or misplaced or set(prefix) & {*"+#\0"}:
         raise BadValueError(
-            f"--prefix is {prefix!r}; nothing was started; a topic begins with neither $ nor /, has no + and no #, and "
-            f"here 1 to 100 characters"
+            f"--prefix is {prefix!r}; nothing was started; a topic begins with neither $ nor /, ends without /, has "
+            f"no + and no #, and here 1 to 100 characters"
         )
 
 

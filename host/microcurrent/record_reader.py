@@ -8,13 +8,17 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from firmware.shared import protocol
 
-from . import paths
-from .errors import RecordError
+from . import chain_of_records as chain
+from . import paths, record_order
+from .errors import RecordError, VerifyError
+from .record_check import check_types
+from .record_schema import TELEMETRY_TABLES
 from .record_schema import VERSION as SCHEMA_VERSION
-from .record_writer import TELEMETRY_TABLES, is_locked
+from .record_writer import is_locked
 from .summary import summarize
 
 FILE_NAME = "records.sqlite3"
@@ -55,12 +59,55 @@ class StoredSessions:
         return guarded(self.path, action)
 
     def sessions(self) -> list[dict]:
-        """All sessions, newest first, JSON columns decoded."""
+        """All sessions, newest first, JSON columns decoded. Raises RecordError.
+
+        Newest means begun last, whatever the clock said; an imported one stands where its own clock puts it.
+        """
+        with self.guarded("read"):
+            rows = self._db.execute("SELECT * FROM sessions ORDER BY rowid").fetchall() if self._has("sessions") else []
+        order, _back = record_order.sorted_by_start([(row["id"], row["started_utc"]) for row in rows], self._imported())
+        by_id = {row["id"]: row for row in rows}
+        return [self._completed(self._decoded(by_id[number])) for number in reversed(order)]
+
+    def clock_set_back(self) -> set[str]:
+        """The ids of sessions that began by the clock before one that had begun earlier. Raises RecordError."""
+        with self.guarded("read"):
+            query = "SELECT id, started_utc FROM sessions ORDER BY rowid"
+            rows = self._db.execute(query).fetchall() if self._has("sessions") else []
+        _order, back = record_order.sorted_by_start([tuple(row) for row in rows], self._imported())
+        return back
+
+    def verify(self) -> chain.Verdict:
+        """Recompute the chain of records; changes nothing. Raises RecordError, VerifyError where there is no chain."""
         with self.guarded("read"):
             if not self._has("sessions"):
-                return []
-            rows = self._db.execute("SELECT * FROM sessions ORDER BY started_utc DESC, id").fetchall()
-        return [self._completed(_decoded(row)) for row in rows]
+                return chain.Verdict()
+            version = check_version(self._db)
+            if version == SCHEMA_VERSION:
+                return chain.verify(self._db)
+        raise VerifyError(
+            f"the records in {self.path} are of schema {version}, which has no chain; nothing was checked; the next "
+            f"session takes them into one, and so does: microcurrent records repair"
+        )
+
+    def _imported(self) -> set[str]:
+        with self.guarded("read"):
+            if not self._has("chain"):
+                return set()
+            rows = self._db.execute("SELECT session_id FROM chain WHERE kind = ?", (chain.IMPORTED,)).fetchall()
+        return {row["session_id"] for row in rows}
+
+    def _decoded(self, row: sqlite3.Row) -> dict:
+        try:
+            return decoded(row)
+        except ValueError as error:
+            raise self._damaged(f"session {row['id']}", str(error)) from None
+
+    def _damaged(self, what: str, why: str) -> RecordError:
+        return RecordError(
+            f"{what} in {self.path} is damaged ({why}); nothing was changed; see what else is with: "
+            f"microcurrent records verify; keep what can be kept with: microcurrent records repair"
+        )
 
     def session(self, name: str) -> dict:
         """One session by the beginning of its id, or 'last'. Raises RecordError when none or several match."""
@@ -87,7 +134,10 @@ class StoredSessions:
         query = f"SELECT * FROM {table} WHERE session_id = ? ORDER BY time_ms, elapsed_ms, seq"
         with self.guarded("read"):
             rows = self._db.execute(query, (number,)).fetchall() if self._has(table) else []
-        return [{"seq": 0, **ABSENT, **_present(row)} for row in rows]
+        try:
+            return [{"seq": 0, **ABSENT, **_present(row)} for row in rows]
+        except ValueError as error:
+            raise self._damaged(f"session {number}", str(error)) from None
 
     def events(self, number: str) -> list[dict]:
         """The events of one session, in order."""
@@ -95,7 +145,11 @@ class StoredSessions:
             rows = self._db.execute(
                 "SELECT at_utc, kind, detail FROM events WHERE session_id = ? ORDER BY rowid", (number,)
             ).fetchall()
-        return [{"at_utc": row["at_utc"], "kind": row["kind"], "detail": json.loads(row["detail"])} for row in rows]
+        try:
+            found = [(row["at_utc"], row["kind"], parsed_json("event", row["detail"])) for row in rows]
+        except ValueError as error:
+            raise self._damaged(f"session {number}", str(error)) from None
+        return [{"at_utc": at_utc, "kind": kind, "detail": detail} for at_utc, kind, detail in found]
 
     def subjects(self) -> list[dict]:
         """As `subjects.listed` says."""
@@ -123,7 +177,7 @@ class StoredSessions:
                 f"SELECT * FROM {table} {of_one} ORDER BY rowid", () if subject is None else (subject,)
             ).fetchall()
         return [
-            {name: json.loads(row[name]) if name in _JSON_OF_TREATMENTS else row[name] for name in row.keys()}
+            {name: parsed_json(name, row[name]) if name in _JSON_OF_TREATMENTS else row[name] for name in row.keys()}
             for row in rows
         ]
 
@@ -149,7 +203,7 @@ class StoredSessions:
     def _once_more(self, number: str) -> dict:
         """An unlocked record: its program has finished it since it was read, or was killed."""
         with self.guarded("read"):
-            session = _decoded(self._db.execute("SELECT * FROM sessions WHERE id = ?", (number,)).fetchone())
+            session = self._decoded(self._db.execute("SELECT * FROM sessions WHERE id = ?", (number,)).fetchone())
         return {**session, "ended": session["ended"] or INTERRUPTED}
 
     def _lock_path(self, number: str) -> Path:
@@ -169,7 +223,7 @@ def guarded(path: Path, action: str) -> Iterator[None]:
     """Turn what SQLite and the disk raise into a RecordError that says that `path` cannot be `action`."""
     try:
         yield
-    except (sqlite3.Error, OSError) as error:
+    except (sqlite3.Error, OSError, OverflowError) as error:
         raise RecordError(_trouble(path, action, error)) from None
 
 
@@ -201,27 +255,42 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 def _present(row: sqlite3.Row) -> dict[str, int]:
-    """The columns of a telemetry row that its firmware sent."""
-    return {name: row[name] for name in row.keys() if name != "session_id" and row[name] is not None}
+    """The columns of a telemetry row that its firmware sent. Raises ValueError for one that is no number."""
+    values = {name: row[name] for name in row.keys() if name != "session_id" and row[name] is not None}
+    if set(map(type, values.values())) - {int}:
+        raise ValueError(f"row {row['seq']} of its telemetry holds something else than integers")
+    return values
 
 
-def _decoded(row: sqlite3.Row) -> dict:
-    """A row of sessions; what belongs to a second channel or to a treatment is left out where there is none."""
+def decoded(row: sqlite3.Row) -> dict:
+    """A row of sessions; what belongs to a second channel or to a treatment is left out where there is none.
+
+    Raises ValueError that says what cannot be read.
+    """
     session = dict(row)
     without = () if session.get("wave2") else _SECOND
     without += tuple(name for name in _TREATMENT if session.get(name) is None)
     session = {name: value for name, value in session.items() if name not in without}
     for name in _JSON & session.keys():
-        session[name] = json.loads(session[name]) if session[name] else None
+        session[name] = parsed_json(name, session[name]) if session[name] else None
+    check_types(session)
     return session
+
+
+def parsed_json(name: str, text: object) -> Any:
+    """What the text of this column holds. Raises ValueError."""
+    try:
+        return json.loads(str(text))
+    except (ValueError, RecursionError):
+        raise ValueError(f"its {name} is no JSON") from None
 
 
 def _trouble(path: Path, action: str, error: Exception) -> str:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the low byte is the kind, the rest its details
     if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
         return (
-            f"{path} is not a readable database ({error}); nothing was changed; move it away, or choose another place "
-            f"with --data-dir"
+            f"{path} is not a readable database ({error}); nothing was changed; keep what can be read of it with: "
+            f"microcurrent records repair; or choose another place with --data-dir"
         )
     return f"the records in {path} cannot be {action} ({error}); earlier sessions are kept; {_remedy(str(error))}"
 

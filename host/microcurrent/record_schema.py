@@ -9,9 +9,8 @@ from collections.abc import Sequence
 
 from firmware.shared import protocol
 
-from .record_writer import TELEMETRY_TABLES
-
 VERSION = 3
+TELEMETRY_TABLES = ("telemetry", "telemetry2")  # one row of each per moment; only sessions with two channels fill both
 
 # Tables of treatments: name of the table, its columns with their types.
 TREATMENT_TABLES = {
@@ -54,8 +53,8 @@ _TREATMENT = ("subject TEXT", "programme TEXT", "screening TEXT", "course TEXT",
 _LATER = (*_SECOND_CHANNEL, *_TREATMENT)
 
 
-def prepare(db: sqlite3.Connection) -> None:
-    """Create what is missing, in the transaction that is open. Raises sqlite3.Error."""
+def prepare(db: sqlite3.Connection) -> int:
+    """Create what is missing, in the transaction that is open. Returns the version before. Raises sqlite3.Error."""
     version = db.execute("PRAGMA user_version").fetchone()[0]
     if version < VERSION:
         for statement in _TABLES:
@@ -64,11 +63,12 @@ def prepare(db: sqlite3.Connection) -> None:
         db.execute(f"PRAGMA user_version = {VERSION}")
     for table in TELEMETRY_TABLES:  # a firmware may have gained telemetry fields since the file was made
         _add_new_columns(db, table, _FIELDS)
+    return version
 
 
 def _add_new_columns(db: sqlite3.Connection, table: str, columns: Sequence[str]) -> None:
     """columns: names with their types."""
-    known = {row["name"] for row in db.execute(f"PRAGMA table_info({table})")}
+    known = {row[1] for row in db.execute(f"PRAGMA table_info({table})")}
     for column in columns:
         if column.split()[0] not in known:
             db.execute(f"ALTER TABLE {table} ADD COLUMN {column}")

@@ -12,8 +12,10 @@ from typing import IO
 
 from firmware.shared import protocol
 
+from . import chain_of_records as chain
+from .record_schema import TELEMETRY_TABLES
+
 COMMIT_INTERVAL_S = 0.5  # half of the second that may be lost
-TELEMETRY_TABLES = ("telemetry", "telemetry2")  # one row of each per moment; only sessions with two channels fill both
 Guard = Callable[[str], contextlib.AbstractContextManager[None]]  # turns disk errors into a RecordError
 
 
@@ -74,8 +76,11 @@ class SessionRecord:
         assignments = ", ".join(f"{name} = ?" for name in kept)
         try:
             self.flush()
+            with self._guarded("written"):
+                digest = chain.rows_digest(self._db, self.number)  # before the transaction: it keeps no other waiting
             with self._guarded("written"), transaction(self._db):
                 self._db.execute(f"UPDATE sessions SET {assignments} WHERE id = ?", (*kept.values(), self.number))
+                chain.append_record(self._db, chain.SESSION, self.number, kept["ended_utc"], digest)
         finally:  # a record that could not be finished is unlocked: the next to open it marks it interrupted
             release_lock(self._lock)
 

@@ -10,6 +10,7 @@ import shutil
 import sqlite3
 import uuid
 
+from . import chain_of_records as chain
 from . import paths, record_schema, subjects
 from .errors import RecordError
 from .record_reader import FILE_NAME, INTERRUPTED, StoredSessions, check_version, guarded
@@ -114,7 +115,8 @@ class Records(StoredSessions):
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")  # WAL with NORMAL would lose commits with the power
         with transaction(self._db):  # another process may be doing the same
-            record_schema.prepare(self._db)
+            if record_schema.prepare(self._db) < record_schema.VERSION:
+                chain.take_in_all(self._db, now_utc())
 
     def _mark_interrupted(self) -> None:
         with self.guarded("updated"):
@@ -128,7 +130,10 @@ class Records(StoredSessions):
             lock = hold_lock(self._lock_path(number))
         except BlockingIOError:
             return  # its process lives and still writes
-        self._db.execute("UPDATE sessions SET ended = ? WHERE id = ? AND ended IS NULL", (INTERRUPTED, number))
+        update = "UPDATE sessions SET ended = ? WHERE id = ? AND ended IS NULL"
+        with transaction(self._db):
+            if self._db.execute(update, (INTERRUPTED, number)).rowcount:  # no other process was faster
+                chain.append_record(self._db, chain.INTERRUPTED, number, now_utc())
         release_lock(lock)
 
 

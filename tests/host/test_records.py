@@ -231,8 +231,8 @@ def test_file_that_is_no_readable_database(tmp_path: Path, damage: str) -> None:
         result = run_cli(f"{line} --data-dir {place} " + (f"--port {PORT}" if "run" in line else ""))
         assert (result.exit_code, result.stderr) == (
             9,
-            f"error: {path} is not a readable database ({why}); nothing was changed; move it away, or choose another "
-            f"place with --data-dir\n",
+            f"error: {path} is not a readable database ({why}); nothing was changed; keep what can be read of it "
+            f"with: microcurrent records repair; or choose another place with --data-dir\n",
         )
     assert path.read_bytes() == damaged
 

@@ -90,6 +90,30 @@ def show(name: str, data_dir: str | None, as_json: bool) -> None:
         click.echo(event_text(event, session))
 
 
+@command.command("verify")
+@click.option("--head", metavar="HASH", help="A head noted earlier: must still be in the chain.")
+@data_dir_option
+@json_option
+def verify(head: str | None, data_dir: str | None, as_json: bool) -> None:
+    """Check that no record was edited, added or taken away since it was recorded. Changes nothing.
+
+    The chain has no key: who may write the file can recompute it whole. Note the head that is printed somewhere else,
+    and give it later as --head: a chain that was recomputed, or whose end was cut off, does not hold it any more.
+    """
+    from .. import chain_text
+    from ..record_reader import open_stored
+
+    wanted = None if head is None else chain_text.checked_head(head)
+    with open_stored(data_dir) as records:
+        verdict = records.verify()
+    if as_json:
+        print_json(chain_text.as_json(verdict))
+    else:
+        for line in chain_text.lines(verdict):
+            click.echo(line)
+    chain_text.require_sound(verdict, wanted)
+
+
 @command.command("export")
 @_ID
 @click.option(

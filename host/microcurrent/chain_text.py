@@ -1,0 +1,67 @@
+"""What the check of the chain of records found, for people and programs."""
+
+import re
+
+from . import chain_of_records as chain
+from .errors import BadValueError, VerifyError
+
+_TOLD = {  # kinds of links that a sound chain tells besides, and how
+    chain.IMPORTED: "imported",
+    chain.MIGRATED: "recorded by an older version",
+    chain.REPAIRED: "as a damaged file gave them back",
+    chain.LOST: "lost in a damaged file",
+    chain.DELETED: "deleted with their subject",
+}
+
+
+def checked_head(text: str) -> str:
+    """A hash as `records verify` prints it. Raises BadValueError."""
+    if re.fullmatch("[0-9a-fA-F]{64}", text) is None:
+        raise BadValueError(
+            f"--head takes a hash of 64 hexadecimal digits, this has {len(text)} characters; nothing was checked; "
+            f"copy it as records verify printed it"
+        )
+    return text.lower()
+
+
+def lines(verdict: chain.Verdict) -> list[str]:
+    """The verdict in lines: each problem, or that there is none; then the head."""
+    count = verdict.kinds.total()
+    found = list(verdict.problems)
+    if not found:
+        found.append(f"chain intact: {count} links; {verdict.sessions} sessions are as they were recorded")
+    told = [f"{verdict.kinds[kind]} {text}" for kind, text in _TOLD.items() if verdict.kinds[kind]]
+    if told:
+        found.append(f"among the links: {', '.join(told)}")
+    if verdict.unfinished:
+        found.append(f"not in the chain yet, because they run or were interrupted: {verdict.unfinished}")
+    return [*found, f"head {verdict.head}"]
+
+
+def as_json(verdict: chain.Verdict) -> dict:
+    """The same for programs."""
+    return {
+        "intact": not verdict.problems,
+        "head": verdict.head,
+        "links": verdict.kinds.total(),
+        "kinds": dict(verdict.kinds),
+        "sessions": verdict.sessions,
+        "unfinished": verdict.unfinished,
+        "problems": verdict.problems,
+    }
+
+
+def require_sound(verdict: chain.Verdict, head: str | None) -> None:
+    """Raises VerifyError when there are problems, or when the chain does not hold the head that was noted."""
+    count = len(verdict.problems)
+    if count:
+        found = "1 problem" if count == 1 else f"{count} problems"
+        raise VerifyError(
+            f"the records are not as they were recorded: {found}, named above; nothing was changed; compare with a "
+            f"backup or an export"
+        )
+    if head is not None and head not in {chain.GENESIS, *verdict.hashes}:
+        raise VerifyError(
+            f"the chain does not hold the head {head[:12]}... noted earlier: it was recomputed, or its end was cut "
+            f"off; nothing was changed; compare with a backup or an export"
+        )

@@ -120,6 +120,7 @@ def courses(stored: StoredSessions, subject: str | None = None) -> list[dict]:
     for row in rows:
         try:
             course_plan.checked(row["plan"])
+            moments.instant(row["ended_utc"] or row["created_utc"])
         except BadValueError as error:
             raise RecordError(
                 f"the course {row['id'][:8]} in {stored.path} is damaged ({str(error).partition(';')[0]}); nothing was "

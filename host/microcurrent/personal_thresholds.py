@@ -12,7 +12,7 @@ from datetime import timedelta
 from firmware.shared import rules, sites
 
 from . import moments, subjects
-from .errors import BadValueError
+from .errors import BadValueError, RecordError
 from .moments import Instant
 from .record_reader import StoredSessions
 from .records import Records
@@ -75,7 +75,13 @@ def held(stored: StoredSessions, subject: str, site: str, side: str, now_utc: In
     if not rows:
         return None
     row = min(max(rows, key=lambda row: row["at_utc"]), rows[-1], key=lambda row: row["threshold_ua"])
-    age = moments.instant(now_utc) - moments.instant(row["at_utc"])
+    try:
+        age = moments.instant(now_utc) - moments.instant(row["at_utc"])
+    except BadValueError:
+        raise RecordError(
+            f"the threshold {row['id'][:8]} in {stored.path} is damaged, its date is {row['at_utc']!r:.40}; nothing was "
+            f"changed; restore a backup, or choose another place with --data-dir"
+        ) from None
     why = ""
     if age < timedelta(0):
         why = "is dated in the future: the clock was set back"

@@ -16,10 +16,12 @@ PLANNED_MS = STEPS * 300_000  # 20 min
 
 def programme(name: str) -> dict:
     """A programme of STEPS steps of five minutes."""
-    steps = [
-        {"index": n + 1, "site": "cheek", "side": "left", "wave": WAVE, "duration_ms": 300_000} for n in range(STEPS)
-    ]
-    return {"name": name, "title": name, "version": 1, "steps": steps}
+    step = {"site": "cheek", "side": "left", "wave": WAVE, "duration_ms": 300_000}
+    return {"name": name, "title": name, "version": 1, "steps": [{"index": n + 1, **step} for n in range(STEPS)]}
+
+
+def row(**changes: int) -> dict[str, int]:
+    return {**dict.fromkeys(protocol.TELEMETRY_FIELDS, 0), **changes}
 
 
 def figures(played_ms: int, impedance_ohm: int, ended: str) -> dict:
@@ -27,11 +29,9 @@ def figures(played_ms: int, impedance_ohm: int, ended: str) -> dict:
     steps = []
     for number in range(STEPS):
         step_ms = min(300_000, max(0, played_ms - number * 300_000))
-        row = dict.fromkeys(protocol.TELEMETRY_FIELDS, 0)
-        row |= {"state": protocol.ACTIVE, "elapsed_ms": step_ms, "commanded_ua": 200, "delivered_ua": 200}
-        row |= {"impedance_ohm": impedance_ohm, "total_charge_nc": step_ms * 200, "phases": step_ms // 50}
-        rows = [row, row] if step_ms else []
-        steps.append({"index": number + 1, **summarize(WAVE, ended, rows)})
+        last = row(state=protocol.ACTIVE, elapsed_ms=step_ms, commanded_ua=200, delivered_ua=200)
+        last |= {"impedance_ohm": impedance_ohm, "total_charge_nc": step_ms * 200, "phases": step_ms // 50}
+        steps.append({"index": number + 1, **summarize(WAVE, ended, [last, last] if step_ms else [])})
     return {**steps[0], "ended": ended, "steps": steps, "felt": 0, "paused_ms": 0}
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from microcurrent import personal_thresholds as thresholds
-from microcurrent.errors import BadValueError
+from microcurrent.errors import BadValueError, RecordError
 from microcurrent.records import Records
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -73,6 +73,12 @@ def test_clock_set_back(records: Records) -> None:
     assert held
     assert not held.fresh
     assert "is dated in the future: the clock was set back" in held.note
+
+
+def test_damaged_row(records: Records) -> None:
+    records.change("thresholds", store(records, 100), {"at_utc": "soon"})
+    with pytest.raises(RecordError, match="is damaged, its date is 'soon'"):
+        thresholds.newest(records, *CHEEK, NOW)
 
 
 @pytest.mark.parametrize("threshold_ua", [0, -1, 1001, 10.0, True, "100", None])

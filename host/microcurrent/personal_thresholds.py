@@ -79,8 +79,8 @@ def held(stored: StoredSessions, subject: str, site: str, side: str, now_utc: In
         age = moments.instant(now_utc) - moments.instant(row["at_utc"])
     except BadValueError:
         raise RecordError(
-            f"the threshold {row['id'][:8]} in {stored.path} is damaged, its date is {row['at_utc']!r:.40}; nothing was "
-            f"changed; restore a backup, or choose another place with --data-dir"
+            f"the threshold {row['id'][:8]} in {stored.path} is damaged, its date is {row['at_utc']!r:.40}; "
+            f"nothing was changed; restore a backup, or choose another place with --data-dir"
         ) from None
     why = ""
     if age < timedelta(0):

@@ -52,7 +52,7 @@ def test_clinic_over_months(records: Records) -> None:
     for week in range(6):
         for day in (0, 3):
             now = at(7 * week + day)
-            assert status(records, number, now).due == (2 if week == 4 and day == 3 else 1) or week == 4
+            assert status(records, number, now).due == 1
             if week == 4 or (week, day) == (2, 3):
                 continue
             assert check_due(records, "A17", "lift", now) == number
@@ -84,9 +84,7 @@ def test_home_over_months(records: Records) -> None:
         add_session(records, at(day, 7))
         found = status(records, number, at(day, 8))
         assert (found.due, found.not_before_utc) == (1, at(day, 7) + LENGTH + 4 * HOUR)
-        with pytest.raises(
-            RefusedError, match="the last session ended 40 min ago, the pause is 4 h 00 min; .* at 11:21"
-        ):
+        with pytest.raises(RefusedError, match=r"ended 40 min ago, the pause is 4 h 00 min; .* come back at 11:21"):
             check_due(records, "A17", "lift", at(day, 8))
         if day == 5:
             continue  # the evening is forgotten
@@ -251,7 +249,7 @@ def test_pause_across_the_change_of_clocks(records: Records) -> None:
     """From 23:00 to 03:30 by the wall are three and a half hours in the night that has no second hour."""
     berlin = moments.zone("Europe/Berlin")
     add_session(records, datetime(2026, 3, 28, 23, 0, tzinfo=berlin) - LENGTH)
-    with pytest.raises(RefusedError, match="ended 3 h 30 min ago, .* come back at 04:01"):
+    with pytest.raises(RefusedError, match=r"ended 3 h 30 min ago, .* come back at 04:01"):
         check_due(records, "A17", "lift", datetime(2026, 3, 29, 3, 30, tzinfo=berlin), berlin)
 
 
@@ -316,12 +314,8 @@ def test_command_line() -> None:
     assert shown[2] == "state    running: 3 done of 7 asked so far, 3 missed"
     assert shown[3] == "next     due today"
     assert shown[4] == "dose     720000 uC in 3 sessions, median 240000 uC"
-    assert [line.split()[3:6] for line in shown[8:12]] == [
-        ["2", "2", "0"],
-        ["2", "1", "1"],
-        ["2", "0", "2"],
-        ["2", "0", "-"],
-    ]
+    asked_done_missed = [" ".join(line.split()[3:6]) for line in shown[8:12]]
+    assert asked_done_missed == ["2 2 0", "2 1 1", "2 0 2", "2 0 -"]
     assert shown[-1].split()[3:] == ["20.0", "of", "20.0", "min", "240000", "uC", "4000", "ohm", "done"]
     due = run_cli("course next")
     assert (due.exit_code, due.stdout.count("due today")) == (0, 2)

@@ -150,6 +150,7 @@ def _number(at: datetime) -> float:
 
 def _say_if_empty(axes: "Axes", values: Sequence[object], text: str) -> None:
     if not values:
+        axes.set_yticks([])
         axes.text(
             0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", fontsize=_TEXT_PT, color="#555555"
         )

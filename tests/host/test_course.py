@@ -313,10 +313,10 @@ def test_command_line() -> None:
     shown = run_cli("course show clinic").stdout.splitlines()
     assert shown[2] == "state    running: 3 done of 7 asked so far, 3 missed"
     assert shown[3] == "next     due today"
-    assert shown[4] == "dose     720000 uC in 3 sessions, median 240000 uC"
+    assert shown[4] == "dose     720.0 mC in 3 sessions, median 240.0 mC"
     asked_done_missed = [" ".join(line.split()[3:6]) for line in shown[8:12]]
     assert asked_done_missed == ["2 2 0", "2 1 1", "2 0 2", "2 0 -"]
-    assert shown[-1].split()[3:] == ["20.0", "of", "20.0", "min", "240000", "uC", "4000", "ohm", "done"]
+    assert shown[-1].split()[3:] == ["20.0", "of", "20.0", "min", "240.0", "mC", "4000", "ohm", "done"]
     due = run_cli("course next")
     assert (due.exit_code, due.stdout.count("due today")) == (0, 2)
     found = json.loads(run_cli("course show clinic --json").stdout)

@@ -226,7 +226,7 @@ def _session_rows(status: "Status") -> list[tuple[str, ...]]:
             one.id[:8],
             f"{one.started_utc:%Y-%m-%d %H:%M}",
             f"{one.played_ms / 60000:.1f} of {one.planned_ms / 60000:.1f} min",
-            "-" if one.dose_uc is None else f"{one.dose_uc:.0f} uC",
+            "-" if one.dose_uc is None else f"{one.dose_uc / 1000:.1f} mC",
             "-" if one.impedance_ohm is None else f"{one.impedance_ohm} ohm",
             "done" if one.done else "given up early" if one.flowed else "no current flowed",
         )
@@ -259,7 +259,7 @@ def _dose_text(status: "Status") -> str:
     doses = [one.dose_uc for one in status.sessions if one.dose_uc is not None]
     if not doses:
         return "none delivered yet"
-    return f"{sum(doses):.0f} uC in {len(doses)} sessions, median {statistics.median(doses):.0f} uC"
+    return f"{sum(doses) / 1000:.1f} mC in {len(doses)} sessions, median {statistics.median(doses) / 1000:.1f} mC"
 
 
 def _say_notes(found: "list[Status]") -> None:

@@ -164,6 +164,11 @@ class Mosquitto:
         self._process.send_signal(signal.SIGUSR1)
         self.wait_for("Saving in-memory database", since)
 
+    def freeze(self) -> None:
+        """SIGSTOP: connections stand, nothing is read or acknowledged any more."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
     def kill(self) -> None:
         """SIGKILL: what it had not written is lost."""
         assert self._process is not None and self._reading is not None and self._process.stderr is not None

@@ -24,6 +24,7 @@ TICK_S = 0.1  # how often commands of this machine are looked after
 STATUS_S = 2.0  # ours: an idle board tells nothing by itself
 HELD_S = 0.5  # ours: through the holder of the port, which looks at its socket ten times a second
 HANDS_OFF_S = 5.0  # ours, as a monitor: who asked for the port has opened it by then
+HELLO_S = 5.0  # ours: shorter than for a command, because it is tried again
 RETRY_S = 2.0  # ours: until a port is tried again
 IDLE_MARK_S = 10.0  # ours: how often both clocks are noted while nothing happens
 SHOWN_STATE = ("state", "session", "end", "estop", "gate", "fault")
@@ -118,7 +119,7 @@ class Reader(threading.Thread):
     # The board by ourselves ------------------------------------------------------------------------------------------
 
     def _read_directly(self, client: ReadingClient) -> None:
-        identity = client.hello()
+        identity = client.hello(HELLO_S)
         self._before = dict(self.shown.link)
         with ShareServer(Door(client), releasable=True) as share:
             self._begin(client, identity)

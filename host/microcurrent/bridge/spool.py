@@ -67,7 +67,9 @@ class Spool:
         kept = dict(self._db.execute("SELECT name, value FROM meta"))
         self.bridge = kept["bridge"]
         self.dropped: dict[str, int] = {messages.TELEMETRY: 0, OTHER: 0} | json.loads(kept["dropped"])
-        self.count, self.bytes = self._db.execute("SELECT count(*), total(length(payload)) FROM messages").fetchone()
+        self.count, self.bytes = self._db.execute(
+            "SELECT count(*), coalesce(sum(length(payload)), 0) FROM messages"
+        ).fetchone()
         found = self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'messages'").fetchone()
         self.last_n: int = found[0] if found else 0
         marks = self._db.execute("SELECT uid, boot, seq, uptime_ms, at_ms FROM boards")

@@ -28,11 +28,14 @@ HELLO_TIMEOUT_S = 15.0  # ours: boot to the first line takes 0.5 s on a board, t
 CHECKS_S, FLASH_S = 30.0, 5.0
 SLOW_COMMANDS_S = {
     **dict.fromkeys(("selftest", "commission", "clear"), CHECKS_S),
-    **dict.fromkeys(("arm", "start", "config", "config_reset", "journal"), FLASH_S),
+    **dict.fromkeys(("arm", "start", "config", "config_reset", "journal", "programme"), FLASH_S),
 }
 ATTEMPTS = 3
 # Sent once: doing these twice is not the same as doing them once.
-NOT_REPEATED = ("arm", "start", "change", "table", "pause", "resume", "maintenance", "reset", "selftest", "commission")
+NOT_REPEATED = (
+    "arm", "start", "change", "table", "pause", "resume", "felt", "skip", "programme", "programme_start", "maintenance",
+    "reset", "selftest", "commission",
+)  # fmt: skip
 
 
 def telemetry_values(row: Sequence[int]) -> dict[str, int]:
@@ -152,6 +155,16 @@ class DeviceClient:
             except (PortError, FirmwareError):  # the port opened just before it went away, or still at its prompt
                 if self.transport.now() >= deadline or self._wrong_protocol():
                     raise
+
+    def rejoin(self, timeout_s: float) -> dict:
+        """Open the port again after the link was lost, in mid-session: what its ring still holds is fetched.
+
+        Raises PortError or FirmwareError when nobody answers in time; it may be tried again.
+        """
+        last_seq = self._last_seq
+        self.reopen(timeout_s)
+        self._last_seq = last_seq  # the next event shows the gap; a board that has booted since says so and starts anew
+        return self.hello(timeout_s)
 
     def reopen(self, timeout_s: float = 10.0) -> None:
         """Open the port again after a reset, without a word to the firmware."""

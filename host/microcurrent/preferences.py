@@ -21,11 +21,12 @@ _KINDS = {
 }  # by the unit suffix that the name of every setting with a unit carries
 _RANGES = {name: (low, high) for name, low, high, _default, _meaning in settings.FIELDS}
 _NONE_AT_ZERO = ("area_mm2", "threshold_ua")
+_SWITCHES = ("usb_isolated", "host_may_leave", "buzzer")
 # Settings whose number is an index into these names.
 CHOICES: dict[str, tuple[str, ...]] = {
     "profile": rules.PROFILES,
     "zone": waveform.ZONES[: _RANGES["zone"][1] + 1],
-    "usb_isolated": ("no", "yes"),
+    **dict.fromkeys(_SWITCHES, ("no", "yes")),
 }
 
 
@@ -88,7 +89,7 @@ def _chosen(name: str, text: str) -> int:
     names = CHOICES[name]
     if text in names:
         return names.index(text)
-    if name == "usb_isolated" and text in ("0", "1"):
+    if name in _SWITCHES and text in ("0", "1"):
         return int(text)
     why = rules.ZONE_REASONS.get(text, "no such zone") if name == "zone" else "no such value"
     raise BadValueError(f"{name} {text!r}: {why}; nothing was sent; choose one of: {', '.join(names)}")

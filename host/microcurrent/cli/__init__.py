@@ -22,6 +22,7 @@ COMMANDS = {
     "config": "Show and change the board's settings.",
     "limits": "Explain which current and time a waveform may have, and why.",
     "run": "Run a waveform and record it.",
+    "treat": "Run a programme for a person, step by step, and record it.",
     "change": "Give the running session another amplitude, frequency or form; from a second terminal.",
     "pause": "Ramp the running session down and keep it; also from a second terminal.",
     "resume": "Go on with the paused session; also from a second terminal.",

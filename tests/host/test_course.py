@@ -1,8 +1,11 @@
 """Courses followed over emulated months: due, done, missed; limits of a day; a clock that was set back."""
 
 import json
+import random
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -357,3 +360,29 @@ def test_command_line_refuses(line: str, code: int, text: str) -> None:
     result = run_cli(f"course {line}")
     assert (result.exit_code, result.stdout) == (code, "")
     assert text in result.stderr
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_whatever_is_tried_the_limits_hold(records: Records, seed: int) -> None:
+    """Somebody tries again and again over three weeks, with a clock that jumps; what was permitted is recorded."""
+    randomness = random.Random(seed)
+    berlin = moments.zone("Europe/Berlin")
+    plan_course(records, "2/day x 1 week", "2-3/week", zone="Europe/Berlin")
+    now, begun = at(-1), []
+    for _ in range(300):
+        now += timedelta(minutes=randomness.choice((30, 60, 200, 600))) - (randomness.random() < 0.03) * DAY
+        try:
+            check_due(records, "A17", "lift", now)
+        except RefusedError:
+            continue
+        played_ms = randomness.choice((PLANNED_MS, PLANNED_MS // 2, PLANNED_MS // 10, 0))
+        add_session(records, now, played_ms=played_ms)
+        begun += [(now, played_ms)] if played_ms else []
+    days = Counter(moments.day(when, berlin) for when, _played_ms in begun)
+    assert len(days) > 5
+    assert max(days.values()) == 2
+    assert max(times for day, times in days.items() if day >= MONDAY + 7 * DAY) == 1
+    weeks = Counter((day - MONDAY).days // 7 for day in days if day >= MONDAY + 7 * DAY)
+    assert max(weeks.values()) <= 3
+    done = sorted(when for when, played_ms in begun if played_ms >= PLANNED_MS // 4)
+    assert min(later - before for before, later in pairwise(done)) >= 4 * HOUR

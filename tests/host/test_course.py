@@ -348,6 +348,7 @@ def test_command_line_tells_of_a_clock_that_was_set_back() -> None:
         ("new spring --subject A17 --programme lift", 2, "neither a preset nor a phase was given"),
         ("new a --subject A17 --programme lift --preset home --phase 1/week", 2, "leave one of them away"),
         ("new a --subject A17 --programme lift --phase often", 2, "'often' is no phase"),
+        ("new a --subject A17 --programme lifting --preset home", 2, "there is no programme 'lifting'"),
         ("new a --subject 'J D' --programme lift --preset home", 2, "pseudonym"),
         ("new a --subject A17 --programme lift --preset home --start today", 2, "is no day"),
         ("new a --subject A17 --programme lift --preset home --zone Home", 2, "is no time zone"),

@@ -46,6 +46,7 @@ def new(
     four a week).
     """
     from .. import course, course_plan, moments
+    from ..programme_library import Library
     from ..record_writer import now_utc
     from ..records import Records
 
@@ -54,6 +55,7 @@ def new(
     now = now_utc()
     first = moments.parse_day(start) if start else moments.day(now, zone)
     plan = course_plan.make(name, first, zone.key, texts)
+    programme = Library(data_dir).load(programme).name  # sessions are counted by it
     with Records(data_dir) as records:
         number = course.new(records, subject, programme, plan, now)
         status = course.status(records, course.find(records, number), now)

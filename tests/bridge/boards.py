@@ -61,23 +61,23 @@ class Board:
 
     def flush(self) -> None:
         """Write what the port takes."""
-        while self._outbox and self.master >= 0:
+        while self.outbox and self.master >= 0:
             try:
-                taken = os.write(self.master, self._outbox[0])
+                taken = os.write(self.master, self.outbox[0])
             except BlockingIOError:
                 return
-            self._outbox[0] = self._outbox[0][taken:]
-            if self._outbox[0]:
+            self.outbox[0] = self.outbox[0][taken:]
+            if self.outbox[0]:
                 return
-            self._outbox.popleft()
+            self.outbox.popleft()
 
     def send(self, message: dict, droppable: bool = False) -> None:
         """A line to the host, as firmware/hw/link.py queues it."""
-        if droppable and len(self._outbox) >= BUSY_LINES:
+        if droppable and len(self.outbox) >= BUSY_LINES:
             return
-        if len(self._outbox) >= OUTBOX_LINES:
-            del self._outbox[1]
-        self._outbox.append(framing.padded(message, 64))
+        if len(self.outbox) >= OUTBOX_LINES:
+            del self.outbox[1]
+        self.outbox.append(framing.padded(message, 64))
 
     # What it tells ---------------------------------------------------------------------------------------------------
 
@@ -85,7 +85,7 @@ class Board:
         """Power on: everything but its uid begins anew. What was not written to the port is gone."""
         self._begun_s = time.monotonic()
         self.sequence = self.number = 0
-        self._outbox: deque[bytes] = deque()
+        self.outbox: deque[bytes] = deque()
         self._ring: deque[list] = deque(maxlen=RING_ROWS)
         self._log: deque[list] = deque(maxlen=LOG_KEPT)
         self._last_row: list[int] | None = None
@@ -118,16 +118,19 @@ class Board:
             if self._next == 0:
                 self.number += 1
             told = self.session[self._next]
-            self._tell(told)
+            self.tell(told)
             self._next += 1
             if self._next == len(self.session):
                 self._session_ms = self.now_ms() + PAUSE_MS
                 self._next = 0
 
-    def _tell(self, told: recorded.Told) -> None:
+    def tell(self, told: recorded.Told) -> None:
+        """One event of the record."""
         row = None
         if told.row is not None:
-            row = recorded.as_tuple({**told.row, "time_ms": self.now_ms(), "session": self.number, "fault": self.fault[0]})
+            row = recorded.as_tuple(
+                {**told.row, "time_ms": self.now_ms(), "session": self.number, "fault": self.fault[0]}
+            )
         if told.event["ev"] == "telemetry":
             assert row is not None
             self._last_row = row
@@ -161,7 +164,11 @@ class Board:
         *lines, self._input = self._input.replace(b"\r", b"\n").split(b"\n")
         for line in lines:
             if line.strip(b"\x02 "):
-                self.send(self._answer(framing.decode(line)))
+                self.answer(line)
+
+    def answer(self, line: bytes) -> None:
+        """Answer one line."""
+        self.send(self._answer(framing.decode(line)))
 
     def _answer(self, message: dict) -> dict:
         command = message["cmd"]

@@ -1,4 +1,4 @@
-"""What the bridge is tested with: boards in a process of their own, the bridge in another, a subscriber at the broker."""
+"""What the bridge is tested with: boards in a process of their own, the bridge in another, broker and subscriber."""
 
 import contextlib
 import json
@@ -42,7 +42,7 @@ class Subscriber:
         self._client = Client(CallbackAPIVersion.VERSION2, "subscriber", clean_session=False)
         self._client.reconnect_delay_set(1, 1)
         self._subscribed = threading.Event()
-        self._client.on_connect = lambda client, *_rest: client.subscribe("microcurrent/#", qos=1)
+        self._client.on_connect = self._subscribe
         self._client.on_subscribe = lambda *_rest: self._subscribed.set()
         self._client.on_message = self._take
         self._client.connect("127.0.0.1", port)
@@ -53,6 +53,9 @@ class Subscriber:
         """Leave."""
         self._client.disconnect()
         self._client.loop_stop()
+
+    def _subscribe(self, client: Client, *_rest: Any) -> None:
+        client.subscribe("microcurrent/#", qos=1)
 
     def _take(self, _client: Client, _data: object, message: MQTTMessage) -> None:
         with self._came:

@@ -1,4 +1,4 @@
-"""Twenty boards at real rate, a broker that is killed, a bridge that is killed: nothing is lost, nothing is commanded."""
+"""Twenty boards at real rate, a broker and a bridge that are killed: nothing is lost, nothing is commanded."""
 
 import re
 import signal

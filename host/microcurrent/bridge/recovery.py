@@ -73,11 +73,11 @@ def _ask(client: DeviceClient, after: int, heard: dict[int, dict]) -> Asked:
 def _rows(client: DeviceClient, first: int, end: int) -> tuple[dict[int, dict], bool]:
     """Telemetry events from the ring with numbers first..end-1, and whether it still holds all there were."""
     rows: dict[int, dict] = {}
-    oldest = first
-    while first < end:
-        reply = client.request("replay", {"from_seq": first, "count": end - first})
+    oldest = wanted = first
+    while wanted < end:
+        reply = client.request("replay", {"from_seq": wanted, "count": end - wanted})
         oldest = reply["oldest"]
-        got = [row for row in reply["rows"] if first <= row[0] < end]
+        got = [row for row in reply["rows"] if wanted <= row[0] < end]
         if not got:
             break
         for seq, row, second in got:
@@ -85,7 +85,7 @@ def _rows(client: DeviceClient, first: int, end: int) -> tuple[dict[int, dict], 
             rows[seq] = {"ev": "telemetry", "seq": seq, VIA: messages.BY_RING} | {
                 name: values for name, values in told.items() if values is not None
             }
-        first = got[-1][0] + 1
+        wanted = got[-1][0] + 1
     return rows, oldest <= first or len(rows) < RING_ROWS
 
 

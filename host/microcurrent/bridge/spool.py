@@ -20,7 +20,6 @@ from .messages import Mark, Message
 FILE = "spool.sqlite3"
 LIMIT_BYTES = 1 << 30  # ours: of payloads; 20 boards at 10 Hz fill it in about 90 minutes of sessions
 FREED_PERMILLE = 20  # ours: so much is freed at once, so that a full spool does not delete with every message
-CHUNK = 256  # messages looked at while room is made
 OTHER = "other"  # what is not telemetry, among the dropped
 _TABLES = """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -51,14 +50,14 @@ class Spool:
             ) from None
         except OSError as error:
             raise _unusable(self.path, error.strerror or str(error)) from None
+        self._db = sqlite3.connect(self.path, isolation_level=None)
         try:
             self._open()
         except sqlite3.Error as error:
-            release_lock(self._lock)
+            self.close()
             raise _unusable(self.path, str(error)) from None
 
     def _open(self) -> None:
-        self._db = sqlite3.connect(self.path, isolation_level=None)
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
         self._db.executescript(_TABLES)
@@ -133,13 +132,16 @@ class Spool:
         """Delete behind `sent_n`, telemetry before everything else, until the limit holds again."""
         target = self.limit_bytes - self.limit_bytes * FREED_PERMILLE // 1000
         for which, condition in ((messages.TELEMETRY, "kind = ?"), (OTHER, "kind <> ?")):
-            query = f"SELECT n FROM messages WHERE n > ? AND {condition} ORDER BY n LIMIT {CHUNK}"
-            while self.bytes > target:
-                oldest = [n for (n,) in self._db.execute(query, (sent_n, messages.TELEMETRY))]
-                if not oldest:
+            query = f"SELECT n, length(payload) FROM messages WHERE n > ? AND {condition} ORDER BY n"
+            oldest: list[int] = []
+            left = self.bytes
+            for n, size in self._db.execute(query, (sent_n, messages.TELEMETRY)):
+                if left <= target:
                     break
-                self._forget(oldest)
-                self.dropped[which] += len(oldest)
+                left -= size
+                oldest.append(n)
+            self._forget(oldest)
+            self.dropped[which] += len(oldest)
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:

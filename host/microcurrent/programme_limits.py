@@ -7,7 +7,7 @@ import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from firmware.shared import limits
+from firmware.shared import limits, rules
 from firmware.shared import programme as schema
 
 from . import quantities
@@ -73,6 +73,7 @@ def _granted(wave: dict, share_permille: int, settings: dict, hard_cap_ua: int, 
 
 def require_permitted(programme: Programme, steps: list[dict], settings: dict, hard_cap_ua: int) -> list[list[Granted]]:
     """What each step would get. Raises RefusedError that names the first step which the board would refuse."""
+    _require_profile(programme, settings)
     longest_ms = settings["session_max_ms"]
     if programme.duration_ms > longest_ms:
         long, most = (quantities.show(ms, quantities.DURATION) for ms in (programme.duration_ms, longest_ms))
@@ -95,3 +96,12 @@ def require_permitted(programme: Programme, steps: list[dict], settings: dict, h
                 )
         found.append(channels)
     return found
+
+
+def _require_profile(programme: Programme, settings: dict) -> None:
+    if rules.PROFILES.index(programme.profile) > settings["profile"]:
+        raise RefusedError(
+            f"{programme.name} is for the profile {programme.profile}, the board's is "
+            f"{rules.PROFILES[settings['profile']]}; nothing was started; choose another programme, or with the "
+            f"device's button: microcurrent config set profile {programme.profile}"
+        )

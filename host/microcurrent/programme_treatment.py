@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from firmware.shared import protocol, rules
+from firmware.shared import protocol
 
 from . import personal_thresholds
 from .client import DeviceClient
@@ -68,7 +68,6 @@ def plan(client: DeviceClient, records: Records, programme: Programme, subject: 
     if programme.channels > 1:
         require_second(client.identity)
     settings = client.request("config")["set"]
-    _require_profile(programme, settings)
     notes: list[str] = []
 
     def threshold(site: str, side: str) -> int | None:
@@ -84,15 +83,6 @@ def plan(client: DeviceClient, records: Records, programme: Programme, subject: 
     if not settings["area_mm2"]:
         notes.append("no electrode area is declared, so a 3 mm tip counts: microcurrent config set area_mm2 10cm2")
     return Plan(programme, steps, granted, tuple(notes))
-
-
-def _require_profile(programme: Programme, settings: dict) -> None:
-    if rules.PROFILES.index(programme.profile) > settings["profile"]:
-        raise RefusedError(
-            f"{programme.name} is for the profile {programme.profile}, the board's is "
-            f"{rules.PROFILES[settings['profile']]}; nothing was started; choose another programme, or with the "
-            f"device's button: microcurrent config set profile {programme.profile}"
-        )
 
 
 @dataclass(frozen=True)

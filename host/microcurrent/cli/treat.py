@@ -113,6 +113,7 @@ def admitted(
     if warning:
         say(warning)
     at_terminal = sys.stdin.isatty()
+    course = courses.check_due(records, subject, programme.name, now)
     held = screening.require(
         records,
         subject,
@@ -122,7 +123,7 @@ def admitted(
         now_utc=now,
         changed=changed if at_terminal else None,
     )
-    return held, courses.check_due(records, subject, programme.name, now)
+    return held, course
 
 
 def checklist(programme: "Programme", planned: "Plan") -> None:

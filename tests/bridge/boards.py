@@ -38,6 +38,7 @@ class Board:
         self.master = self._slave = -1
         self.quiet = False
         self.fault = [0, 0, 0]
+        self.protocol = protocol.PROTOCOL_VERSION
         self._input = b""
         self.boot(delay_ms=index * STAGGER_MS)
         self.appear()
@@ -190,7 +191,7 @@ class Board:
 
     def _hello(self, _args: dict) -> dict:
         return {
-            "protocol": protocol.PROTOCOL_VERSION, "firmware": protocol.FIRMWARE_VERSION, "board": "rp2040_pico",
+            "protocol": self.protocol, "firmware": protocol.FIRMWARE_VERSION, "board": "rp2040_pico",
             "uid": self.uid, "micropython": "1.26.1", "manifest": "replayed", "channels": 1, "commissioned": True,
             "state": protocol.STATE_NAMES.index(self.state), "maintenance": False, "hard_cap_ua": 1000, "sample_us": 62,
         }  # fmt: skip
@@ -270,6 +271,10 @@ def obey(boards: list[Board], wish: dict[str, Any], awaited: list[int]) -> None:
     if wish["do"] == "quiet":
         for each in boards:
             each.quiet = True
+    elif wish["do"] == "old":
+        board.protocol = 1
+    elif wish["do"] == "same":
+        board.uid = boards[0].uid
     elif wish["do"] == "fault":
         board.raise_fault(wish["code"])
     elif wish["do"] in ("boot", "vanish", "appear"):

@@ -143,6 +143,10 @@ class BridgeProcess:
         """Send it a signal; its exit code."""
         if self.process.poll() is None:
             self.process.send_signal(number)
+        return self.wait()
+
+    def wait(self) -> int:
+        """Until it has ended; its exit code."""
         code = self.process.wait(PATIENCE_S)
         self._reading.join()
         assert self.process.stderr is not None

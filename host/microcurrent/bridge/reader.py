@@ -200,10 +200,11 @@ class Reader(threading.Thread):
                     self._begin(holder, holder.hello())
                 row_ms = self._ask(holder, HELD_S, row_ms)
             except PortError:  # the holder is coming or going, or is no microcurrent at all
-                if time.monotonic() >= self._heard_s + HANDS_OFF_S:
+                if time.monotonic() >= max(self._heard_s, self._hands_off_until_s) + HANDS_OFF_S:
                     raise
                 return
             self._heard_s = time.monotonic()
+            self._hands_off_until_s = 0.0  # who asked for the port has it; once it answers no more, it is free
             self._stop_asked.wait(HELD_S)
 
     def _poll_row(self, status: dict, row_ms: int) -> int:
@@ -228,16 +229,21 @@ class Reader(threading.Thread):
             )
         self._told.clear()
         if self.shown.uid != uid:
+            self._offline("another board is on its port now")
             self.shown.uid, self._mark = uid, None
         known = self._mark or self._hub.known(uid)
         self._first = known is None
         sequence = known.seq + 1 if known else 0  # not asked for yet: _catch_up looks closer
         self._mark = recovery.boot_of(known, uid, board.request("status")["uptime_ms"], sequence, _now_ms())
-        self.shown.identity, self.shown.status = identity, {}
+        who = {name: value for name, value in identity.items() if name not in ("uid", "state")}
+        if self.shown.online and self.shown.identity == who:
+            return  # the port has changed hands
+        self.shown.identity, self.shown.status = who, {}
         self._put(messages.STATUS, {"status": messages.ONLINE, "reason": ""})
-        self._put(messages.IDENTITY, {name: value for name, value in identity.items() if name not in ("uid", "state")})
+        self._put(messages.IDENTITY, who)
+        if not self.shown.online:
+            self._hub.say(f"{self._port}: reads board {uid}")
         self.shown.online = True
-        self._hub.say(f"{self._port}: reads board {uid}")
 
     def _ask(self, board: Requester, again_s: float, row_ms: int | None = None) -> int:
         """Ask for the status and tell what is new about it. row_ms: publish its reading too, unless it is that one."""

@@ -59,7 +59,7 @@ class Bridge:
         self._window = self._sent_n = 0
         self._again_s = float("inf")  # when to begin anew with the spool: the broker has refused something
         self._published = self._unkept = 0
-        self._problem = ""
+        self._told: set[str] = set()  # problems with the broker, since it was reached last
         self._disk_told = self._none_told = False
         self._told_dropped: dict[str, int] = dict(self._spool.dropped)
         self._commit_due_s = self._status_due_s = self._look_due_s = 0.0
@@ -67,8 +67,9 @@ class Bridge:
 
     def run(self, ended: Callable[[], bool]) -> None:
         """The loop. At its end every board is told offline, and the spool keeps what the broker did not take."""
-        server = self._metrics()
+        server = None
         try:
+            server = self._metrics()
             self._broker.start()
             self._old_boards_offline()
             while not ended():
@@ -182,16 +183,16 @@ class Bridge:
         at = f"{self._plan.access.host}:{self._plan.access.port}"
         self._window = link.window
         if link.window:
-            self._problem = ""
+            self._told.clear()
             self._status_due_s = 0.0
             self._say(f"connected to the broker at {at}; {self._spool.count} messages wait in the spool")
         else:
             self._tell(f"no broker at {at} ({link.problem}); messages are kept in {self._spool.path} and sent later")
 
     def _tell(self, text: str) -> None:
-        """Say a problem unless it is the one that was said last."""
-        if text != self._problem:
-            self._problem = text
+        """Say a problem with the broker once."""
+        if text not in self._told:
+            self._told.add(text)
             self._say(text)
 
     def _commit(self) -> None:

@@ -1,0 +1,139 @@
+"""Boards that go, come back, are none, or are held by another command: each is said once, the others go on."""
+
+import os
+import pty
+import signal
+import subprocess
+import sys
+import tty
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from microcurrent.bridge.messages import BY_STATUS
+from microcurrent.connect import acquire
+from microcurrent.errors import RefusedError
+from microcurrent.share import ShareClient
+
+from .stand import Received, Stand, missing, stand
+
+BOARDS = 3
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Iterator[Stand]:
+    with stand(tmp_path, BOARDS) as stood:
+        yield stood
+
+
+def uid_of(made: Stand, index: int) -> str:
+    report = made.boards.ask(do="report")
+    return next(uid for uid, board in report["boards"].items() if board["port"] == made.boards.ports[index])
+
+
+def statuses(received: list[Received], uid: str) -> list[str]:
+    return [each.body["status"] for each in received if each.topic.endswith(f"{uid}/status")]
+
+
+def test_a_board_goes_and_comes_back(made: Stand) -> None:
+    """What it told meanwhile is fetched from its ring and its log: it was not reset."""
+    bridge = made.bridge()
+    uid = uid_of(made, 1)
+    made.subscriber.wait_for("online", lambda received: statuses(received, uid) == ["online"])
+    made.boards.ask(do="vanish", board=1)
+    made.subscriber.wait_for("offline", lambda received: statuses(received, uid) == ["online", "offline"])
+    assert "vanished" in made.subscriber.of("status", uid)[-1].body["reason"]
+    made.boards.ask(do="wait", events=30)
+    made.boards.ask(do="appear", board=1)
+    made.subscriber.wait_for("online", lambda received: statuses(received, uid)[2:] == ["online"])
+    report = made.boards.ask(do="quiet")
+    made.subscriber.wait_for("last message", lambda received: not missing(report, received))
+    assert bridge.end(signal.SIGINT) == 130
+    assert bridge.times("board1 vanished") == 1
+    assert bridge.times("reads board") == BOARDS + 1
+    assert not bridge.times("defect")
+
+
+def test_ports_that_are_none(made: Stand, tmp_path: Path) -> None:
+    """A missing port, a device that is none, one that chatters, an old firmware: four sentences, and two boards."""
+    master, slave = pty.openpty()
+    tty.setraw(slave)
+    made.boards.ask(do="old", board=2)
+    with subprocess.Popen([sys.executable, "-c", CHATTER], stdout=master) as chatter:
+        wrong = [str(tmp_path / "nowhere"), "/dev/null", os.ttyname(slave)]
+        bridge = made.bridge(ports=[*wrong, *made.boards.ports])
+        for text in ("there is no port", "/dev/null is no serial port", "no answer to hello on", "speaks protocol 1"):
+            bridge.wait_for(text)
+        made.boards.ask(do="wait", events=80)  # every wrong port has been tried again by then
+        report = made.boards.ask(do="quiet")
+        good = {uid: board for uid, board in report["boards"].items() if board["port"] != made.boards.ports[2]}
+        made.subscriber.wait_for("all of both", lambda received: not missing({"boards": good}, received))
+        assert bridge.end() == 130
+        chatter.kill()
+    os.close(master)
+    os.close(slave)
+    complaints = [line for line in bridge.said if "reads board" not in line and "broker" not in line]
+    assert len(complaints) == 4, complaints
+    assert bridge.times("reads board") == 2
+
+
+CHATTER = """
+import os, itertools
+for number in itertools.count():
+    os.write(1, b"%d: {\\"noise\\": nothing}\\n" % number)
+"""
+
+
+def test_one_board_on_two_ports(made: Stand) -> None:
+    made.boards.ask(do="same", board=1)
+    bridge = made.bridge(ports=made.boards.ports[:2])
+    bridge.wait_for("is read on ")
+    bridge.wait_for("reads board")
+    assert bridge.times("reads board") == 1
+    assert bridge.end() == 130
+
+
+def test_another_command_gets_the_port(made: Stand) -> None:
+    """It asks for the port, holds it, and the bridge reads through it; afterwards nothing is missing."""
+    port = made.boards.ports[0]
+    uid = uid_of(made, 0)
+    bridge = made.bridge(ports=[port])
+    made.subscriber.wait_for("telemetry", lambda _received: made.subscriber.of("telemetry", uid))
+    with pytest.raises(RefusedError, match=r"a bridge holds .* and only reads: it sends no change"):
+        ShareClient(port).request("change", {"session": 1, "wave": {"amplitude_ua": 1}})
+    acquire(port).close()  # what `run` does first
+    monitor = [sys.executable, "-c", "from microcurrent.cli import main; main()", "monitor", "--port", port]
+    with subprocess.Popen(monitor, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None and holder.stdout.readline()
+        made.subscriber.wait_for("reading through the holder", lambda _received: polled(made, uid))
+        holder.send_signal(signal.SIGINT)
+        assert holder.stdout.read() is not None
+    assert "seq" in polled(made, uid)[0].body and polled(made, uid)[0].body["seq"] is None
+    report = made.boards.ask(do="quiet")
+    one = {"boards": {uid: report["boards"][uid]}}
+    made.subscriber.wait_for("all of it, with numbers", lambda received: not missing(one, received))
+    assert statuses(made.subscriber.received, uid) == ["online"], bridge.said
+    assert bridge.end() == 130
+
+
+def polled(made: Stand, uid: str) -> list[Received]:
+    return [each for each in made.subscriber.of("telemetry", uid) if each.body["via"] == BY_STATUS]
+
+
+def test_a_spool_outlives_a_bridge_without_a_broker(made: Stand) -> None:
+    """The broker is away from the begin to the end: a later bridge sends it all."""
+    made.broker.kill()
+    bridge = made.bridge()
+    bridge.wait_for("no broker at 127.0.0.1")
+    bridge.wait_for("reads board", BOARDS)
+    made.boards.ask(do="wait", events=60)
+    report = made.boards.ask(do="quiet")
+    assert bridge.end() == 130
+    assert bridge.times(" for the next bridge") == 1
+    assert bridge.times("no broker at ") == 1
+    made.broker.start()
+    assert made.bridge(ports=[]).wait() == 2
+    bridge = made.bridge("--all", ports=[])
+    made.subscriber.wait_for("what was kept", lambda received: not missing(report, received))
+    assert bridge.end() == 130

@@ -27,8 +27,8 @@ _LINE_WIDTHS = {"commanded": 3.2, "charge": 1.3, "net": 1.0, "lost": 3.2, "pause
 # Where each column of the table ends (begins, for those on the left), as a share of the width.
 _PLACES = {
     "number": 0.0, "place": 0.042, "side": 0.118, "wave": 0.17, "frequency": 0.345, "commanded": 0.43,
-    "permitted": 0.535, "delivered": 0.62, "full": 0.655, "impedance": 0.735, "course": 0.858, "charge": 0.91,
-    "lift_offs": 0.935, "ended": 1.0,
+    "permitted": 0.535, "delivered": 0.62, "full": 0.655, "impedance": 0.735, "course": 0.858, "charge": 0.902,
+    "lift_offs": 0.936, "ended": 1.0,
 }  # fmt: skip
 _LEFT = ("number", "place", "side", "wave")
 _ROOMS_IN = {"place": 0.55, "side": 0.37, "wave": 0.83, "ended": 0.46}
@@ -232,7 +232,7 @@ class _Drawing:
         names_in = max(self.sheet.width_in(fact.name, _SMALL) for fact in facts) + 0.12
         for fact in facts:
             family = MONO if fact.code else SANS
-            size = _SMALL - 0.8 if fact.code else _SMALL
+            size = _SMALL - 0.95 if fact.code else _SMALL
             self.sheet.text(x_in, self.y_in, fact.name, _SMALL, "soft")
             for line in self.sheet.lines(fact.value, size, wide_in - names_in, family=family):
                 self.sheet.text(x_in + names_in, self.y_in, line, size, family=family)

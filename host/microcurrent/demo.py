@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import confirmation, exports, flash, preferences
+from . import confirmation, flash, preferences, record_export
 from .bench.options import ServerOptions
 from .bench.process import start_sim
 from .client import DeviceClient
@@ -119,11 +119,11 @@ def declare_area(client: DeviceClient, show: Show) -> None:
 def leave(place: Path, sim: Sim, records: Records, treated: Treated, middle_ns: int) -> dict[str, Path]:
     """Write what the session left; returns {what it is: file}."""
     session = records.session(treated.number)
-    rows, events = records.telemetry(treated.number), records.events(treated.number)
+    rows = records.telemetry(treated.number)
     files = {"picture": place / "session.png", "VCD": place / "session.vcd", "record": place / "session.json"}
     plot_run(session, rows, samples_of(sim, middle_ns), files["picture"])
     sim.ask(do="vcd", path=str(files["VCD"].absolute()), from_ns=middle_ns, to_ns=middle_ns + VCD_MS * NS_PER_MS)
-    exports.write(files["record"], session, rows, events)
+    record_export.write(files["record"], records, [session])
     return {**files, "database": records.path}
 
 

@@ -1,16 +1,13 @@
-"""Recorded sessions for other programs: JSON, CSV, and telemetry rows with names in them."""
+"""Telemetry rows and events for other programs, with names in them; and back to what was stored."""
 
-import csv
-import io
-import json
 from collections.abc import Sequence
-from pathlib import Path
 
 from firmware.shared import faults, protocol
 
-from .errors import BadValueError, RecordError
 from .record_reader import ABSENT
 from .report import TUPLES
+
+_UNKNOWN = {"impedance_ohm": -1, "series_ohm": -1, "temperature_c": 0, "supply_mv": 0}
 
 
 def named(row: dict[str, int]) -> dict[str, int | str | None]:
@@ -28,6 +25,26 @@ def named(row: dict[str, int]) -> dict[str, int | str | None]:
     }
 
 
+def unnamed(row: dict) -> dict:
+    """The row that `named` made this of, with the value for unknown where it told none. Raises ValueError."""
+    found = {**row, **{name: _UNKNOWN[name] for name in _UNKNOWN if row.get(name, 0) is None}}
+    found["state"] = _index(protocol.STATE_NAMES, row.get("state"), "state")
+    found["contact"] = _index(protocol.CONTACT_NAMES, row.get("contact"), "contact")
+    found["fault"] = _fault_code(row.get("fault"))
+    return found
+
+
+def unnamed_event(event: dict) -> dict:
+    """The event that `named_event` made this of. Raises ValueError."""
+    detail = event["detail"]
+    tuples = {}
+    for name in TUPLES:
+        if isinstance(detail.get(name), dict):
+            row = unnamed(detail[name])
+            tuples[name] = [row.get(field) for field in protocol.TELEMETRY_FIELDS]
+    return {**event, "detail": {**detail, **tuples}}
+
+
 def named_event(event: dict) -> dict:
     """A recorded event for other programs; its telemetry tuples as named rows."""
     detail = event["detail"]
@@ -43,46 +60,23 @@ def _named_tuple(values: list[int]) -> dict | list[int]:
     return named({**ABSENT, **dict(zip(protocol.TELEMETRY_FIELDS, values, strict=False))})
 
 
+def _index(names: Sequence[str], name: object, what: str) -> int:
+    if name in names:
+        return names.index(str(name))
+    return _number(name, "unknown-", what)
+
+
+def _fault_code(name: object) -> int:
+    codes = {row[1]: row[0] for row in faults.TABLE} | {faults.name_of(faults.NONE): faults.NONE}
+    return codes[str(name)] if name in codes else _number(name, "fault-", "fault")
+
+
+def _number(name: object, before: str, what: str) -> int:
+    text = str(name)
+    if not text.startswith(before):
+        raise ValueError(f"a row of its telemetry has no known {what}")
+    return int(text.removeprefix(before))
+
+
 def _name(names: Sequence[str], index: int) -> str:
     return names[index] if 0 <= index < len(names) else f"unknown-{index}"
-
-
-def as_json(session: dict, rows: list[dict], events: list[dict], rows2: Sequence[dict] = ()) -> str:
-    """Everything about one session. rows2: telemetry of its second channel."""
-    telemetry: dict = {"telemetry": [named(row) for row in rows]}
-    if session.get("wave2"):
-        telemetry["telemetry2"] = [named(row) for row in rows2]
-    return json.dumps({**session, "events": [named_event(event) for event in events], **telemetry}, indent=1)
-
-
-def as_csv(rows: list[dict], rows2: Sequence[dict] = ()) -> str:
-    """The telemetry, one row per line, units in the column names; an unknown impedance is empty.
-
-    rows2: of a second channel, whose columns stand behind those of the first, with channel2_ before their names.
-    """
-    seconds = {(row["seq"], row["time_ms"]): row for row in rows2}
-    lines = [named(row) | _second_columns(seconds.get((row["seq"], row["time_ms"]))) for row in rows]
-    out = io.StringIO()
-    if lines:
-        names = list(dict.fromkeys(name for line in lines for name in line))
-        writer = csv.DictWriter(out, fieldnames=names, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(lines)
-    return out.getvalue()
-
-
-def _second_columns(row: dict | None) -> dict:
-    return {f"channel2_{name}": value for name, value in named(row).items() if name != "seq"} if row else {}
-
-
-def write(path: Path, session: dict, rows: list[dict], events: list[dict], rows2: Sequence[dict] = ()) -> None:
-    """Write .csv or .json. Raises BadValueError for another ending, RecordError when the file cannot be written."""
-    if path.suffix not in (".csv", ".json"):
-        raise BadValueError(f"{path.name} ends neither in .csv nor in .json; nothing was written; choose one of them")
-    text = as_csv(rows, rows2) if path.suffix == ".csv" else as_json(session, rows, events, rows2) + "\n"
-    try:
-        path.write_text(text)
-    except OSError as error:
-        raise RecordError(
-            f"{path} cannot be written ({error.strerror}); the record is kept; choose another place"
-        ) from None

@@ -67,7 +67,7 @@ class StoredSessions:
             rows = self._db.execute("SELECT * FROM sessions ORDER BY rowid").fetchall() if self._has("sessions") else []
         order, _back = record_order.sorted_by_start([(row["id"], row["started_utc"]) for row in rows], self._imported())
         by_id = {row["id"]: row for row in rows}
-        return [self._completed(self._decoded(by_id[number])) for number in reversed(order)]
+        return [self.completed(self._decoded(by_id[number])) for number in reversed(order)]
 
     def clock_set_back(self) -> set[str]:
         """The ids of sessions that began by the clock before one that had begun earlier. Raises RecordError."""
@@ -129,27 +129,54 @@ class StoredSessions:
 
         channel: 2 gives rows of the same moments as 1; none when the session had one channel.
         """
+        return [{"seq": 0, **ABSENT, **row} for row in self.stored_telemetry(number, channel)]
+
+    def stored_telemetry(self, number: str, channel: int = 1) -> list[dict[str, int]]:
+        """The same, only what was sent."""
         table = TELEMETRY_TABLES[channel - 1]
         # A row from a status reply has seq -1: only its time says where it belongs.
         query = f"SELECT * FROM {table} WHERE session_id = ? ORDER BY time_ms, elapsed_ms, seq"
         with self.guarded("read"):
             rows = self._db.execute(query, (number,)).fetchall() if self._has(table) else []
         try:
-            return [{"seq": 0, **ABSENT, **_present(row)} for row in rows]
+            return [_present(row) for row in rows]
         except ValueError as error:
             raise self._damaged(f"session {number}", str(error)) from None
 
+    def telemetry_columns(self) -> list[str]:
+        """What the rows of telemetry hold, the id of their session left out. Raises RecordError."""
+        with self.guarded("read"):
+            names = [row["name"] for row in self._db.execute(f"PRAGMA table_info({TELEMETRY_TABLES[0]})")]
+        return [name for name in names if name != "session_id"]
+
     def events(self, number: str) -> list[dict]:
         """The events of one session, in order."""
-        with self.guarded("read"):
-            rows = self._db.execute(
-                "SELECT at_utc, kind, detail FROM events WHERE session_id = ? ORDER BY rowid", (number,)
-            ).fetchall()
         try:
-            found = [(row["at_utc"], row["kind"], parsed_json("event", row["detail"])) for row in rows]
+            return [{**event, "detail": parsed_json("event", event["detail"])} for event in self.stored_events(number)]
         except ValueError as error:
             raise self._damaged(f"session {number}", str(error)) from None
-        return [{"at_utc": at_utc, "kind": kind, "detail": detail} for at_utc, kind, detail in found]
+
+    def stored_events(self, number: str) -> list[dict]:
+        """The same, their details as the text that is stored."""
+        query = "SELECT at_utc, kind, detail FROM events WHERE session_id = ? ORDER BY rowid"
+        with self.guarded("read"):
+            return [dict(row) for row in self._db.execute(query, (number,))]
+
+    def stored_session(self, number: str) -> dict:
+        """The columns of one session that hold something, as they are stored. Raises RecordError.
+
+        One that is unfinished, and that nobody writes any more, is told as interrupted.
+        """
+        with self.guarded("read"):
+            row = self._db.execute("SELECT * FROM sessions WHERE id = ?", (number,)).fetchone()
+        kept = {name: row[name] for name in row.keys() if row[name] is not None}
+        return kept if "ended" in kept or self._is_written(number) else {**kept, "ended": INTERRUPTED}
+
+    def content(self, number: str) -> str:
+        """What the link of this session in the chain holds, or will hold. Raises RecordError."""
+        changes = {"ended": ended} if (ended := self.stored_session(number).get("ended")) else {}
+        with self.guarded("read"):
+            return chain.content_of(self._db, number, **changes)
 
     def subjects(self) -> list[dict]:
         """As `subjects.listed` says."""
@@ -185,7 +212,8 @@ class StoredSessions:
         """False in a new file, and for what an older version did not keep."""
         return self._db.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)).fetchone() is not None
 
-    def _completed(self, session: dict) -> dict:
+    def completed(self, session: dict) -> dict:
+        """A decoded session with the figures that nobody stored, from its telemetry. Raises RecordError."""
         if session["ended"] is None and not self._is_written(session["id"]):
             session = self._once_more(session["id"])
         stored = session["summary"] or {}
@@ -262,7 +290,7 @@ def _present(row: sqlite3.Row) -> dict[str, int]:
     return values
 
 
-def decoded(row: sqlite3.Row) -> dict:
+def decoded(row: sqlite3.Row | dict) -> dict:
     """A row of sessions; what belongs to a second channel or to a treatment is left out where there is none.
 
     Raises ValueError that says what cannot be read.

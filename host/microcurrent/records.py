@@ -5,10 +5,12 @@ While a session is written its process holds a lock file beside the database: a 
 unlocked was interrupted, and is marked so by whoever opens the database for writing next.
 """
 
+import contextlib
 import json
 import shutil
 import sqlite3
 import uuid
+from collections.abc import Iterator
 
 from . import chain_of_records as chain
 from . import paths, record_schema, subjects
@@ -80,6 +82,12 @@ class Records(StoredSessions):
                     self._note(name)
                 self._insert("sessions", kept | {"started_utc": now_utc()})
         return SessionRecord(self._db, number, lock, self.guarded)
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """The database for several changes: all are made or, when anything is raised, none. Raises RecordError."""
+        with self.guarded("written"), transaction(self._db):
+            yield self._db
 
     def note_subject(self, name: str) -> None:
         """A pseudonym that `subjects.checked` took becomes a subject unless it is one. Raises RecordError."""

@@ -324,7 +324,7 @@ def test_unknown_record_and_bad_file_name(tmp_path: Path) -> None:
     odd = run_cli(f"records export last -o {tmp_path / 'x.txt'}")
     assert (odd.exit_code, odd.stderr) == (
         2,
-        "error: x.txt ends neither in .csv nor in .json; nothing was written; choose one of them\n",
+        "error: x.txt ends neither in .csv nor in .json or .parquet; nothing was written; choose one of them\n",
     )
     empty = run_cli(f"records plot last -o {tmp_path / 'x.png'}")
     assert empty.exit_code == 9

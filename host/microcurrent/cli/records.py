@@ -1,5 +1,6 @@
 """`microcurrent records`: what was recorded."""
 
+import sys
 from pathlib import Path
 
 import click
@@ -8,6 +9,7 @@ from click.shell_completion import CompletionItem
 from .options import data_dir_option, json_option, print_json
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
+_BACK = "clock_set_back"  # in JSON, only where it was
 _SHOWN_ID = 8  # characters that tables show; more are completed for who typed them
 
 
@@ -35,9 +37,14 @@ def _complete_id(ctx: click.Context, _param: click.Parameter, incomplete: str) -
 _ID = click.argument("name", metavar="ID", default="last", shell_complete=_complete_id)
 
 
+def _marked(row: tuple[str, ...], back: bool) -> tuple[str, ...]:
+    """A row of the list, which says behind its end when the clock was set back."""
+    return (*row[:-1], f"{row[-1]}; clock was set back") if back else row
+
+
 @click.group("records")
 def command() -> None:
-    """List, show, export and plot recorded sessions. ID is the beginning of a session's id, or 'last'."""
+    """List, show, check, export, import, plot recorded sessions. ID is the beginning of a session's id, or 'last'."""
 
 
 @command.command("list")
@@ -51,15 +58,15 @@ def list_records(data_dir: str | None, as_json: bool) -> None:
 
     with open_stored(data_dir) as records:
         sessions = records.sessions()
+        back = records.clock_set_back()
     if as_json:
-        print_json(sessions)
+        print_json([{**each, **({_BACK: True} if each["id"] in back else {})} for each in sessions])
         return
     if not sessions:
         click.echo(f"no sessions yet in {records.place}; they are recorded by: microcurrent run")
         return
-    print_table(
-        "", ("id", "started (UTC)", "waveform", "length", "delivered", "ended"), [list_row(row) for row in sessions]
-    )
+    heads = ("id", "started (UTC)", "waveform", "length", "delivered", "ended")
+    print_table("", heads, [_marked(list_row(row), row["id"] in back) for row in sessions])
 
 
 @command.command("show")
@@ -77,11 +84,15 @@ def show(name: str, data_dir: str | None, as_json: bool) -> None:
     with open_stored(data_dir) as records:
         session = records.session(name)
         events = records.events(session["id"])
+        back = session["id"] in records.clock_set_back()
     if as_json:
-        print_json({**session, "events": [named_event(event) for event in events]})
+        marked = {**session, **({_BACK: True} if back else {})}
+        print_json({**marked, "events": [named_event(event) for event in events]})
         return
     for key, value in show_rows(session):
         click.echo(f"{key:10} {value}")
+    if back:
+        click.echo(f"{'clock':10} was set back: it began after sessions that begin later by the clock")
     if session["summary"] and "phases" in session["summary"]:
         sample_us = (session["accepted"] or {}).get("sample_us")
         rows = table_rows(session["summary"], session["device"]["board"], sample_us)
@@ -116,24 +127,48 @@ def verify(head: str | None, data_dir: str | None, as_json: bool) -> None:
 
 @command.command("export")
 @_ID
+@click.option("--all", "whole", is_flag=True, help="All sessions, in one file.")
 @click.option(
-    "--output", "-o", type=_FILE, help="File to write: .csv has the telemetry, .json everything [stdout, JSON]."
+    "--output",
+    "-o",
+    type=_FILE,
+    help="File to write: .json has everything, .csv and .parquet the telemetry [stdout, JSON].",
 )
 @data_dir_option
-def export(name: str, output: Path | None, data_dir: str | None) -> None:
-    """Write one session to a file, for other programs."""
-    from .. import exports
+@click.pass_context
+def export(ctx: click.Context, name: str, whole: bool, output: Path | None, data_dir: str | None) -> None:
+    """Write one session, or --all, to a file for other programs. JSON can be imported on another machine."""
+    from .. import record_export
     from ..record_reader import open_stored
 
+    if whole and ctx.get_parameter_source("name") is click.core.ParameterSource.COMMANDLINE:
+        raise click.UsageError("either an ID or --all, not both")
     with open_stored(data_dir) as records:
-        session = records.session(name)
-        rows, rows2 = (records.telemetry(session["id"], channel) for channel in (1, 2))
-        events = records.events(session["id"])
-    if output is None:
-        click.echo(exports.as_json(session, rows, events, rows2))
+        sessions = record_export.finished(records.sessions()) if whole else [records.session(name)]
+        if output is None:
+            record_export.write_json(sys.stdout, records, sessions, whole=whole)
+            return
+        count = record_export.write(output, records, sessions, whole=whole)
+    of = f"{len(sessions)} sessions" if whole else f"session {sessions[0]['id'][:8]}"
+    click.echo(f"{count} rows of {of} written to {output}")
+
+
+@command.command("import")
+@click.argument("file", type=_FILE)
+@data_dir_option
+@json_option
+def import_file(file: Path, data_dir: str | None, as_json: bool) -> None:
+    """Take in the sessions of FILE, a JSON export: all or none. Those that are here already are skipped."""
+    from ..record_import import take_in
+    from ..records import Records
+
+    with Records(data_dir) as records:
+        imported = take_in(records, file)
+    if as_json:
+        print_json({"new": imported.new, "known": imported.known})
         return
-    exports.write(output, session, rows, events, rows2)
-    click.echo(f"{len(rows)} rows of session {session['id'][:8]} written to {output}")
+    known = f"; {len(imported.known)} were here already" if imported.known else ""
+    click.echo(f"{len(imported.new)} sessions imported into {records.path}{known}")
 
 
 @command.command("plot")

@@ -388,6 +388,7 @@ class Device:
     def leave(self):
         """Output and watchdog off, for the REPL."""
         self.engine.open_gate()
+        self._put_cue(0)
         restart.stop_watchdog()
         try:
             self.engine.disarm()
@@ -416,7 +417,7 @@ class Device:
         if verdict == consent.NOTHING:
             return
         changes, raised = self.consent.take()
-        idle = self.session.state in (protocol.OFF, protocol.READY, protocol.FAULT)
+        idle = self.session.state in (protocol.OFF, protocol.READY, protocol.FAULT) and not self.programme.active
         if verdict == consent.EXPIRED or not idle:
             self._emit({"ev": "expired", "what": "confirmation", "names": raised})
             return

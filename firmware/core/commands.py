@@ -42,12 +42,13 @@ def _integer(arguments, name, low, high, default):
     return value
 
 
-_PROGRAMME_RUNS = "a programme runs; stop it first with: microcurrent stop"
+def _need_no_programme(device):
+    if device.programme.active:
+        raise Refused(protocol.ERR_STATE, "a programme runs; stop it first with: microcurrent stop")
 
 
 def _need_idle(device, what):
-    if device.programme.active:
-        raise Refused(protocol.ERR_STATE, _PROGRAMME_RUNS)
+    _need_no_programme(device)
     if device.session.state not in (protocol.OFF, protocol.READY, protocol.FAULT):
         text = "%s is not possible in state %s; stop it first with: microcurrent stop"
         raise Refused(protocol.ERR_STATE, text % (what, device.session.state_name))
@@ -88,9 +89,11 @@ def arm(device, arguments):
     request2 = arguments.get("wave2")
     if not isinstance(request2, (dict, type(None))):
         raise Refused(protocol.ERR_VALUE, "wave2 must be an object with the waveform's fields")
-    if device.programme.active:
-        raise Refused(protocol.ERR_STATE, _PROGRAMME_RUNS)
-    return device.arm(request, lease_ms, request2, SEEK_ONLY if arguments.get("contact") is True else SEEK_FAULT)
+    contact_only = arguments.get("contact", False)
+    if not isinstance(contact_only, bool):
+        raise Refused(protocol.ERR_VALUE, "contact must be true or false")
+    _need_no_programme(device)
+    return device.arm(request, lease_ms, request2, SEEK_ONLY if contact_only else SEEK_FAULT)
 
 
 def disarm(device, _arguments):
@@ -102,6 +105,7 @@ def disarm(device, _arguments):
 def start(device, arguments):
     """Begin the armed session."""
     utc_s = _integer(arguments, "utc_s", 0, 1 << 40, 0)
+    _need_no_programme(device)
     device.session.start(arguments.get("session"), utc_s, device.estop(), device.now_ms())
     return {"state": device.session.state_name, "session": device.session.number}
 
@@ -334,14 +338,14 @@ def counters(device, _arguments):
 
 def maintenance(device, _arguments):
     """Reset into a REPL without output and without watchdog."""
-    device.session.stop(True, device.now_ms())
+    stop(device, {"now": True})
     device.reset_soon(True)
     return {}
 
 
 def reset(device, _arguments):
     """Reset the board."""
-    device.session.stop(True, device.now_ms())
+    stop(device, {"now": True})
     device.reset_soon(False)
     return {}
 

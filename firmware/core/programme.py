@@ -44,8 +44,9 @@ class Programme:
         self.away = False
         self._due_ms = self._lease_ms = self._lease_until_ms = self._held_ms = self._began_ms = 0
         self._utc_s = self._holds = self._lift_offs = self._scale = self._charge_uc = 0
+        self._uploaded_ms = self._unipolar_ms = 0  # of the uploaded steps
         self._step = None
-        self._skipping = self._told_pause = False
+        self._skipping = self._stopping = self._told_pause = False
 
     # Download -------------------------------------------------------------------------------------------------------
 
@@ -58,15 +59,29 @@ class Programme:
             checked, problem = programme.check_info(info)
             self._require(problem)
             self._uploaded, self._expected = [framing.encode(checked)], checked["steps"]
+            self._uploaded_ms = self._unipolar_ms = 0
         if not self._uploaded or at != len(self._uploaded) - 1:
             self._require("step %d does not follow %d uploaded ones" % (at, max(0, len(self._uploaded) - 1)))
-        self._require(programme.check_step(step)[1])
+        checked, problem = programme.check_step(step)
+        self._require(problem)
         self._uploaded.append(framing.encode(step))
+        self._add_up(checked)
         if len(self._uploaded) <= self._expected:
             return ""
         lines, self._uploaded = self._uploaded, []
+        info = framing.decode(lines[0])
+        for name, sum_ms in (("duration_ms", self._uploaded_ms), ("unipolar_ms", self._unipolar_ms)):
+            if sum_ms > info[name]:
+                self._require("%s is %d; the steps take %d together" % (name, info[name], sum_ms))
         self._device.store(self._file.save, lines)
-        return framing.decode(lines[0])["hash"]
+        return info["hash"]
+
+    def _add_up(self, step):
+        """The time of a checked step, and whether its current reverses."""
+        duration_ms = step["wave"]["duration_ms"]
+        self._uploaded_ms += duration_ms
+        if limits.is_unipolar(step["wave"]) or ("wave2" in step and limits.is_unipolar(step["wave2"])):
+            self._unipolar_ms += duration_ms
 
     def stored(self):
         """The info of the programme in flash; None when there is none, or it is damaged."""
@@ -97,7 +112,7 @@ class Programme:
         self.index, self.ended, self._scale, self._charge_uc = 0, "", _LIMIT, 0
         self._began_ms = self._due_ms = now_ms
         self._lease_until_ms = now_ms + lease_ms
-        self._skipping = False
+        self._skipping = self._stopping = False
         self.state = BETWEEN
 
     def _may_run(self, info, away):
@@ -154,7 +169,8 @@ class Programme:
         self._cue(cues.FELT)
 
     def stop(self, now_ms):
-        """End it between two steps; a step's own session is stopped by its caller, and that ends the programme."""
+        """End it, at once between two steps; a step's own session is stopped by its caller, and no step follows."""
+        self._stopping = True
         if self.state in (BETWEEN, HELD):
             self._finish(protocol.END_NAMES[protocol.END_STOPPED], now_ms)
 
@@ -211,6 +227,7 @@ class Programme:
             self._refused(error, now_ms)
         else:
             self._device.session.step = self.index + 1
+            self._device.session.charge_before_uc = self._charge_uc
             self._holds = self._lift_offs = 0
             self._told_pause = False
             self.state = ARMING
@@ -295,9 +312,11 @@ class Programme:
                 self._charge_uc += each.meter.total_uc
         if session.state != protocol.READY:
             self._finish(protocol.END_NAMES[session.end or protocol.END_FAULT], now_ms)
-        elif self._skipping or session.end == protocol.END_DURATION:
+        elif not self._stopping and (self._skipping or session.end == protocol.END_DURATION):
             self._skipping = False
             self._next(now_ms)
+        elif self._stopping:
+            self._finish(protocol.END_NAMES[protocol.END_STOPPED], now_ms)
         else:
             self._finish(protocol.END_NAMES[session.end or protocol.END_STOPPED], now_ms)
 

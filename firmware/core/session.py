@@ -59,9 +59,10 @@ class Session:
         self._pausing = self._under_way = self._connected = False
         self._swept_ms = 0  # when a sweep has made its last step
         self._seek = SEEK_FAULT
-        self._stepping_down = self._touched = False
+        self._touched = False
         self.lost_contact = False  # it pauses because no contact was found
         self.step = 0  # of a programme, from 1 on; 0: the session belongs to none
+        self.charge_before_uc = 0  # of the programme's steps before this one
         self.supply_mv = self.temperature_c = 0
 
     # Requests -----------------------------------------------------------------------------------------------------
@@ -85,7 +86,7 @@ class Session:
             each.take(terms)
         self._armed_until_ms = now_ms + protocol.ARM_MS
         self._seek = seek
-        self.step = 0
+        self.step = self.charge_before_uc = 0
         self.number += 1
         self.end = self._ending = protocol.END_NONE
         self._go(protocol.ARMED)
@@ -188,6 +189,8 @@ class Session:
         by: who says so, for the record. An amplitude near sensing level ends the session. Raises Refused where nothing
         flows that could be felt.
         """
+        if self.state in (protocol.RAMP_UP, protocol.ACTIVE):
+            self._take_snapshots()  # present ones: the electrode may have been lifted a moment ago
         if self.state not in (protocol.RAMP_UP, protocol.ACTIVE) or self.channels[0].latest[meter.SENSING]:
             raise Refused(protocol.ERR_STATE, "no treatment current flows; the state is %s" % self.state_name)
         before_ua = [each.amplitude_ua for each in self.used]
@@ -195,14 +198,13 @@ class Session:
             self._tell_felt(by, before_ua, [0] * len(before_ua))
             self.stop(False, now_ms)
             return
-        self._stepping_down = True
         self._engine.lift()  # first: what follows takes a while
+        self._take_snapshots()
         for each in self.used:
             each.terms.lower(FELT_PERMILLE, self._board)
-            amplitude_ua = each.terms.wave["amplitude_ua"]
-            self._engine.change(each.index, each.terms.plan, amplitude_ua)
-            each.set_amplitude(amplitude_ua)
+            self._play_at_present(each)
         self._tell_felt(by, before_ua, [each.amplitude_ua for each in self.used])
+        self._lifted(now_ms)
 
     def _tell_felt(self, by, before_ua, after_ua):
         self._emit({"ev": "felt", "session": self.number, "step": self.step, "by": by, "from_ua": before_ua,
@@ -363,9 +365,15 @@ class Session:
         self._swept_ms = now_ms
         for each in self.used:
             if each.terms.wave["sweep_ms"]:
-                plan, amplitude_ua = each.terms.plan_at(self.elapsed_ms, self._board)
-                self._engine.change(each.index, plan, amplitude_ua)
-                each.set_amplitude(amplitude_ua)
+                self._play_at_present(each)
+
+    def _play_at_present(self, each):
+        """What a channel's terms ask for at this time of the session, from the next cycle on."""
+        plan, amplitude_ua = each.terms.plan, each.terms.wave["amplitude_ua"]
+        if each.terms.wave["sweep_ms"]:
+            plan, amplitude_ua = each.terms.plan_at(self.elapsed_ms, self._board)
+        self._engine.change(each.index, plan, amplitude_ua)
+        each.set_amplitude(amplitude_ua)
 
     def _tick_idle(self, estop, now_ms):
         """Nothing flows; what would forbid it is latched all the same."""
@@ -394,7 +402,8 @@ class Session:
 
     def _supervise(self, each, now_ms, bare_usb):
         watch = each.supervisor
-        code = watch.look(each.latest, now_ms, self.supply_mv, self.temperature_c, bare_usb, each.meter.total_uc)
+        total_uc = each.meter.total_uc + self.charge_before_uc
+        code = watch.look(each.latest, now_ms, self.supply_mv, self.temperature_c, bare_usb, total_uc)
         if code == faults.OPEN_ELECTRODE:  # both look for contact: it is the one without
             each = self._without_contact(each)
             if self._seek != SEEK_FAULT:
@@ -434,7 +443,7 @@ class Session:
             raise Refused(
                 protocol.ERR_FAULT, "%s; no current flows; %s" % (faults.meaning_of(broken), faults.hint_of(broken))
             )
-        self._pausing = self._under_way = self._connected = self._stepping_down = self._touched = False
+        self._pausing = self._under_way = self._connected = self._touched = False
         self.lost_contact = False
         self._go(protocol.RAMP_UP)
 
@@ -478,7 +487,6 @@ class Session:
         touched = self._without_contact(None) is None
         if touched and not self._touched:
             if self._seek != SEEK_ONLY:
-                self._stepping_down = False
                 self._engine.ramp_up()
             for each in self.used:
                 self._emit({"ev": "contact", "session": self.number,
@@ -499,17 +507,13 @@ class Session:
             count = each.latest[meter.LIFT_OFFS] + each.lift_offs_before
             if count != each.lift_offs:
                 found = True
-                if self._stepping_down:  # lifted by felt(), not by a hand
-                    self._stepping_down = False
-                    each.lift_offs_before -= 1
-                    continue
                 each.lift_offs = count
                 self._emit({"ev": "lift-off", "session": self.number, "count": count, "channel": each.number})
         return found
 
     def _lifted(self, now_ms):
         """An electrode was lifted: the interrupt is back at sensing level already."""
-        if self.state == protocol.RAMP_DOWN:
+        if self.state == protocol.RAMP_DOWN or self.channels[0].latest[meter.LEFT] <= 0:  # its time was over
             self._ended(now_ms)
         elif self.state == protocol.ACTIVE:
             self._go(protocol.RAMP_UP)

@@ -51,7 +51,6 @@ class Engine:
         self._history = [0] * _HISTORY_LENGTH
         self.armed = False
         self._plan = self._next_plan = self._settled = None
-        self._open_max = _OPEN_MAX
         self._changed_halves = 0
         self._window = self._follow = self._follow_sensing = self._phase_limit = self._net_limit = 0
         self._fed_ms = self._period_us = 0
@@ -63,7 +62,6 @@ class Engine:
         self._left = self._k = self._fraction = self._phase = self._gain = 0
         self._cycle = self._alternate_left = self._resting = self._burst_left = self._second = 0
         self._next_plan = self._settled = None
-        self._open_max = _OPEN_MAX
         self._chance = _CHANCE_BEGIN
         self._envelope = self._step = 0
         self._ticks = self._samples = self._missed = self._late = self._worst_late_us = 0
@@ -171,7 +169,6 @@ class Engine:
             return
         if self._next_plan is not None:
             self._take_up(self._next_plan)
-        self._open_max = _OPEN_MAX
         self._envelope = self._phase = self._k = self._fraction = self._open_run = self._resting = 0
         self._burst_left = self._plan.burst_cycles
         self._net_begun = False
@@ -180,8 +177,9 @@ class Engine:
         self._sensing = 0
 
     def lift(self):
-        """Back to sensing level with the next sample that would carry current; the way up again is ramp_up()."""
-        self._open_max = -1
+        """Back to sensing level with the next sample; the way up again is ramp_up()."""
+        self._sensing = 1
+        self._good = self._envelope = self._sense_k = 0
 
     def change(self, _channel, plan, amplitude_ua):
         """Go on with another plan of the same polarity and sample period, from the end of the cycle under way on.
@@ -359,7 +357,7 @@ class Engine:
             self._good = self._good + 1 if abs(reading) >= _CONTACT else 0
             return
         self._open_run = self._open_run + 1 if abs(reading) <= _NO_CURRENT + (wanted >> 4) else 0
-        if self._open_run > self._open_max:
+        if self._open_run > _OPEN_MAX:
             self._sensing = 1
             self._lift_offs += 1
             self._good = self._envelope = self._sense_k = 0

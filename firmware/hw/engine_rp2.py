@@ -165,8 +165,7 @@ class Engine:
 
     def lift(self):
         """Back to sensing level at once, all outputs; the way up again is ramp_up()."""
-        for output in self._running:
-            output.lift()
+        self.outputs[0].lift()
 
     def change(self, channel, plan, amplitude_ua):
         """Another plan for one output (0 or 1), see Output.change. Allocates."""

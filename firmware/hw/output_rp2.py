@@ -705,6 +705,31 @@ def _gather(source, indexes, target, count: int):
     into[count] = ptr32(words[_TIMER])[10] & 0x1FFFFFFF  # TIMERAWL, in meter.CLOCK_MASK
 
 
+@micropython.viper
+def _lift(words):
+    """What the sample interrupt does itself when an electrode is lifted, for all outputs that run in it.
+
+    It may come at any of these stores: sensing level first, so that it never computes another sample of a treatment.
+    """
+    first = ptr32(words)
+    first[_GO] = 0
+    s = first
+    while True:
+        s[_SENSING] = 1
+        if s[_FOLLOWING] == 0:
+            break
+        s = ptr32(s[_FOLLOWING])
+    s = first
+    while True:
+        s[_NEXT] = 2048
+        s[_GOOD] = 0
+        s[_ENVELOPE] = 0
+        s[_SENSE_K] = 0
+        if s[_FOLLOWING] == 0:
+            break
+        s = ptr32(s[_FOLLOWING])
+
+
 class Output:
     """One DAC, its gate and its sense. `board`: what is common; `pins`: the board itself, or its SECOND.
 
@@ -890,11 +915,8 @@ class Output:
         return True
 
     def lift(self):
-        """Back to sensing level with the next sample that would carry current, as if the electrode had been lifted.
-
-        What the interrupt then counts as a lift-off is none. begin_treatment() ends it.
-        """
-        self._words[_OPEN_MAX] = -1
+        """Zero with the next sample, then sensing level; of the first output, for all that run in its interrupt."""
+        _lift(self._words)
 
     def begin_treatment(self):
         """From zero, at the beginning of a cycle, or where `phase_begin` says. Only while at sensing level.
@@ -908,7 +930,6 @@ class Output:
             for index, value in zip(_PLAN_WORDS, words[_NEW:]):
                 words[index] = value
             words[_GAIN] *= sign
-        words[_OPEN_MAX] = max(2, _OPEN_US // words[_PERIOD] - 1)
         words[_ENVELOPE] = words[_FRACTION] = words[_OPEN_RUN] = words[_NET_BEGUN] = 0
         words[_RESTING] = words[_OWED] = words[_DEBT] = words[_SECOND] = 0
         words[_PHASE], words[_K] = _signed(plan.phase_begin), plan.sample_begin

@@ -8,7 +8,7 @@ import binascii
 import json
 
 MAX_RECORD_BYTES = 1110  # ours: of the journal, and of a page of it; a fault with its 64 samples takes below 900
-MAX_LINE_BYTES = 2048  # ours: the longest reply (status of two channels) is below 1700 bytes; longer is garbage
+MAX_LINE_BYTES = 2560  # ours: the longest reply (status of two channels) is below 2400 bytes; longer is garbage
 
 
 # Ours: no message holds half as many; each level of nesting takes stack on the device, where json recurses.

@@ -14,6 +14,7 @@ NET_DC_UA = rules.NET_DC_UA
 SESSION_CHARGE_UC = rules.SESSION_CHARGE_UC
 UNIPOLAR_MAX_MS = rules.UNIPOLAR_MAX_MS
 permitted_ms = rules.permitted_ms
+is_unipolar = rules.is_unipolar
 
 
 def permitted(wave, settings, hard_cap_ua):

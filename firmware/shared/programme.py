@@ -45,11 +45,16 @@ def check_info(info):
     found = {}
     for name, longest in (("name", _NAME_LENGTH), ("hash", _HASH_LENGTH)):
         text = info.get(name)
-        if not isinstance(text, str) or not 0 < len(text) <= longest:
-            return None, "%s is %s; it must be a text of 1..%d characters" % (name, waveform.shown(text), longest)
+        if not isinstance(text, str) or not 0 < len(text) <= longest or not _is_plain(text):
+            return None, "%s is %s; it must be a text of 1..%d plain characters" % (name, waveform.shown(text), longest)
         found[name] = text
     problem = _numbers(info, INFO_FIELDS, found) or _unknown(info, found)
     return (None, problem) if problem else (found, None)
+
+
+def _is_plain(text):
+    """True for printable ASCII: what replies show stays short."""
+    return all(32 <= ord(letter) < 127 for letter in text)
 
 
 def check_step(step):

@@ -1,8 +1,9 @@
 """Commands: every handler answers, refuses bad arguments, and no request can raise; and the fault table they show."""
 
 from boards.rp2040_pico import board
-from firmware.core import commands, meter, report, ring, session
+from firmware.core import commands, meter, programme, report, ring, session
 from firmware.shared import faults, framing, protocol, settings, waveform
+from tests.dual.session_bench import File
 
 
 class Engine:
@@ -16,6 +17,9 @@ class Engine:
         self.channels = channels
 
     def change(self, _channel, _plan, _amplitude_ua):
+        pass
+
+    def lift(self):
         pass
 
     def open_gate(self):
@@ -34,7 +38,7 @@ class Engine:
         pass
 
     def snapshot(self, _channel):
-        return (0,) * len(meter.SNAPSHOT_FIELDS)
+        return tuple(99000 if name == "left" else 0 for name in meter.SNAPSHOT_FIELDS)
 
 
 class Part:
@@ -73,6 +77,10 @@ class Device:
         self.telemetry_hz = 10
         self.asked = []
         self.sound = False
+        self.hard_cap_ua = board.HARD_CAP_UA
+        self.programme = programme.Programme(self, File(), lambda _event: None, lambda _name: None)
+        self.seek = None
+        self.flash_refuses = False
 
     def now_ms(self):
         return 1000
@@ -87,8 +95,14 @@ class Device:
         self.settings = dict(self.settings)
         self.settings.update(changes)
 
-    def arm(self, request, lease_ms, request2=None):
-        return self.session.arm(request, lease_ms, self.settings, 0, 1000, request2)
+    def arm(self, request, lease_ms, request2=None, seek=session.SEEK_FAULT):
+        self.seek = seek
+        return self.session.arm(request, lease_ms, self.settings, 0, 1000, request2, seek)
+
+    def store(self, write, data):
+        if self.flash_refuses:
+            raise RuntimeError("no flash write while the gate conducts")
+        write(data)
 
     def await_confirmation(self, changes, raised):
         self.asked.append((changes, raised))
@@ -139,10 +153,33 @@ def paused(device):
     assert ask(device, "pause")["data"]["state"] == "PAUSED"
 
 
+STEP = {"site": "cheek", "side": "left", "wave": WAVE}
+INFO = {"name": "trial", "hash": "00ff", "steps": 1, "duration_ms": 5000}
+
+
+def flowing(device):
+    """A session whose electrodes conduct: nothing of this engine's snapshots says that it looks for contact."""
+    started(device)
+
+
+def loaded(device):
+    """Upload a programme of one step."""
+    assert ask(device, "programme", at=0, info=INFO, step=STEP)["data"] == {"hash": "00ff"}
+
+
+def under_way(device):
+    """A programme that has not begun its first step."""
+    loaded(device)
+    assert ask(device, "programme_start", hash="00ff")["data"]["state"] == "between"
+
+
 def test_every_command_has_a_handler_and_answers():
     assert set(commands.HANDLERS) == set(protocol.COMMANDS)
     prepare = {
         "lease": started,
+        "felt": flowing,
+        "programme_start": loaded,
+        "skip": under_way,
         "pause": started,
         "change": started,
         "resume": paused,
@@ -151,6 +188,7 @@ def test_every_command_has_a_handler_and_answers():
     arguments = {
         "arm": {"wave": WAVE}, "lease": {"session": 1}, "start": {"session": 1},
         "change": {"session": 1, "wave": {"amplitude_ua": 90}}, "table": {"points": 256, "values": [0]},
+        "programme_start": {"hash": "00ff"},
     }  # fmt: skip
     for command in protocol.COMMANDS:
         device = Device()
@@ -202,8 +240,88 @@ def test_bad_arguments_are_refused_with_the_range():
         ("telemetry", {"rate_hz": 51}), ("telemetry", {"rate_hz": True}), ("arm", {"wave": WAVE, "lease_ms": 499}),
         ("journal", {"from": -1}),
         ("replay", {"count": 0}), ("config", {"set": {"lease_ms": 1}}),
+        ("arm", {"wave": WAVE, "contact": 1}), ("arm", {"wave": WAVE, "contact": "yes"}),
+        ("arm", {"wave": WAVE, "contact": None}), ("felt", {"by": "x" * 17}), ("felt", {"by": 3}),
+        ("programme", {"at": 1001}), ("programme", {"at": -1}), ("programme", {"at": True}),
+        ("programme", {"at": 0}), ("programme", {"at": 0, "info": INFO}), ("programme", {"at": 1, "step": STEP}),
+        ("programme_start", {"hash": "00ff"}), ("programme_start", {"hash": "00ff", "lease_ms": 499}),
+        ("programme_start", {"hash": "00ff", "utc_s": -1}), ("programme_start", {}),
     ):  # fmt: skip
-        assert ask(device, command, **arguments)["err"] == protocol.ERR_VALUE, command
+        assert ask(device, command, **arguments)["err"] == protocol.ERR_VALUE, (command, arguments)
+
+
+def test_contact_alone_is_asked_for_in_so_many_words():
+    for given, seek in (({}, session.SEEK_FAULT), ({"contact": False}, session.SEEK_FAULT),
+                        ({"contact": True}, session.SEEK_ONLY)):  # fmt: skip
+        device = Device()
+        assert ask(device, "arm", wave=WAVE, **given)["ok"] and device.seek == seek
+
+
+def test_felt_lowers_and_tells_by_how_much():
+    device = Device()
+    assert ask(device, "felt")["err"] == protocol.ERR_STATE
+    flowing(device)
+    assert ask(device, "felt", by="x" * 16)["data"] == {"amplitude_ua": [80]}
+    assert ask(device, "felt")["data"] == {"amplitude_ua": [64]}
+
+
+def test_a_programme_is_loaded_told_and_started():
+    device = Device()
+    assert ask(device, "programme")["data"] == {"stored": None} and ask(device, "status")["data"]["programme"] is None
+    loaded(device)
+    assert ask(device, "programme")["data"] == {"stored": dict(INFO, profile=0, unipolar_ms=0)}
+    assert ask(device, "programme_start", hash="00fe")["err"] == protocol.ERR_VALUE
+    reply = ask(device, "programme_start", hash="00ff", away=1)  # anything but true: the host stays
+    assert reply["ok"] and device.programme.away is False
+    assert ask(device, "status")["data"]["programme"] == reply["data"]
+    assert reply["data"] == {
+        "hash": "00ff", "name": "trial", "step": 1, "steps": 1, "state": "between", "ended": ""
+    }  # fmt: skip
+    assert ask(device, "lease", hash="00ff")["ok"]
+    for named in ("00fe", 3, [], True):
+        assert ask(device, "lease", hash=named)["err"] == protocol.ERR_STATE
+    assert ask(device, "programme_start", hash="00ff")["err"] == protocol.ERR_STATE
+    assert ask(device, "pause")["ok"] and device.programme.told()["state"] == "held"
+    assert ask(device, "pause")["err"] == protocol.ERR_STATE
+    assert ask(device, "resume")["ok"] and device.programme.told()["state"] == "between"
+    assert ask(device, "resume")["err"] == protocol.ERR_STATE
+    assert ask(device, "skip")["data"]["ended"] == "finished"
+    assert ask(device, "skip")["err"] == protocol.ERR_STATE and ask(device, "stop")["ok"]
+
+
+def test_a_host_may_leave_only_where_the_setting_says_so():
+    device = Device()
+    loaded(device)
+    reply = ask(device, "programme_start", hash="00ff", away=True)
+    assert reply["err"] == protocol.ERR_LIMIT and "host_may_leave is 0" in reply["text"]
+    device.save_settings({"host_may_leave": 1})
+    assert ask(device, "programme_start", hash="00ff", away=True)["ok"] and device.programme.away is True
+
+
+def test_while_a_programme_runs_nothing_else_begins():
+    device = Device()
+    under_way(device)
+    for command, arguments in (
+        ("arm", {"wave": WAVE}), ("arm", {"wave": WAVE, "contact": True}), ("start", {"session": 0}),
+        ("selftest", {}), ("commission", {}), ("dac", {}), ("config", {"set": {"lease_ms": 900}}),
+        ("config_reset", {}), ("table", {"values": [0], "points": 256}),
+        ("programme", {"at": 0, "info": INFO, "step": STEP}),
+    ):  # fmt: skip
+        reply = ask(device, command, **arguments)
+        assert reply["err"] == protocol.ERR_STATE and "a programme runs" in reply["text"], command
+    assert ask(device, "config")["ok"] and ask(device, "programme")["data"]["stored"]["hash"] == "00ff"
+    assert ask(device, "stop")["ok"] and device.programme.told()["ended"] == "stopped"
+    assert ask(device, "arm", wave=WAVE)["ok"]
+
+
+def test_a_programme_is_not_loaded_in_mid_session():
+    device = Device()
+    started(device)
+    assert ask(device, "programme", at=0, info=INFO, step=STEP)["err"] == protocol.ERR_STATE
+    device = Device()
+    device.flash_refuses = True
+    reply = ask(device, "programme", at=0, info=INFO, step=STEP)
+    assert (reply["err"], reply["text"]) == (protocol.ERR_STATE, "no flash write while the gate conducts")
 
 
 def test_what_is_not_possible_while_a_session_is_on_its_way():
@@ -292,7 +410,11 @@ def test_both_channels_are_told():
     device.last_rows = [filled(row) for row in rows]
     device.session.terms.wave = longest()
     device.session.channels[1].terms.wave = longest()
+    device.programme.info = {"name": '"' * 32, "hash": '"' * 16, "steps": 48}
+    device.programme.index, device.programme.ended = 47, programme.FINISHED
+    device.programme.state = programme.BETWEEN
     reply = ask(device, "status")
+    device.programme.state = programme.IDLE
     assert reply["data"]["telemetry2"] == filled(rows[1]) and reply["data"]["wave2"]["shape"] == "sawtooth"
     assert len(framing.encode(reply)) < framing.MAX_LINE_BYTES
     for sequence in range(4):
@@ -318,6 +440,10 @@ def test_resets_switch_off_first():
     ask(device, "maintenance")
     ask(device, "reset")
     assert device.session.state == protocol.READY and device.asked == [True, False]
+    for command in ("maintenance", "reset"):
+        device = Device()
+        under_way(device)
+        assert ask(device, command)["ok"] and not device.programme.active
 
 
 def test_the_fault_table_is_complete():

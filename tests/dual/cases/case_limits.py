@@ -45,6 +45,7 @@ def allowed(amplitude_ua, request, kept):
         and (not unipolar or amplitude_ua <= 100)
         and amplitude_ua * request["duration_ms"] * share <= 720000000000 * (2 if unipolar else 1)
         and (not kept["threshold_ua"] or amplitude_ua * 100 <= kept["threshold_ua"] * 80)
+        and (not request["threshold_ua"] or amplitude_ua * 100 <= request["threshold_ua"] * 80)
     )
 
 
@@ -78,6 +79,9 @@ def test_each_rule_binds_when_it_is_lowest():
         ((100, "polarity"), 1000, OPEN, {"polarity": "negative"}),
         ((200, "session-charge"), 1000, OPEN, {"duration_ms": 3600000}),
         ((80, "personal"), 1000, {"threshold_ua": 100}, {}),
+        ((80, "personal"), 1000, {}, {"threshold_ua": 100}),
+        ((80, "personal"), 1000, {"threshold_ua": 100}, {"threshold_ua": 101}),
+        ((80, "personal"), 1000, {"threshold_ua": 101}, {"threshold_ua": 100}),
         ((300, "hard-cap"), 300, {"area_mm2": 1000}, {}),  # of two that are equal, the first one
         ((400, "hard-cap"), 400, {"area_mm2": 1000, "zone": BODY}, {}),
         ((100, "zone"), 1000, {"area_mm2": 1000, "zone": EYES}, {"polarity": "alternate"}),
@@ -93,6 +97,28 @@ def test_boundaries_over_zones_profiles_and_thresholds():
                 kept = setup(OPEN, profile=profile, zone=zone, threshold_ua=threshold_ua)
                 for asked in ("", "eyes"):
                     around(kept, zone=asked)
+
+
+def test_the_lower_of_two_thresholds_counts():
+    for named, stored, counts in (
+        (0, 0, 0), (100, 0, 100), (0, 100, 100), (100, 100, 100), (99, 100, 99), (100, 99, 99), (1, 1000, 1),
+        (1000, 1, 1), (1000, 1000, 1000),
+    ):  # fmt: skip
+        kept = setup(OPEN, threshold_ua=stored)
+        assert rules.threshold_ua(wave(threshold_ua=named), kept) == counts
+        row = next(row for row in rules.rows(wave(threshold_ua=named), kept, CAP_UA) if row[0] == "personal")
+        if counts:
+            source = "80 %% of the threshold %d uA: ours" % counts
+            assert row == ("personal", counts * 80 // 100, "holds", source)
+            around(kept, threshold_ua=named)
+        else:
+            assert row[1:3] == (-1, "not evaluated")
+
+
+def test_whose_current_does_not_reverse():
+    for polarity in waveform.POLARITIES:
+        assert limits.is_unipolar(wave(polarity=polarity)) == (polarity != waveform.BIPHASIC)
+    assert limits.UNIPOLAR_MAX_MS == rules.UNIPOLAR_MAX_MS
 
 
 def test_boundaries_of_the_current_density():
@@ -319,10 +345,12 @@ def test_what_raises_needs_the_button():
         ("threshold_ua", 1000, 0, True),
         ("session_max_ms", 1200000, 1200001, True),
         ("usb_isolated", 0, 1, True),
+        ("host_may_leave", 0, 1, True),
         ("area_mm2", 0, 7, False),
         ("area_mm2", 7, 0, False),
         ("lease_ms", 2000, 2001, False),
         ("telemetry_hz", 10, 11, False),
+        ("buzzer", 0, 1, False),
     ):
         before = setup({}, **{name: value})
         assert limits.raises(before, {name: other}) == ([name] if raised else []), (name, value, other)

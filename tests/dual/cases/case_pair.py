@@ -301,3 +301,30 @@ def test_a_channel_without_terms_plays_and_tells_nothing():
     to_active(bench)
     row = dict(zip(protocol.TELEMETRY_FIELDS, report.row(bench.made, bench.made.channels[1], bench.now_ms)))
     assert row["bus_errors"] == 3 and bench.made.ticks == bench.engine.values["ticks"]
+
+
+def test_felt_lowers_both():
+    bench = Bench(2)
+    to_active(bench)
+    bench.made.felt("button", bench.now_ms)
+    assert bench.engine.asked[-3] == "lift"  # of all outputs, before anything else
+    assert [(each[0], each[1], each[4]) for each in bench.engine.asked[-2:]] == [("change", 0, 160), ("change", 1, 80)]
+    event = bench.told("felt")[0]
+    assert (event["from_ua"], event["to_ua"]) == ([200, 100], [160, 80])
+    assert [each.amplitude_ua for each in bench.made.used] == [160, 80]
+    assert not bench.told("lift-off") and bench.made.state == protocol.RAMP_UP
+
+
+def test_felt_keeps_a_small_channel_above_nothing():
+    bench = Bench(2)
+    to_active(bench, dict(SECOND, amplitude_ua=1))
+    bench.made.felt("button", bench.now_ms)
+    assert bench.told("felt")[0]["to_ua"] == [160, 1]
+
+
+def test_felt_keeps_locked_channels_locked():
+    bench = Bench(2)
+    to_active(bench, {"amplitude_ua": 100, "frequency_mhz": 10000, "phase_deg": 90})
+    assert [each.terms.plan.locked for each in bench.made.used] == [1, 1]
+    bench.made.felt("button", bench.now_ms)
+    assert [each.terms.plan.locked for each in bench.made.used] == [1, 1]

@@ -6,7 +6,7 @@ What a real engine does is proven on the virtual Pico (tests/hil); here the timi
 from boards.rp2040_pico import board
 from firmware.core import report, session, supervisor, waveplan
 from firmware.shared import faults, limits, protocol
-from tests.dual.session_bench import OPEN, PERIOD_US, STABLE, Bench, refusal
+from tests.dual.session_bench import OPEN, PERIOD_US, STABLE, WAVE, Bench, refusal
 
 # Arming ---------------------------------------------------------------------------------------------------------------
 
@@ -770,3 +770,223 @@ def test_telemetry_after_the_end_keeps_the_time_that_passed():
 def test_without_a_request_there_is_nothing_to_play():
     plan, amplitude_ua = session.Nothing().plan_at(0, board)
     assert (plan.gain, plan.total_samples, amplitude_ua) == (0, 0, 0)
+
+
+# Felt -----------------------------------------------------------------------------------------------------------------
+
+
+def test_felt_goes_back_to_sensing_level_and_on_with_less():
+    bench = Bench()
+    bench.to_active()
+    bench.made.felt("button", bench.now_ms)
+    lift, change = bench.engine.asked[-2:]
+    assert lift == "lift" and change[:2] == ("change", 0) and change[4] == 160
+    assert bench.made.state == protocol.RAMP_UP and bench.first.amplitude_ua == 160
+    assert bench.first.supervisor.amplitude_ua == 160 and bench.made.terms.wave["amplitude_ua"] == 160
+    assert bench.told("felt") == [
+        {"ev": "felt", "session": 1, "step": 0, "by": "button", "from_ua": [200], "to_ua": [160]}
+    ]  # fmt: skip
+    assert not bench.told("lift-off") and bench.first.lift_offs == 0
+    bench.tick()
+    assert bench.made.state == protocol.RAMP_UP and bench.engine.asked[-1] == change
+    bench.engine.values["good"] = STABLE
+    bench.tick()
+    assert bench.engine.asked[-1] == "ramp_up"
+    bench.engine.values["envelope"] = waveplan.ENVELOPE_ONE
+    bench.tick()
+    assert bench.made.state == protocol.ACTIVE
+    bench.engine.values.update(sensing=1, envelope=0, good=0, lift_offs=1)  # now a hand lifts it
+    bench.tick()
+    assert [event["count"] for event in bench.told("lift-off")] == [1]
+    assert bench.written("session")[0]["amplitude_ua"] == 200
+
+
+def test_felt_in_a_ramp_and_again():
+    bench = Bench()
+    bench.to_ramp()
+    bench.made.felt("key", bench.now_ms)
+    assert bench.first.amplitude_ua == 160 and bench.made.state == protocol.RAMP_UP
+    assert refusal(bench.made.felt, "key", bench.now_ms) == (
+        "state", "no treatment current flows; the state is RAMP_UP"
+    )  # fmt: skip
+    bench.engine.values.update(sensing=0)
+    bench.made.felt("key", bench.now_ms)
+    assert bench.first.amplitude_ua == 128
+
+
+def test_felt_needs_a_current():
+    for prepare, state in (
+        (lambda bench: None, "READY"), (Bench.arm, "ARMED"), (Bench.begin, "RAMP_UP"), (Bench.to_sensing, "RAMP_UP"),
+        (Bench.to_paused, "PAUSED"),
+    ):  # fmt: skip
+        bench = Bench()
+        prepare(bench)
+        if state == "RAMP_UP":
+            bench.engine.values["sensing"] = 1
+        assert refusal(bench.made.felt, "key", bench.now_ms) == (
+            "state", "no treatment current flows; the state is %s" % state
+        )  # fmt: skip
+        assert "lift" not in bench.engine.asked and not bench.told("felt")
+    bench = Bench()
+    bench.to_active()
+    bench.made.stop(False, bench.now_ms)
+    assert refusal(bench.made.felt, "key", bench.now_ms)[1].endswith("RAMP_DOWN")
+    bench = Bench()
+    bench.to_active()
+    bench.engine.values["sensing"] = 1  # lifted since the last look
+    assert refusal(bench.made.felt, "key", bench.now_ms)[0] == "state"
+
+
+def test_felt_hardly_above_sensing_level_ends():
+    for amplitude_ua in (1, 9, 10):
+        bench = Bench()
+        bench.to_active(amplitude_ua=amplitude_ua)
+        bench.made.felt("key", bench.now_ms)
+        assert bench.made.state == protocol.RAMP_DOWN and bench.engine.asked[-1] == "ramp_down"
+        assert bench.told("felt")[0]["to_ua"] == [0]
+        bench.engine.values["done"] = 1
+        bench.tick()
+        assert bench.made.end == protocol.END_STOPPED
+    bench = Bench()
+    bench.to_active(amplitude_ua=11)
+    bench.made.felt("key", bench.now_ms)
+    assert bench.made.state == protocol.RAMP_UP and bench.told("felt")[0]["to_ua"] == [8]
+
+
+def test_felt_in_a_sweep_lowers_what_is_played():
+    """At 120 uA on the way from 300 down to 100: four fifths of that, not of the 300 with which it began."""
+    bench = Bench()
+    bench.to_active(amplitude_ua=300, amplitude_end_ua=100, sweep_ms=1000)
+    while bench.first.amplitude_ua > 120:
+        bench.tick(50)
+    before_ua = bench.first.amplitude_ua
+    bench.made.felt("key", bench.now_ms)
+    event = bench.told("felt")[0]
+    assert event["from_ua"] == [before_ua] and before_ua * 77 // 100 <= event["to_ua"][0] <= before_ua * 83 // 100
+    assert bench.engine.asked[-1][4] == event["to_ua"][0]
+    assert (bench.made.terms.wave["amplitude_ua"], bench.made.terms.wave["amplitude_end_ua"]) == (240, 80)
+    bench.engine.values.update(sensing=0)
+    for _ in range(60):
+        bench.tick(50)
+        assert bench.first.amplitude_ua <= 240
+
+
+def test_felt_is_kept_over_a_pause():
+    bench = Bench()
+    bench.to_active()
+    bench.made.felt("key", bench.now_ms)
+    bench.made.pause(bench.now_ms)
+    bench.tick()
+    assert bench.made.state == protocol.PAUSED
+    bench.made.resume(0, bench.now_ms)
+    assert bench.engine.asked[-1][1] == 160 and bench.first.amplitude_ua == 160
+
+
+def test_what_was_felt_at_the_very_end_ends_it():
+    """The interrupt has begun the last ramp, or the electrode is lifted in it: nothing begins from zero again."""
+    for left in (0, -1):
+        bench = Bench()
+        bench.to_active()
+        bench.engine.values["left"] = left
+        bench.made.felt("key", bench.now_ms)
+        assert bench.made.state == protocol.READY and bench.made.end == protocol.END_DURATION
+        assert not bench.engine.gate_closed and bench.told("felt")
+        bench = Bench()
+        bench.to_active()
+        bench.engine.values.update(left=left, sensing=1, envelope=0, lift_offs=1)
+        bench.tick()
+        assert bench.made.state == protocol.READY and bench.made.end == protocol.END_DURATION
+    bench = Bench()
+    bench.to_active()
+    bench.engine.values["left"] = 1
+    bench.made.felt("key", bench.now_ms)
+    assert bench.made.state == protocol.RAMP_UP
+
+
+# What follows without contact -----------------------------------------------------------------------------------------
+
+
+def seeking(seek):
+    """A session at sensing level on open electrodes."""
+    bench = Bench()
+    terms = bench.made.arm(WAVE, 10000, OPEN, 0, 0, None, seek)
+    bench.made.start(terms["session"], 0, 0, 0)
+    bench.tick(0)
+    bench.tick(5)
+    bench.engine.values["late_voltage"] = 2000
+    return bench
+
+
+def sought(bench, ms):
+    """Look for contact for so long, while the host renews."""
+    for _ in range(ms // 500):
+        bench.made.renew(1, bench.now_ms)
+        bench.tick(500)
+
+
+def test_a_step_without_contact_pauses_after_a_minute():
+    bench = seeking(session.SEEK_PAUSE)
+    sought(bench, session.SEEK_MS)
+    assert bench.made.state == protocol.RAMP_UP
+    bench.tick(1)
+    assert bench.made.state == protocol.PAUSED and bench.made.lost_contact and not bench.engine.gate_closed
+    assert bench.made.latch.code == faults.NONE and "ramp_up" not in bench.engine.asked
+    bench.made.resume(0, bench.now_ms)
+    assert not bench.made.lost_contact
+    bench.tick(0)
+    bench.tick(5)
+    bench.engine.values["good"] = STABLE
+    bench.tick()
+    assert bench.engine.asked[-1] == "ramp_up"
+
+
+def test_contact_alone_never_leaves_sensing_level_and_ends():
+    bench = seeking(session.SEEK_ONLY)
+    sought(bench, 10000)
+    assert bench.told("contact") == []
+    bench.engine.values["good"] = STABLE
+    for _ in range(3):
+        bench.tick()
+    assert len(bench.told("contact")) == 1  # once for each time that it is found
+    bench.engine.values["good"] = 0
+    bench.tick()
+    bench.engine.values["good"] = STABLE
+    bench.tick()
+    assert len(bench.told("contact")) == 2
+    assert refusal(bench.made.felt, "key", bench.now_ms)[0] == "state"
+    sought(bench, session.COACH_MS - 10000 - 500)
+    assert bench.made.state == protocol.RAMP_UP
+    bench.tick(500)
+    bench.tick(500)
+    assert bench.made.state == protocol.READY and bench.made.end == protocol.END_DURATION
+    assert bench.made.latch.code == faults.NONE and not bench.made.lost_contact
+    assert "ramp_up" not in bench.engine.asked
+
+
+def test_a_session_of_its_own_without_contact_is_a_fault():
+    bench = seeking(session.SEEK_FAULT)
+    sought(bench, supervisor.CONTACT_MS)
+    assert bench.made.state == protocol.RAMP_UP
+    bench.tick(1)
+    assert bench.made.latch.code == faults.OPEN_ELECTRODE
+
+
+def test_a_pause_of_the_contact_coach_stays_at_sensing_level():
+    bench = seeking(session.SEEK_ONLY)
+    bench.made.pause(bench.now_ms)
+    assert bench.made.state == protocol.PAUSED
+    bench.made.resume(0, bench.now_ms)
+    bench.tick(0)
+    bench.tick(5)
+    bench.engine.values["good"] = STABLE
+    bench.tick()
+    assert len(bench.told("contact")) == 1 and "ramp_up" not in bench.engine.asked
+
+
+def test_charge_before_the_session_counts():
+    for more_uc, code in ((0, faults.NONE), (1, faults.CHARGE_LIMIT)):
+        bench = Bench()
+        bench.to_active()
+        bench.made.charge_before_uc = limits.SESSION_CHARGE_UC + more_uc
+        bench.tick()
+        assert bench.made.latch.code == code

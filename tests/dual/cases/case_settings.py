@@ -80,12 +80,12 @@ def test_an_older_slot_never_permits_more():
 def test_what_a_board_begins_with():
     assert settings.defaults() == {
         "profile": 0, "zone": 1, "area_mm2": 0, "threshold_ua": 0, "session_max_ms": 1200000, "lease_ms": 2000,
-        "telemetry_hz": 10, "usb_isolated": 0,
+        "telemetry_hz": 10, "usb_isolated": 0, "host_may_leave": 0, "buzzer": 1,
     }  # fmt: skip
     assert [row[:4] for row in settings.FIELDS] == [
         ("profile", 0, 1, 0), ("zone", 0, 2, 1), ("area_mm2", 0, 20000, 0), ("threshold_ua", 0, 1000, 0),
         ("session_max_ms", 1000, 3600000, 1200000), ("lease_ms", 500, 10000, 2000), ("telemetry_hz", 0, 50, 10),
-        ("usb_isolated", 0, 1, 0),
+        ("usb_isolated", 0, 1, 0), ("host_may_leave", 0, 1, 0), ("buzzer", 0, 1, 1),
     ]  # fmt: skip
     assert settings.SCHEMA_VERSION == 2
     assert settings.defaults() is not settings.defaults()
@@ -106,6 +106,9 @@ def test_every_boundary_of_every_setting():
             assert settings.check({name: value}) == "%s is %d; it must be within %d..%d" % (name, value, low, high)
         for value in (None, True, 1.0, "1"):
             assert settings.check({name: value}) == "%s must be a whole number %d..%d" % (name, low, high)
-    known = "profile, zone, area_mm2, threshold_ua, session_max_ms, lease_ms, telemetry_hz, usb_isolated"
+    known = (
+        "profile, zone, area_mm2, threshold_ua, session_max_ms, lease_ms, telemetry_hz, usb_isolated, host_may_leave,"
+        " buzzer"
+    )
     assert settings.check({"nonsense": 1}) == "nonsense is not a setting; there are: %s" % known
     assert settings.check([]) == "settings must be an object of names and numbers"

@@ -109,6 +109,12 @@ def _apt(*arguments: str, cwd: Path) -> str:
     return done.stdout
 
 
+def cpu_s(pid: int) -> float:
+    """Processor time of a process so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def free_port() -> int:
     """A TCP port of this machine that nobody uses now."""
     with socket.socket() as probe:
@@ -163,6 +169,11 @@ class Mosquitto:
         since = len(self.log)
         self._process.send_signal(signal.SIGUSR1)
         self.wait_for("Saving in-memory database", since)
+
+    def cpu_s(self) -> float:
+        """Its processor time since it was started last."""
+        assert self._process is not None
+        return cpu_s(self._process.pid)
 
     def freeze(self) -> None:
         """SIGSTOP: connections stand, nothing is read or acknowledged any more."""

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 import re
 import select
 import signal
@@ -17,11 +16,10 @@ from typing import Any, NamedTuple
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
-from .mosquitto import Mosquitto
+from .mosquitto import Mosquitto, cpu_s
 
 BRIDGE = (sys.executable, "-c", "from microcurrent.cli import main; main()", "bridge")
 PATIENCE_S = 20.0  # for anything that is awaited: only a hang takes as long
-TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class Received(NamedTuple):
@@ -36,10 +34,10 @@ class Received(NamedTuple):
 class Subscriber:
     """Collects everything; its session at the broker survives an outage."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, name: str = "subscriber") -> None:
         self.received: list[Received] = []
         self._came = threading.Condition()
-        self._client = Client(CallbackAPIVersion.VERSION2, "subscriber", clean_session=False)
+        self._client = Client(CallbackAPIVersion.VERSION2, name, clean_session=False)
         self._client.reconnect_delay_set(1, 1)
         self._subscribed = threading.Event()
         self._client.on_connect = self._subscribe
@@ -136,8 +134,7 @@ class BridgeProcess:
 
     def cpu_s(self) -> float:
         """Processor time so far."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS
+        return cpu_s(self.process.pid)
 
     def end(self, number: int = signal.SIGTERM) -> int:
         """Send it a signal; its exit code."""

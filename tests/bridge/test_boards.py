@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from microcurrent.bridge.messages import BY_STATUS
+from microcurrent.bridge.messages import BY_STATUS, EVENT, RETAINED, TELEMETRY, Message
+from microcurrent.bridge.spool import Spool
 from microcurrent.connect import acquire
 from microcurrent.errors import RefusedError
 from microcurrent.share import ShareClient
 
-from .stand import Received, Stand, missing, stand
+from .stand import Received, Stand, Subscriber, missing, stand
 
 BOARDS = 3
 
@@ -119,6 +120,48 @@ def test_another_command_gets_the_port(made: Stand) -> None:
 
 def polled(made: Stand, uid: str) -> list[Received]:
     return [each for each in made.subscriber.of("telemetry", uid) if each.body["via"] == BY_STATUS]
+
+
+def bridge_status(received: list[Received]) -> str:
+    """What the bridge's own topic says last."""
+    said = [each.body["status"] for each in received if "/bridge/" in each.topic]
+    return said[-1] if said else ""
+
+
+def test_what_the_broker_keeps(made: Stand) -> None:
+    """Who comes later gets state, fault and identity of every board; a killed bridge leaves its last will."""
+    bridge = made.bridge()
+    kept = {(uid, kind) for uid in made.boards.ask(do="report")["boards"] for kind in RETAINED}
+    made.subscriber.wait_for("all kinds", lambda received: kept <= kinds(received))
+    made.subscriber.wait_for("bridge online", lambda received: bridge_status(received) == "online")
+    later = Subscriber(made.broker.port, "later")
+    later.wait_for("retained", lambda received: kept <= kinds([each for each in received if each.retained]))
+    assert bridge.end(signal.SIGKILL) == -signal.SIGKILL
+    later.wait_for("last will", lambda received: bridge_status(received) == "offline")
+    later.close()
+    afterwards = Subscriber(made.broker.port, "afterwards")
+    afterwards.wait_for("last will", lambda received: bridge_status(received) == "offline")
+    afterwards.close()
+
+
+def kinds(received: list[Received]) -> set[tuple[str, str]]:
+    """(uid, last part of the topic) of all about boards."""
+    return {(each.body["uid"], each.topic.rpartition("/")[2]) for each in received if "/board/" in each.topic}
+
+
+def test_what_was_dropped_is_counted_and_told(made: Stand) -> None:
+    spool = Spool(made.spool, 1 << 20)
+    many = [Message(kind, "u", {"text": "x" * 1000}) for kind in (TELEMETRY, TELEMETRY, EVENT) for _ in range(400)]
+    spool.commit(many, [], [], 0)
+    dropped = dict(spool.dropped)
+    spool.close()
+    assert dropped[TELEMETRY] > 100 and dropped["other"] == 0
+    bridge = made.bridge("--spool-limit", "1")
+    made.subscriber.wait_for("status", lambda received: bridge_status(received) == "online")
+    told = next(each.body for each in made.subscriber.received if "/bridge/" in each.topic)
+    assert told["dropped"] == dropped
+    made.subscriber.wait_for("the rest", lambda _received: len(made.subscriber.of("event", "u")) == 400)
+    assert bridge.end() == 130
 
 
 def test_a_spool_outlives_a_bridge_without_a_broker(made: Stand) -> None:

@@ -15,6 +15,7 @@ from microcurrent.bridge.metrics import Collector
 from microcurrent.bridge.reader import Shown
 from microcurrent.bridge.spool import Spool
 from microcurrent.cli import cli
+from microcurrent.cli.bridge import _metrics_at
 from microcurrent.errors import BadValueError, RecordError
 
 from .mosquitto import Mosquitto
@@ -81,6 +82,12 @@ ADDRESSES = [("h", ("h", 5)), ("h:1", ("h", 1)), ("[::1]:9", ("::1", 9)), ("[::1
 @pytest.mark.parametrize(("text", "found"), ADDRESSES)
 def test_addresses(text: str, found: tuple[str, int]) -> None:
     assert host_and_port(text, 5, "--mqtt") == found
+
+
+def test_metrics_are_for_this_machine_unless_a_host_is_named() -> None:
+    assert _metrics_at("9797") == ("127.0.0.1", 9797)
+    assert _metrics_at("0.0.0.0:9797") == ("0.0.0.0", 9797)
+    assert _metrics_at(None) is None
 
 
 def test_access(tmp_path: Path) -> None:

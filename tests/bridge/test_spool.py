@@ -4,7 +4,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from microcurrent.bridge import messages
@@ -51,6 +51,7 @@ def test_numbers_are_never_used_again(tmp_path: Path) -> None:
     spool.close()
 
 
+@settings(max_examples=30, deadline=None)
 @given(st.lists(st.sampled_from([TELEMETRY, EVENT]), max_size=200), st.integers(1, 40))
 def test_never_above_its_limit_and_events_stay_longest(tmp_path_factory: pytest.TempPathFactory, order: list[str],
                                                        batch: int) -> None:  # fmt: skip

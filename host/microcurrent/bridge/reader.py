@@ -236,14 +236,14 @@ class Reader(threading.Thread):
         sequence = known.seq + 1 if known else 0  # not asked for yet: _catch_up looks closer
         self._mark = recovery.boot_of(known, uid, board.request("status")["uptime_ms"], sequence, _now_ms())
         who = {name: value for name, value in identity.items() if name not in ("uid", "state")}
-        if self.shown.online and self.shown.identity == who:
-            return  # the port has changed hands
-        self.shown.identity, self.shown.status = who, {}
-        self._put(messages.STATUS, {"status": messages.ONLINE, "reason": ""})
-        self._put(messages.IDENTITY, who)
-        if not self.shown.online:
+        if not self.shown.online:  # else the port has only changed hands
+            self.shown.identity, self.shown.status = {}, {}
+            self._put(messages.STATUS, {"status": messages.ONLINE, "reason": ""})
             self._hub.say(f"{self._port}: reads board {uid}")
-        self.shown.online = True
+            self.shown.online = True
+        if self.shown.identity != who:
+            self.shown.identity = who
+            self._put(messages.IDENTITY, who)
 
     def _ask(self, board: Requester, again_s: float, row_ms: int | None = None) -> int:
         """Ask for the status and tell what is new about it. row_ms: publish its reading too, unless it is that one."""
@@ -285,9 +285,9 @@ class Reader(threading.Thread):
     def _offline(self, reason: str) -> None:
         if not self.shown.online:
             return
-        self.shown.online = False
-        self.shown.rows = {}
         self._put(messages.STATUS, {"status": messages.OFFLINE, "reason": reason})
+        self.shown.rows = {}
+        self.shown.online = False
         self._hub.release(self.shown.uid)
 
     def _known_mark(self) -> Mark:

@@ -252,10 +252,7 @@ class Bridge:
         deadline_s = time.monotonic() + FAREWELL_S
         for reader in self._readers.values():
             reader.stop()
-        for reader in self._readers.values():
-            reader.join(max(deadline_s - time.monotonic(), 0.0))
-        self._commit_due_s = 0.0
-        while time.monotonic() < deadline_s and (not self._inbox.empty() or self._waits()):
+        while time.monotonic() < deadline_s and self._waits():
             self._pass()
         self._commit()
         if self._window:
@@ -264,4 +261,6 @@ class Bridge:
             self._say(f"{self._spool.count} messages are kept in {self._spool.path} for the next bridge")
 
     def _waits(self) -> bool:
+        if any(shown.online for shown in self._shown()) or not self._inbox.empty():
+            return True
         return bool(self._fresh or self._done or self._marks or (self._window and self._spool.count))

@@ -50,3 +50,13 @@ def remaining_text(ms: int) -> str:
     """A time as minutes and seconds."""
     seconds = -(-ms // 1000)
     return f"{seconds // 60}:{seconds % 60:02d}"
+
+
+def sought_text(contacts: list[int]) -> str:
+    """What to do until contact is good: the worst of what all channels say."""
+    bad = [contact for contact in contacts if contact not in (protocol.CONTACT_UNKNOWN, protocol.CONTACT_GOOD)]
+    if bad:
+        return ADVICE[max(bad)]
+    if protocol.CONTACT_GOOD in contacts:
+        return "contact is good; hold still"
+    return ADVICE[protocol.CONTACT_UNKNOWN]

@@ -1,5 +1,7 @@
 """`microcurrent treat`: a programme, step by step, with screening before and a record after."""
 
+import os
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +20,10 @@ if TYPE_CHECKING:
     from ..programme_treatment import Plan, Treated, Treatment
     from ..records import Records
     from ..treatment_runner import View
+    from ..treatment_screen.app import FullScreenView
     from ..virtual import Sim
+
+MIN_COLUMNS, MIN_ROWS = 40, 15  # of the full-screen view; smaller terminals get plain lines
 
 
 @click.command("treat")
@@ -139,11 +144,25 @@ def checklist(programme: "Programme", planned: "Plan") -> None:
         say(f"note: {text}")
 
 
-def view_for(programme: "Programme", planned: "Plan", *, plain: bool) -> "PlainView":
-    """The full-screen view on a terminal, else plain lines."""
+def view_for(programme: "Programme", planned: "Plan", *, plain: bool) -> "PlainView | FullScreenView":
+    """The full-screen view on a terminal that is large enough, else plain lines."""
+    if not plain and full_screen_fits():
+        from ..treatment_screen.app import FullScreenView
+
+        return FullScreenView(programme, say)
     from ..plain_treatment import PlainView
 
     return PlainView(programme, say)
+
+
+def full_screen_fits() -> bool:
+    """True where all three streams are a terminal that can draw, of at least 40 columns and 15 rows."""
+    if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
+        return False
+    if os.environ.get("TERM", "dumb") == "dumb" or "utf" not in (sys.stdout.encoding or "").lower():
+        return False
+    columns, rows = shutil.get_terminal_size()
+    return columns >= MIN_COLUMNS and rows >= MIN_ROWS
 
 
 def treatment(

@@ -1,0 +1,421 @@
+"""What each part of the screen shows, as styled text for a width and a height; pure functions of what is seen.
+
+A colour never says anything alone: a word or a sign stands beside it.
+"""
+
+from collections.abc import Callable
+
+from rich.cells import cell_len, chop_cells, set_cell_size
+from textual.content import Content
+
+from firmware.shared import protocol, sites
+
+from ..treatment_texts import place_text, remaining_text
+from . import big_figures, seen
+from .face_map import FaceMap
+from .guidance import BAD, CALM, MOVE, WARN, guidance
+from .seen import MINUTE_MS, Seen
+
+TEXT, FAINT, ACCENT, GOOD, AMBER, RED = "#e4e7ea", "#93a0aa", "#63c5ea", "#7fd08f", "#f0b64a", "#ff7b72"
+_LEVELS = {CALM: FAINT, MOVE: ACCENT, WARN: AMBER, BAD: RED}
+_CONTACTS = {
+    protocol.CONTACT_UNKNOWN: ("?", FAINT),
+    protocol.CONTACT_GOOD: ("●", GOOD),
+    protocol.CONTACT_DRY: ("◐", AMBER),
+    protocol.CONTACT_OPEN: ("○", AMBER),
+    protocol.CONTACT_SHORT: ("▪", RED),
+}
+_HOW_COLOURS = {
+    seen.FLOWING: GOOD, seen.RAMP_UP: GOOD, seen.FAULT: RED, seen.LOST: RED, seen.NO_CONTACT: AMBER, seen.PAUSED: AMBER,
+    seen.STOPPING: AMBER, seen.BETWEEN: ACCENT, seen.SEEKING: ACCENT,
+}  # fmt: skip
+DONE, NOW, NEXT, SKIPPED = "✓", "●", "○", "»"
+_MAP_COLOURS = {DONE: GOOD, NOW: ACCENT, NEXT: TEXT, SKIPPED: FAINT}
+_SIDES_SEEN = {"left": "right in the picture", "right": "left in the picture", "middle": "in the middle"}
+_LARGE_WIDTH = 62
+_OPEN_OHM = 10_000_000
+
+Draw = Callable[[Seen, int, int], Content]
+
+
+# Texts of any length and any letters ----------------------------------------------------------------------------------
+
+
+def printable(text: str) -> str:
+    """The text without what could move a cursor."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
+def fitted(text: str, width: int, rows: int) -> list[str]:
+    """At most `rows` lines of at most `width` cells; a text that goes on ends with an ellipsis."""
+    if width < 1 or rows < 1:
+        return []
+    lines: list[str] = []
+    for word in printable(text).split():
+        for part in chop_cells(word, width) if cell_len(word) > width else [word]:
+            if lines and cell_len(lines[-1]) + 1 + cell_len(part) <= width:
+                lines[-1] += f" {part}"
+            else:
+                lines.append(part)
+    if len(lines) > rows:
+        lines = lines[:rows]
+        lines[-1] = f"{set_cell_size(lines[-1], min(cell_len(lines[-1]), width - 1)).rstrip()}…"
+    return lines
+
+
+def spread(left: Content, right: Content, width: int) -> Content:
+    """One line with something at both ends; where it is too narrow, the left end is cut."""
+    room = width - right.cell_length - 1
+    if room < 1:
+        return left.truncate(width, ellipsis=True)
+    left = left.truncate(room, ellipsis=True)
+    return Content.assemble(left, " " * (width - left.cell_length - right.cell_length), right)
+
+
+def _joined(lines: list[Content]) -> Content:
+    return Content("\n").join(lines)
+
+
+def _styled(lines: list[str], style: str) -> Content:
+    return _joined([Content.styled(line, style) for line in lines])
+
+
+# The parts, from above to below ---------------------------------------------------------------------------------------
+
+
+def head(now: Seen, width: int, _rows: int) -> Content:
+    """Title, step, and how it goes."""
+    title = f" {printable(now.programme.title)}"
+    how = f" {now.how.strip()} "
+    step = f"step {max(now.index, 0) + 1} of {len(now.programme.steps)}  "
+    colour = _HOW_COLOURS.get(now.how, TEXT)
+    right = Content.assemble((step, TEXT), (how, f"bold {colour} reverse"), " ")
+    return spread(Content.styled(title, f"bold {TEXT}"), right, width)
+
+
+def place(now: Seen, width: int, rows: int) -> Content:
+    """Where the electrodes are, or go."""
+    step = now.current
+    name = place_text(step)
+    text = f"{'next: ' if now.between else ''}{name}"
+    where = f"  ({_SIDES_SEEN[step.side]})" if sites.is_face(step.site) else ""
+    room = f"{text}{where}" if cell_len(text + where) <= width else text
+    labels = f"  {' / '.join(step.labels)}" if step.labels else ""
+    line = Content.assemble((text, f"bold {ACCENT}"), (room[len(text) :], FAINT), (printable(labels), FAINT))
+    return line.truncate(width, ellipsis=True)
+
+
+def move(now: Seen, width: int, rows: int) -> Content:
+    """The movement."""
+    text = now.current.move or "keep the electrodes where they are"
+    return _styled(fitted(text, width, rows), TEXT)
+
+
+def hold(now: Seen, width: int, _rows: int) -> Content:
+    """The countdown of a movement; treatment time, so it stands still without contact."""
+    if not now.hold_ms:
+        return _bar("step", now.current.duration_ms - now.step_left_ms, now.current.duration_ms, "", width, ACCENT)
+    left_ms = now.hold_left_ms
+    if now.hold_is_done and now.how == seen.FLOWING:
+        return _bar("hold", 1, 1, "next movement", width, GOOD)
+    seconds = f"{-(-left_ms // 1000)} s"
+    return _bar("hold", now.hold_ms - left_ms, now.hold_ms, seconds, width, ACCENT)
+
+
+def _bar(name: str, part: int, whole: int, text: str, width: int, colour: str) -> Content:
+    length = max(1, width - len(name) - 3 - max(5, len(text)))
+    filled = min(length, max(0, round(length * part / max(whole, 1))))
+    return Content.assemble(
+        (f"{name}  ", FAINT), ("━" * filled, f"bold {colour}"), ("─" * (length - filled), FAINT),
+        (f" {text.rjust(5)}", f"bold {TEXT}"),
+    ).truncate(width)  # fmt: skip
+
+
+def figures(now: Seen, width: int, rows: int) -> Content:
+    """Delivered current, impedance and times, large; as many as there is room for."""
+    large = width >= _LARGE_WIDTH and rows >= 2 * (big_figures.LARGE_ROWS + 1)
+    each = 1 + (big_figures.LARGE_ROWS if large else big_figures.SMALL_ROWS)
+    lines: list[Content] = []
+    for pair in _figure_pairs(now, rows >= 2 * each):
+        if lines and rows >= 2 * each + 1:
+            lines.append(Content(""))
+        lines += _figure_rows(pair, width, large)
+    return _joined(lines[:rows])
+
+
+def _figure_pairs(now: Seen, all_of_them: bool) -> list[list[tuple[str, str, str, str]]]:
+    """(label, figure, unit, colour), two beside each other."""
+    colour = GOOD if now.how in (seen.FLOWING, seen.RAMP_UP) else AMBER if now.how == seen.NO_CONTACT else TEXT
+    two = now.programme.channels > 1
+    delivered = [
+        (f"delivered {channel + 1}" if two else "delivered", _current(now, channel), "uA", colour)
+        for channel in range(2 if two else 1)
+    ]
+    step = ("left of this step", remaining_text(now.step_left_ms), "", TEXT)
+    if not all_of_them:
+        return [delivered if two else [*delivered, step]]
+    whole = ("left of all", remaining_text(now.all_left_ms), "", TEXT)
+    second = [] if two else [("impedance", _impedance(now, 0), "kohm", TEXT)]
+    return [delivered + second, [step, whole]]
+
+
+def _figure_rows(pair: list[tuple[str, str, str, str]], width: int, large: bool) -> list[Content]:
+    half = width // 2
+    columns = []
+    for label, text, unit, colour in pair:
+        rows = big_figures.big(text, large=large)
+        lines = [Content.styled(label, FAINT)]
+        for number, row in enumerate(rows):
+            behind = f" {unit}" if number == len(rows) - 1 else ""
+            lines.append(Content.assemble((row, f"bold {colour}"), (behind, FAINT)))
+        columns.append([line.truncate(half - 1).pad_right(max(0, half - line.cell_length)) for line in lines])
+    return [Content("").join(list(line)) for line in zip(*columns, strict=True)]
+
+
+def _current(now: Seen, channel: int) -> str:
+    return str(now.rows[channel]["delivered_ua"]) if channel < len(now.rows) else "-"
+
+
+def _impedance(now: Seen, channel: int) -> str:
+    ohm = now.rows[channel]["impedance_ohm"] if channel < len(now.rows) else -1
+    if not 0 <= ohm < _OPEN_OHM:
+        return "-"
+    return f"{ohm / 1000:.1f}" if ohm < 100_000 else f"{ohm / 1000:.0f}"
+
+
+def facts(now: Seen, width: int, _rows: int) -> Content:
+    """Impedance and the time of all steps in one line, for what has no large figure."""
+    channels = range(2 if now.programme.channels > 1 else 1)
+    ohm = " and ".join(f"{_impedance(now, channel)} kohm" for channel in channels)
+    return spread(
+        Content.assemble(("impedance ", FAINT), (ohm, TEXT)),
+        Content.assemble(("left of all ", FAINT), (remaining_text(now.all_left_ms), TEXT)),
+        width,
+    )
+
+
+def terms(now: Seen, width: int, _rows: int) -> Content:
+    """Commanded and permitted, and which limit binds."""
+    if not now.terms:
+        return Content.styled("nothing flows yet", FAINT)
+    commanded = " and ".join(f"{row['commanded_ua']}" for row in now.rows) or "0"
+    limits = [now.terms] + ([now.terms["terms2"]] if now.terms.get("terms2") else [])
+    permitted = " and ".join(str(each["limit_ua"]) for each in limits)
+    binding = " and ".join(dict.fromkeys(each["binding"] for each in limits))
+    text = Content.assemble(
+        ("commanded ", FAINT), (commanded, f"bold {TEXT}"), (" of ", FAINT), (permitted, TEXT),
+        (f" uA permitted (rule {binding})", FAINT),
+    )  # fmt: skip
+    if text.cell_length > width:
+        text = Content.assemble(
+            ("set ", FAINT), (commanded, f"bold {TEXT}"), (f" of {permitted} uA ({binding})", FAINT)
+        )
+    return text.truncate(width, ellipsis=True)
+
+
+def contact(now: Seen, width: int, _rows: int) -> Content:
+    """Contact in words, lift-offs, and how often it was felt."""
+    pieces: list[tuple[str, str] | str] = [("contact ", FAINT)]
+    for number, row in enumerate(now.rows or [{"contact": protocol.CONTACT_UNKNOWN}]):
+        sign, colour = _CONTACTS[row["contact"]]
+        behind = ", " if number else ""
+        pieces += [behind, (f"{sign} {protocol.CONTACT_NAMES[row['contact']]}", f"bold {colour}")]
+    counts = Content.assemble(
+        (f"lift-offs {now.lift_offs}", AMBER if now.lift_offs else FAINT), "  ",
+        (f"felt {now.felt}", AMBER if now.felt else FAINT),
+    )  # fmt: skip
+    return spread(Content.assemble(*pieces), counts, width)
+
+
+def spark(now: Seen, width: int, rows: int) -> Content:
+    """Delivered current of the last minute; a channel of its own takes its share of the rows."""
+    newest_ms = max((samples[-1][0] for samples in now.samples if samples), default=0)
+    channels = 2 if now.programme.channels > 1 and rows > 1 else 1
+    each = max(1, rows // channels)
+    lines: list[Content] = []
+    for channel in range(channels):
+        lines += _spark_rows(now, channel, newest_ms, width, each)
+    return _joined(lines[:rows])
+
+
+def _spark_rows(now: Seen, channel: int, newest_ms: int, width: int, rows: int) -> list[Content]:
+    recent = [(time_ms, ua) for time_ms, ua in now.samples[channel] if newest_ms - time_ms < MINUTE_MS]
+    top = max([now.amplitude_ua(channel), *(ua for _time_ms, ua in recent), 1])
+    scale = f" {top} uA, 1 min"
+    length = max(1, width - len(scale))
+    means = bucketed(recent, newest_ms, length)
+    lines = [Content.styled(line, ACCENT) for line in big_figures.bars(means, top, rows)]
+    return [Content.assemble(lines[0], (scale, FAINT)), *lines[1:]]
+
+
+def bucketed(samples: list[tuple[int, int]], newest_ms: int, length: int) -> list[float | None]:
+    """Means of the last minute's samples (ms, uA) in `length` equal spans, the newest last; None: nothing came."""
+    sums = [[0, 0] for _ in range(length)]
+    for time_ms, ua in samples:
+        bucket = sums[length - 1 - (newest_ms - time_ms) * length // MINUTE_MS]
+        bucket[0] += ua
+        bucket[1] += 1
+    return [total / count if count else None for total, count in sums]
+
+
+def face(now: Seen, width: int, rows: int) -> Content:
+    """The zone map: of a face a picture, of a body a list."""
+    if rows < 1 or width < 1:
+        return Content("")
+    if not sites.is_face(now.current.site):
+        return _joined(_steps(now, width, rows))
+    below = rows - 26 if rows >= 34 else 0
+    picture = _picture(now, width, rows - 2 - below)
+    return _joined([*picture, *_key(width), *(_steps(now, width, below) if below > 0 else [])])
+
+
+def _picture(now: Seen, width: int, rows: int) -> list[Content]:
+    canvas = FaceMap(width, max(rows, 1))
+    cells = [[(letter, FAINT) for letter in line] for line in canvas.lines()]
+    here = now.current
+    for column, row in canvas.patch(here.site, here.side):
+        cells[row][column] = ("█" if now.how in (seen.FLOWING, seen.RAMP_UP) else "▒", ACCENT)
+    for (site, side), mark in _marks(now).items():
+        column, row = canvas.cell(site, side)
+        style = f"bold {_MAP_COLOURS[mark]}" + (" reverse" if mark == NOW else "")
+        cells[row][column] = (mark, style)
+    return [Content.assemble(*line) for line in cells]
+
+
+def _marks(now: Seen) -> dict[tuple[str, str], str]:
+    """How far each place of the face is: what is still to come counts more than what was done there."""
+    marks: dict[tuple[str, str], str] = {}
+    for index, step in enumerate(now.programme.steps):
+        if sites.is_face(step.site):
+            mark = _mark(now, index)
+            key = (step.site, step.side)
+            before = marks.get(key)
+            marks[key] = before if before == NOW or (before and mark in (SKIPPED, DONE)) else mark
+    return marks
+
+
+def _mark(now: Seen, index: int) -> str:
+    if index == now.index and not now.ended:
+        return NOW
+    if index in now.outcomes:
+        return DONE if now.outcomes[index] in ("duration", "finished") else SKIPPED
+    return SKIPPED if index < now.index else NEXT
+
+
+def _key(width: int) -> list[Content]:
+    right, left = "person's right", "person's left"
+    gap = width - len(right) - len(left)
+    names = f"{right}{' ' * gap}{left}" if gap > 0 else "R" + " " * (width - 2) + "L"
+    signs = Content.assemble(
+        (DONE, f"bold {GOOD}"), (" done  ", FAINT), (NOW, f"bold {ACCENT}"), (" now  ", FAINT), (NEXT, f"bold {TEXT}"),
+        (" to come", FAINT),
+    ).truncate(width)  # fmt: skip
+    return [Content.styled(names, FAINT), Content.assemble(" " * max(0, (width - signs.cell_length) // 2), signs)]
+
+
+def _steps(now: Seen, width: int, rows: int) -> list[Content]:
+    """The steps as a list, the present one in view."""
+    steps = now.programme.steps
+    first = max(0, min(max(now.index, 0) - (rows - 1) // 2, len(steps) - rows))
+    lines = []
+    for index in range(first, min(first + rows, len(steps))):
+        mark = _mark(now, index)
+        name = Content.assemble(
+            (f" {mark} ", f"bold {_MAP_COLOURS[mark]}"),
+            (f"{index + 1:2d} {place_text(steps[index])}", f"bold {ACCENT}" if mark == NOW else _MAP_COLOURS[mark]),
+        )
+        word = "now" if mark == NOW else "skipped" if mark == SKIPPED else remaining_text(steps[index].duration_ms)
+        lines.append(spread(name, Content.styled(word, FAINT), width))
+    return lines
+
+
+def box(now: Seen, width: int, rows: int) -> Content:
+    """What the hand should do; its frame has the colour and the word of what is going on."""
+    told = guidance(now)
+    colour = _LEVELS[told.level]
+    title = printable(told.title).upper() if told.level != CALM else told.title
+    strong = f"bold {colour}" if told.level != CALM else colour
+    if rows < 3:
+        lines = fitted(f"{title}: {told.text}", width, rows)
+        return _styled(lines, strong if told.level != CALM else TEXT)
+    inner = width - 4
+    title = set_cell_size(title, min(cell_len(title), inner - 2))
+    edge = "━" if told.level in (WARN, BAD) else "─"
+    corners = "┏┓┗┛┃" if told.level in (WARN, BAD) else "╭╮╰╯│"
+    top = Content.assemble(
+        (f"{corners[0]}{edge} ", colour),
+        (title, strong),
+        (f" {edge * (inner - cell_len(title) - 1)}{corners[1]}", colour),
+    )
+    body = [
+        Content.assemble(
+            (f"{corners[4]} ", colour),
+            (set_cell_size(line, inner), f"bold {TEXT}" if told.level != CALM else TEXT),
+            (f" {corners[4]}", colour),
+        )
+        for line in [*fitted(told.text, inner, rows - 2), *[""] * rows][: rows - 2]
+    ]
+    bottom = Content.styled(f"{corners[2]}{edge * (width - 2)}{corners[3]}", colour)
+    return _joined([top, *body, bottom])
+
+
+def box_rows(now: Seen, width: int) -> int:
+    """How many rows the box needs to show its whole text."""
+    return 2 + len(fitted(guidance(now).text, width - 4, 99))
+
+
+def notes(now: Seen, width: int, rows: int) -> Content:
+    """The last things that happened."""
+    lines: list[Content] = []
+    for at_s, text in reversed(now.notes):
+        stamp = f"{remaining_text(int(at_s * 1000) // 1000 * 1000):>5}  "
+        for number, line in reversed(list(enumerate(fitted(text, width - len(stamp) - 1, 2)))):
+            lines.append(Content.assemble((" " + (stamp if number == 0 else " " * len(stamp)), FAINT), (line, FAINT)))
+        if len(lines) >= rows:
+            break
+    return _joined(list(reversed(lines[:rows])))
+
+
+_KEYS = (("p", "pause"), ("d", "I feel it"), ("s", "skip"), ("q", "stop"), ("?", "help"))
+_SHORT = {"I feel it": "felt"}
+
+
+def keys(now: Seen, width: int, _rows: int) -> Content:
+    """What can be pressed."""
+    if now.ended:
+        return Content.styled(" the result follows; any key closes this view", FAINT).truncate(width)
+    words = [(key, _word(now, word)) for key, word in _KEYS]
+    if sum(len(key) + len(word) + 4 for key, word in words) > width:
+        words = [(key, _SHORT.get(word, word)) for key, word in words]
+    gap = "   " if width >= 70 else "  "
+    pieces: list[tuple[str, str]] = []
+    for key, word in words:
+        pieces += [(f" {key} ", f"bold {ACCENT}"), (f"{word}{gap[:-1]}", FAINT)]
+    return Content.assemble(*pieces).truncate(width)
+
+
+def _word(now: Seen, word: str) -> str:
+    if word == "pause" and now.paused:
+        return "go on"
+    return "off now" if word == "stop" and now.stops else word
+
+
+HELP = (
+    ("p", "pause: the current ramps down, the time stands still; p again goes on"),
+    ("d, space", '"I feel it": down to 8 uA at once, then to four fifths, also in all later steps'),
+    ("s", "skip: ramp down and go on with the next step"),
+    ("q, Ctrl-C", "stop: ramp down and end; pressed again: output off at once"),
+    ("?", "close this help; all keys work here too"),
+    ("button", 'the board\'s own: short is "I feel it", held for two seconds stops'),
+    ("picture", "as you see the person: their left is on the right"),
+    ("time", "only what flows with contact counts, for step, hold and all"),
+)
+
+
+def help_text(_now: Seen, width: int, rows: int) -> Content:
+    """What the keys and figures mean."""
+    lines: list[Content] = []
+    for name, text in HELP:
+        for number, line in enumerate(fitted(text, max(10, width - 14), 4)):
+            lines.append(Content.assemble((f" {name if number == 0 else '':<11} ", f"bold {ACCENT}"), (line, TEXT)))
+    return _joined(lines[:rows])

@@ -5,17 +5,20 @@ Boards replay a recorded session at 10 Hz, the broker is a real mosquitto on thi
 (processor time, latency, rates) compares with nothing elsewhere; the loss does.
 """
 
+import contextlib
 import json
 import os
 import select
 import statistics
 import tempfile
 import time
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
 from microcurrent.bridge.messages import TELEMETRY, Mark, Message, message
 from microcurrent.bridge.spool import Spool
+from microcurrent.paths import RUNTIME_ENV
 from tests.bridge.recorded import load
 from tests.bridge.stand import BridgeProcess, Received, Stand, missing, stand
 
@@ -28,10 +31,21 @@ IDLE_S = 5.0
 
 def measure() -> dict:
     """Every figure: rates in messages a second, processor time per board in permille of a core, latency in ms."""
-    with tempfile.TemporaryDirectory(prefix="mc-") as runtime:  # sockets' paths are short
-        os.environ["MICROCURRENT_RUNTIME_DIR"] = runtime
-        with tempfile.TemporaryDirectory() as folder, stand(Path(folder), BOARDS) as made:
-            return {"boards": BOARDS} | at_real_rate(made) | through_an_outage(made) | at_its_end(made)
+    with own_sockets(), tempfile.TemporaryDirectory() as folder, stand(Path(folder), BOARDS) as made:
+        return {"boards": BOARDS} | at_real_rate(made) | through_an_outage(made) | at_its_end(made)
+
+
+@contextlib.contextmanager
+def own_sockets() -> Iterator[None]:
+    """A runtime directory of our own for the processes that are started."""
+    before = os.environ.get(RUNTIME_ENV)
+    with tempfile.TemporaryDirectory(prefix="mc-") as runtime:  # a socket's path must be short
+        os.environ[RUNTIME_ENV] = runtime
+        try:
+            yield
+        finally:
+            del os.environ[RUNTIME_ENV]
+            os.environ |= {} if before is None else {RUNTIME_ENV: before}
 
 
 def at_real_rate(made: Stand) -> dict:

@@ -273,8 +273,8 @@ def obey(boards: list[Board], wish: dict[str, Any], awaited: list[int]) -> None:
             each.quiet = True
     elif wish["do"] == "old":
         board.protocol = 1
-    elif wish["do"] == "same":
-        board.uid = boards[0].uid
+    elif wish["do"] == "name":
+        board.uid = wish["uid"]
     elif wish["do"] == "fault":
         board.raise_fault(wish["code"])
     elif wish["do"] in ("boot", "vanish", "appear"):

@@ -87,12 +87,21 @@ for number in itertools.count():
 
 
 def test_one_board_on_two_ports(made: Stand) -> None:
-    made.boards.ask(do="same", board=1)
+    made.boards.ask(do="name", board=1, uid=uid_of(made, 0))
     bridge = made.bridge(ports=made.boards.ports[:2])
     bridge.wait_for("is read on ")
     bridge.wait_for("reads board")
     assert bridge.times("reads board") == 1
     assert bridge.end() == 130
+
+
+def test_a_uid_that_is_no_topic(made: Stand) -> None:
+    made.boards.ask(do="name", board=1, uid="a/#")
+    bridge = made.bridge(ports=made.boards.ports[:2])
+    bridge.wait_for("says that its uid is 'a/#', which is none; it is not read; run: microcurrent flash --port")
+    bridge.wait_for("reads board")
+    assert bridge.end() == 130
+    assert bridge.times("reads board") == 1
 
 
 def test_another_command_gets_the_port(made: Stand) -> None:

@@ -3,6 +3,7 @@
 A thread per port: a board that is silent, wrong or away holds up no other one.
 """
 
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from firmware.shared import faults, protocol
 
 from ..client import telemetry_values
-from ..errors import MicrocurrentError, PortError
+from ..errors import FirmwareError, MicrocurrentError, PortError
 from ..exports import named
 from ..fault_text import channel_of, fault_text
 from ..share import Requester, ShareClient, ShareServer
@@ -221,6 +222,11 @@ class Reader(threading.Thread):
     def _begin(self, board: Requester, identity: dict) -> None:
         """A board has said hello: who it is, and that it is there."""
         uid = str(identity.get("uid", ""))
+        if not re.fullmatch(r"[0-9A-Za-z_-]{1,64}", uid):  # it becomes part of topics
+            raise FirmwareError(
+                f"{self._port}: the board says that its uid is {uid[:80]!r}, which is none; it is not read; run: "
+                f"microcurrent flash --port {self._port}"
+            )
         other = self._hub.claim(uid, self._port)
         if other:
             raise PortError(

@@ -207,6 +207,7 @@ class Bridge:
             self._fresh = kept
             return
         self._disk_told = False
+        self._known |= self._marks
         self._fresh, self._marks, self._done = [], {}, []
         if self._spool.dropped != self._told_dropped:
             self._status_due_s = min(self._status_due_s, time.monotonic() + 1.0)

@@ -16,6 +16,7 @@ _FLAGS = (
 )  # fmt: skip
 _ITS_OWN_HOSTS = {"clients2.google.com", "update.googleapis.com", "accounts.google.com", "redirector.gvt1.com"}
 _LIMIT_S = 240  # a hang, not a slow machine
+_WITHOUT_SCRIPTS = {"profile": {"default_content_setting_values": {"javascript": 2}}}
 DARK = "--blink-settings=preferredColorScheme=0"
 
 
@@ -29,18 +30,23 @@ def chromium() -> str:
     return done.stdout.splitlines()[-1]
 
 
-def run(page: Path, *flags: str) -> str:
-    """Open a page and do what the flags say; what is printed."""
+def run(page: Path, *flags: str, scripts: bool = True) -> str:
+    """Open a page and do what the flags say; what is printed. scripts: False: as somebody who has turned them off."""
     with tempfile.TemporaryDirectory(prefix="mc-chromium-") as profile:
+        if not scripts:
+            (Path(profile) / "Default").mkdir()
+            (Path(profile) / "Default" / "Preferences").write_text(json.dumps(_WITHOUT_SCRIPTS))
         arguments = [chromium(), *_FLAGS, f"--user-data-dir={profile}", *flags, page.absolute().as_uri()]
         done = subprocess.run(arguments, capture_output=True, text=True, check=False, timeout=_LIMIT_S)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
-def screenshot(page: Path, target: Path, size: tuple[int, int] = (1100, 1900), *flags: str) -> Path:
+def screenshot(
+    page: Path, target: Path, size: tuple[int, int] = (1100, 1900), *flags: str, scripts: bool = True
+) -> Path:
     """A picture of a page in a window of this size."""
-    run(page, f"--window-size={size[0]},{size[1]}", f"--screenshot={target}", *flags)
+    run(page, f"--window-size={size[0]},{size[1]}", f"--screenshot={target}", *flags, scripts=scripts)
     return target
 
 

@@ -142,14 +142,15 @@ class _Player:
         for step in steps[: self.plan.last_step]:
             first = len(self.rows)
             index = step["index"]
-            self.record.add_event("step", {"ev": "step", "step": index, "session": 10 + index})
+            second = {"terms2": {"amplitude_ua": 50, "limit_ua": 90, "binding": "density"}} if step["wave2"] else {}
+            self.record.add_event("step", {"ev": "step", "step": index, "session": 10 + index, "terms": second})
             self._play_step(step)
             self.now_ms += 3000
             own, own2 = self.rows[first:], self.rows2[first:]
             if index in self.plan.felt_in:
                 felt += 1
                 ua = step["amplitude_ua"]
-                self.record.add_event("felt", {"ev": "felt", "from_ua": ua, "to_ua": ua * 4 // 5, "step": index})
+                self.record.add_event("felt", {"ev": "felt", "from_ua": [ua], "to_ua": [ua * 4 // 5], "step": index})
             ended = "duration" if index < (self.plan.last_step or 99) else self.plan.ended
             told.append(
                 {
@@ -170,7 +171,6 @@ class _Player:
         wave, index = step["wave"], step["index"]
         count = round(self.plan.step_s * self.plan.rate_hz)
         gap_ms = 1000 / self.plan.rate_hz
-        begun_ms = self.now_ms
         level = [wave["amplitude_ua"], (step["wave2"] or {}).get("amplitude_ua", 0)]
         moved_nc = [0.0, 0.0]
         lift_offs = 0
@@ -182,11 +182,10 @@ class _Player:
             lift_offs += lost and number == count // 3
             if index in self.plan.pause_in and number == count // 2:
                 self._pause(index, at_ms, lift_offs, moved_nc)
-            found = [self._row(step, c, begun_ms, at_ms, level[c], lost, lift_offs, moved_nc) for c in (0, 1)]
+            found = [self._row(step, c, at_ms, level[c], lost, lift_offs, moved_nc) for c in (0, 1)]
             self._keep(found)
-        self.now_ms += 0
 
-    def _row(self, step, channel, _begun_ms, at_ms, level_ua, lost, lift_offs, moved_nc) -> dict[str, int]:
+    def _row(self, step, channel, at_ms, level_ua, lost, lift_offs, moved_nc) -> dict[str, int]:
         wave = step["wave2"] if channel else step["wave"]
         index = step["index"]
         if wave is None:

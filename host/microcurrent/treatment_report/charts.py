@@ -12,7 +12,7 @@ from .parts import Part
 from .series import Point, Row, Span, Timeline, impedance_ohm, lost_contact, thinned, total_charge
 
 COMMANDED, DELIVERED, IMPEDANCE, CHARGE, NET = "commanded", "delivered", "impedance", "charge", "net"
-IMPEDANCE_TIMES_MEDIAN = 3  # ours: an electrode that came off must not flatten the rest
+_TIMES_USUAL = 3  # ours: a reading beyond so many times nine tenths of all must not flatten the rest
 _ROOM = 1.06  # ours: the highest line stays below the frame
 _TIME_STEPS_S = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)
 _MOST_TIME_TICKS = 8
@@ -103,8 +103,13 @@ def _impedance_chart(channels: Sequence[Timeline]) -> Chart:
         for number, line in enumerate(channels, 1)
     ]
     known = [value for line in lines for _at_s, value in line.points if value is not None]
-    top = min(max(known), IMPEDANCE_TIMES_MEDIAN * statistics.median(known)) if known else 1.0
-    return _chart("Impedance", "kΩ", lines, top)
+    return _chart("Impedance", "kΩ", lines, _highest_usual(known))
+
+
+def _highest_usual(known: list[float]) -> float:
+    if len(known) < 2:
+        return max(known, default=1.0)
+    return min(max(known), _TIMES_USUAL * statistics.quantiles(known, n=10)[-1])
 
 
 def _charge_chart(channels: Sequence[Timeline]) -> Chart:

@@ -76,7 +76,7 @@ def build(
     """The report of a decoded record. rows, rows2: telemetry by channel; chain_hash: None outside the chain."""
     first = timeline(rows)
     lines = (first, timeline(rows2, rows[0]["time_ms"] if rows else None))
-    parts = parts_of(session, lines, _step_sessions(events))
+    parts = parts_of(session, lines, _told_of_steps(events))
     return Report(
         number=texts.clean(session["id"], 80),
         head=_head(session),
@@ -93,14 +93,10 @@ def build(
     )
 
 
-def _step_sessions(events: Sequence[dict]) -> dict[int, int]:
-    """The device's session by step, as its events told."""
+def _told_of_steps(events: Sequence[dict]) -> dict[int, dict]:
+    """What the board said of each step when it began."""
     told = [event["detail"] for event in events if event["kind"] == "step"]
-    return {
-        detail["step"]: detail["session"]
-        for detail in told
-        if isinstance(detail.get("step"), int) and isinstance(detail.get("session"), int)
-    }
+    return {detail["step"]: detail for detail in told if texts.whole(detail.get("step")) is not None}
 
 
 def _head(session: dict) -> Head:

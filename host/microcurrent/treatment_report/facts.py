@@ -150,7 +150,7 @@ def origin(session: dict) -> list[Fact]:
     programme = session.get("programme") or {}
     found = [
         ("Programme", " ".join(texts.clean(programme.get(name), 60) for name in ("name", "version")).strip(), False),
-        ("Programme hash", texts.clean(programme.get("sha256"), 80), True),
+        ("Hash", texts.clean(programme.get("sha256"), 80), True),
         ("Source", texts.clean(programme.get("source")), False),
         ("Evidence", texts.clean(programme.get("evidence")), False),
         ("Course", texts.clean(session.get("course"), 80), True),

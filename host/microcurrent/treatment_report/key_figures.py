@@ -11,6 +11,7 @@ from .facts import BAD, GOOD, WARN, fault_sentences
 from .parts import Part, course_ends, is_balanced, total, weighted_ua
 
 _FULL_PERCENT = 95  # ours: fewer phases at full current are worth a look
+_SHOWN_PAUSE_MS = 500  # ours: what a number of seconds with one decimal still shows well
 _DOT = " · "
 
 
@@ -94,7 +95,7 @@ def _time(summary: dict, parts: list[Part]) -> KeyFigure:
     steps = [part for part in first if part.index is not None]
     begun = sum(bool(part.figures) for part in steps)
     notes = [f"{begun} of {len(steps)} steps begun"] if steps else ["ramps included"]
-    notes += [f"paused {texts.duration(paused_ms)}"] if paused_ms else []
+    notes += [f"paused {texts.duration(paused_ms)}"] if paused_ms >= _SHOWN_PAUSE_MS else []
     return KeyFigure("Time of treatment", texts.duration(total(first, "elapsed_ms")), _DOT.join(notes))
 
 
@@ -122,15 +123,21 @@ def _felt(summary: dict, events: Sequence[dict]) -> KeyFigure:
     count = texts.whole(summary.get("felt"))
     count = len(told) if count is None else count
     notes = [
-        f"{texts.whole(detail.get('from_ua'))} → {texts.current(texts.whole(detail.get('to_ua')))}"
+        f"{_levels(detail['from_ua'])} → {texts.joined(_levels(detail['to_ua']), 'µA')}"
         + (f" in step {texts.whole(detail.get('step'))}" if detail.get("step") else "")
         for detail in told
-        if texts.whole(detail.get("from_ua")) is not None
+        if detail.get("from_ua") and detail.get("to_ua")
     ]
     note = ", ".join(notes[:2]) + (f" and {len(notes) - 2} more" if len(notes) > 2 else "")
     return KeyFigure(
         "“I feel it”", str(count), note or ("stepped down" if count else "never pressed"), WARN if count else ""
     )
+
+
+def _levels(told: object) -> str:
+    """A current, or that of each channel: '240', '60 + 60'."""
+    values = told if isinstance(told, list) else [told]
+    return " + ".join(texts.grouped(texts.whole(value) or 0) for value in values)
 
 
 def _of_kind(events: Sequence[dict], kind: str) -> list[dict]:

@@ -45,10 +45,10 @@ class Part:
         return commanded_mean_ua(self.wave, _SHARE_OF) / _SHARE_OF
 
 
-def parts_of(session: dict, lines: tuple[Timeline, Timeline], step_sessions: dict[int, int]) -> list[Part]:
+def parts_of(session: dict, lines: tuple[Timeline, Timeline], told: dict[int, dict]) -> list[Part]:
     """All parts of a record, by step and channel. lines: telemetry of both channels.
 
-    step_sessions: device session by step, from the events of a record without stored figures of its steps.
+    told: by step, what the board said when it began: "session", "terms".
     """
     programme = session.get("programme") or {}
     steps = programme.get("steps") or []
@@ -59,9 +59,11 @@ def parts_of(session: dict, lines: tuple[Timeline, Timeline], step_sessions: dic
     for number, step in enumerate(steps, 1):
         index = whole(step.get("index")) or number
         figures = stored.get(index) or {}
-        device_session = whole(figures.get("device_session")) or step_sessions.get(index)
+        device_session = whole(figures.get("device_session")) or whole(told.get(index, {}).get("session"))
         kept = [step_rows(line, index, device_session) for line in lines]
-        found += _of_step(session, step, index, figures or _measured(step, kept), kept)
+        second = (told.get(index, {}).get("terms") or {}).get("terms2") or {}
+        own = {**step, "index": index, "terms2": second}
+        found += _of_step(session, own, figures or _measured(step, kept), kept)
     return found
 
 
@@ -78,28 +80,28 @@ def _granted_wave(step: dict, name: str) -> dict | None:
     wave = step.get(name)
     if not wave:
         return None
-    granted_ua = whole(step.get("amplitude_ua" if name == "wave" else "amplitude2_ua"))
+    granted_ua = whole(step.get("amplitude_ua")) if name == "wave" else None
     return {**wave, "amplitude_ua": granted_ua or whole(wave.get("amplitude_ua")) or 0}
 
 
-def _of_step(session: dict, step: dict, index: int, figures: dict, kept: list[Timeline]) -> list[Part]:
+def _of_step(session: dict, step: dict, figures: dict, kept: list[Timeline]) -> list[Part]:
     ended = figures.get("ended") or (session["ended"] or RUNNING if figures else NOT_BEGUN)
     found = []
     for channel, end in ((1, ""), (2, "2")):
         wave = _granted_wave(step, f"wave{end}")
         if wave is None:
             continue
-        terms = step.get("terms2") or {} if channel == 2 else step
+        terms = step["terms2"] if channel == 2 else step
         found.append(
             Part(
-                index=index,
+                index=step["index"],
                 site=step.get("site") or "",
                 side=step.get("side") or "",
                 channel=channel,
                 wave=wave,
-                granted_ua=whole(step.get(f"amplitude{end}_ua")) or whole(terms.get("amplitude_ua")) or None,
-                limit_ua=whole(step.get(f"limit{end}_ua")) or whole(terms.get("limit_ua")) or None,
-                binding=step.get(f"binding{end}") or terms.get("binding") or "",
+                granted_ua=whole(terms.get("amplitude_ua")) or None,
+                limit_ua=whole(terms.get("limit_ua")) or None,
+                binding=terms.get("binding") or "",
                 figures=figures if channel == 1 else figures.get("channel2") or {},
                 ended=ended,
                 felt=whole(figures.get("felt")) or 0,

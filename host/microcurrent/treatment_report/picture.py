@@ -1,5 +1,6 @@
 """The report as one picture without a browser: A4 upright at 150 dpi, longer when it has more steps than a page."""
 
+from math import ceil
 from typing import TYPE_CHECKING
 
 from . import texts
@@ -27,7 +28,7 @@ _LINE_WIDTHS = {"commanded": 3.2, "charge": 1.3, "net": 1.0, "lost": 3.2, "pause
 # Where each column of the table ends (begins, for those on the left), as a share of the width.
 _PLACES = {
     "number": 0.0, "place": 0.042, "side": 0.118, "wave": 0.17, "frequency": 0.345, "commanded": 0.43,
-    "permitted": 0.535, "delivered": 0.62, "full": 0.655, "impedance": 0.735, "course": 0.858, "charge": 0.902,
+    "permitted": 0.535, "delivered": 0.62, "full": 0.655, "impedance": 0.735, "course": 0.848, "charge": 0.902,
     "lift_offs": 0.936, "ended": 1.0,
 }  # fmt: skip
 _LEFT = ("number", "place", "side", "wave")
@@ -199,7 +200,7 @@ class _Drawing:
             x_in = _SIDE_IN + _PLACES[key] * _ROOM_IN
             text, tone = getattr(row, key), colour
             if key == "course":
-                _draw_spark(self.sheet, row, x_in - 0.87, self.y_in + 0.028)
+                _draw_spark(self.sheet, row, x_in - 0.83, self.y_in + 0.028)
                 text, tone = row.course_text, "soft"
             elif key == "ended":
                 tone = row.tone if row.tone in LIGHT else colour
@@ -232,13 +233,21 @@ class _Drawing:
         names_in = max(self.sheet.width_in(fact.name, _SMALL) for fact in facts) + 0.12
         for fact in facts:
             family = MONO if fact.code else SANS
-            size = _SMALL - 0.95 if fact.code else _SMALL
+            size = _SMALL - 0.8 if fact.code else _SMALL
             self.sheet.text(x_in, self.y_in, fact.name, _SMALL, "soft")
-            for line in self.sheet.lines(fact.value, size, wide_in - names_in, family=family):
+            for line in self._fact_lines(fact, size, wide_in - names_in, family):
                 self.sheet.text(x_in + names_in, self.y_in, line, size, family=family)
                 self.y_in += line_in(_SMALL)
             self.y_in += 0.015
         self.y_in += 0.09
+
+    def _fact_lines(self, fact: Fact, size: float, room_in: float, family: str) -> list[str]:
+        """In lines that fit; a hash in parts of the same length."""
+        count = ceil(self.sheet.width_in(fact.value, size, family=family) / room_in)
+        if not fact.code or count < 2:
+            return self.sheet.lines(fact.value, size, room_in, family=family)
+        length = ceil(len(fact.value) / count)
+        return [fact.value[begin : begin + length] for begin in range(0, len(fact.value), length)]
 
     def _footer(self) -> None:
         self.y_in += 0.02

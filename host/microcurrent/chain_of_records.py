@@ -82,6 +82,14 @@ def append_record(db: sqlite3.Connection, kind: str, number: str, at_utc: str, d
     append(db, kind, number, content_of(db, number, digest), at_utc)
 
 
+def forget(db: sqlite3.Connection, number: str, kind: str, at_utc: str) -> None:
+    """Let links stand for the absence of a session (kind: DELETED or LOST); none names it any more."""
+    rows = db.execute("SELECT DISTINCT content FROM chain WHERE session_id = ?", (number,)).fetchall()
+    for row in rows:
+        append(db, kind, None, row[0], at_utc)
+    db.execute("UPDATE chain SET session_id = NULL WHERE session_id = ?", (number,))
+
+
 def take_in_all(db: sqlite3.Connection, at_utc: str) -> None:
     """The links of all finished sessions that an older version recorded, in the order they began."""
     rows = db.execute("SELECT id FROM sessions WHERE ended IS NOT NULL ORDER BY rowid").fetchall()
@@ -133,10 +141,32 @@ def _link_problem(link: sqlite3.Row, position: int, head: str) -> str | None:
     return None if found == link["hash"] else "it was changed"
 
 
+def count_of_sound(links: list[sqlite3.Row]) -> int:
+    """How many links from the first on follow from each other."""
+    head = GENESIS
+    for count, link in enumerate(links):
+        if _link_problem(link, count, head) is not None:
+            return count
+        head = link["hash"]
+    return len(links)
+
+
+def unexcused(links: list[sqlite3.Row]) -> list[str]:
+    """The contents of links that name no session, and for whose absence no later link stands."""
+    excused = _excused(links)
+    nameless = [link for link in links if link["session_id"] is None and link["kind"] not in _ABSENT]
+    return [link["content"] for link in nameless if excused.get(link["content"], 0) < link["position"]]
+
+
+def _excused(links: list[sqlite3.Row]) -> dict[str, int]:
+    """Content: position of the last link that stands for its absence."""
+    return {link["content"]: link["position"] for link in links if link["kind"] in _ABSENT}
+
+
 def _check_records(db: sqlite3.Connection, links: list[sqlite3.Row], verdict: Verdict) -> None:
     """Each link against the record it names, and each record against the links."""
     ended = {row[0]: row[1] for row in db.execute("SELECT id, ended FROM sessions ORDER BY rowid")}
-    excused = {link["content"]: link["position"] for link in links if link["kind"] in _ABSENT}
+    excused = _excused(links)
     newest: dict[str, sqlite3.Row] = {}
     for link in links:
         number, position = link["session_id"], link["position"]
@@ -171,7 +201,7 @@ def _check_strays(db: sqlite3.Connection, verdict: Verdict) -> None:
         query = f"SELECT count(*) FROM {table} WHERE session_id NOT IN (SELECT id FROM sessions)"
         count = db.execute(query).fetchone()[0]
         if count:
-            verdict.problems.append(f"{count} rows of {table} belong to no session")
+            verdict.problems.append(f"rows of {table} that belong to no session: {count}")
 
 
 def _session_line(db: sqlite3.Connection, number: str, changes: dict[str, str]) -> list:

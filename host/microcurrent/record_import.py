@@ -21,6 +21,7 @@ from .json_stream import JsonStream
 from .record_check import check_session, check_telemetry
 from .record_export import FORMAT, ROWS, stored_columns
 from .record_reader import SCHEMA_VERSION, decoded
+from .record_schema import ROWS_OF_SESSIONS
 from .record_writer import now_utc
 from .records import Records
 from .report import list_row, show_rows
@@ -188,14 +189,14 @@ class _Session:
                 f"two with: microcurrent records export {number[:8]}"
             )
         self._db.execute("DELETE FROM sessions WHERE id = ?", (self._staged,))
-        for table in (*ROWS, "events"):
+        for table in ROWS_OF_SESSIONS:
             self._db.execute(f"DELETE FROM {table} WHERE session_id = ?", (self._staged,))
 
     def _keep(self, row: dict[str, str]) -> None:
         """Under its own id; and lists, pictures and reports must be able to show it."""
         if self._staged != row["id"]:
             self._db.execute("UPDATE sessions SET id = ? WHERE id = ?", (row["id"], self._staged))
-            for table in (*ROWS, "events"):
+            for table in ROWS_OF_SESSIONS:
                 self._db.execute(f"UPDATE {table} SET session_id = ? WHERE session_id = ?", (row["id"], self._staged))
         if "subject" in row:
             self._db.execute("INSERT OR IGNORE INTO subjects VALUES (?, ?)", (row["subject"], now_utc()))

@@ -16,7 +16,7 @@ from . import chain_of_records as chain
 from . import paths, record_order
 from .errors import RecordError, VerifyError
 from .record_check import check_types
-from .record_schema import TELEMETRY_TABLES
+from .record_schema import ROWS_OF_SESSIONS, TABLES_OF_SUBJECTS, TELEMETRY_TABLES
 from .record_schema import VERSION as SCHEMA_VERSION
 from .record_writer import is_locked
 from .summary import summarize
@@ -76,6 +76,12 @@ class StoredSessions:
             rows = self._db.execute(query).fetchall() if self._has("sessions") else []
         _order, back = record_order.sorted_by_start([tuple(row) for row in rows], self._imported())
         return back
+
+    def faults(self) -> list[str]:
+        """What SQLite finds wrong with the file itself, a sentence each. Raises RecordError for one it cannot open."""
+        with self.guarded("read"):
+            found = [str(row[0]) for row in self._db.execute("PRAGMA integrity_check(10)")]
+        return [] if found == ["ok"] else found
 
     def verify(self) -> chain.Verdict:
         """Recompute the chain of records; changes nothing. Raises RecordError, VerifyError where there is no chain."""
@@ -170,7 +176,7 @@ class StoredSessions:
         with self.guarded("read"):
             row = self._db.execute("SELECT * FROM sessions WHERE id = ?", (number,)).fetchone()
         kept = {name: row[name] for name in row.keys() if row[name] is not None}
-        return kept if "ended" in kept or self._is_written(number) else {**kept, "ended": INTERRUPTED}
+        return kept if "ended" in kept or self.is_running(number) else {**kept, "ended": INTERRUPTED}
 
     def content(self, number: str) -> str:
         """What the link of this session in the chain holds, or will hold. Raises RecordError."""
@@ -182,7 +188,7 @@ class StoredSessions:
         """As `subjects.listed` says."""
         counts = ", ".join(
             f"(SELECT count(*) FROM {table} WHERE subject = name) AS {table}"
-            for table in ("sessions", "screenings", "thresholds", "courses")
+            for table in ("sessions", *TABLES_OF_SUBJECTS)
         )
         newest = "(SELECT max(started_utc) FROM sessions WHERE subject = name) AS last_utc"
         with self.guarded("read"):
@@ -190,6 +196,19 @@ class StoredSessions:
                 return []
             rows = self._db.execute(f"SELECT name, created_utc, {newest}, {counts} FROM subjects ORDER BY name")
             return [dict(row) for row in rows]
+
+    def counts_of(self, subject: str) -> dict[str, int]:
+        """How many rows each table has of a subject. Raises RecordError."""
+        queries = {
+            table: f"SELECT count(*) FROM {table} WHERE subject = ?" for table in ("sessions", *TABLES_OF_SUBJECTS)
+        }
+        of_sessions = "WHERE session_id IN (SELECT id FROM sessions WHERE subject = ?)"
+        queries |= {table: f"SELECT count(*) FROM {table} {of_sessions}" for table in ROWS_OF_SESSIONS}
+        queries["subjects"] = "SELECT count(*) FROM subjects WHERE name = ?"
+        with self.guarded("read"):
+            if not self._has("subjects"):
+                return dict.fromkeys(queries, 0)
+            return {table: self._db.execute(query, (subject,)).fetchone()[0] for table, query in queries.items()}
 
     def rows(self, table: str, subject: str | None = None) -> list[dict]:
         """The rows of screenings, thresholds or courses in the order they were added, JSON columns decoded.
@@ -214,7 +233,7 @@ class StoredSessions:
 
     def completed(self, session: dict) -> dict:
         """A decoded session with the figures that nobody stored, from its telemetry. Raises RecordError."""
-        if session["ended"] is None and not self._is_written(session["id"]):
+        if session["ended"] is None and not self.is_running(session["id"]):
             session = self._once_more(session["id"])
         stored = session["summary"] or {}
         if "phases" not in stored:
@@ -224,7 +243,8 @@ class StoredSessions:
             session["summary"] = {**figures, **stored} or None
         return session
 
-    def _is_written(self, number: str) -> bool:
+    def is_running(self, number: str) -> bool:
+        """Whether a living process writes this session. Raises RecordError."""
         with self.guarded("read"):
             return is_locked(self._lock_path(number))
 
@@ -243,6 +263,7 @@ def open_stored(data_dir: str | None = None) -> StoredSessions:
     place = paths.data_dir(data_dir)
     path = place / FILE_NAME
     with guarded(path, "opened"):
+        refuse_lost_file(path)
         return StoredSessions(place, _connect(path) if path.exists() else sqlite3.connect(":memory:"))
 
 
@@ -253,6 +274,15 @@ def guarded(path: Path, action: str) -> Iterator[None]:
         yield
     except (sqlite3.Error, OSError, OverflowError) as error:
         raise RecordError(_trouble(path, action, error)) from None
+
+
+def refuse_lost_file(path: Path) -> None:
+    """Raise sqlite3.DatabaseError for an empty file with a log beside it, which SQLite would take for new."""
+    log = path.with_name(f"{path.name}-wal")
+    if path.exists() and not path.stat().st_size and log.exists() and log.stat().st_size:
+        error = sqlite3.DatabaseError("the file is empty, but not its log")
+        error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+        raise error
 
 
 def check_version(db: sqlite3.Connection) -> int:

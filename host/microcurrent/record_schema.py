@@ -11,6 +11,8 @@ from firmware.shared import protocol
 
 VERSION = 3
 TELEMETRY_TABLES = ("telemetry", "telemetry2")  # one row of each per moment; only sessions with two channels fill both
+ROWS_OF_SESSIONS = (*TELEMETRY_TABLES, "events")  # tables whose rows belong to a session, by session_id
+TABLES_OF_SUBJECTS = ("screenings", "thresholds", "courses")  # whose rows belong to a subject, as those of sessions do
 
 # Tables of treatments: name of the table, its columns with their types.
 TREATMENT_TABLES = {

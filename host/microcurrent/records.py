@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from . import chain_of_records as chain
 from . import paths, record_schema, subjects
 from .errors import RecordError
-from .record_reader import FILE_NAME, INTERRUPTED, StoredSessions, check_version, guarded
+from .record_reader import FILE_NAME, INTERRUPTED, StoredSessions, check_version, guarded, refuse_lost_file
 from .record_writer import SessionRecord, hold_lock, now_utc, release_lock, transaction
 
 MIN_FREE_BYTES = 32 * 2**20  # ours: an hour at 50 Hz takes about 10 MB per channel
@@ -28,6 +28,7 @@ class Records(StoredSessions):
         place = paths.make_data_dir(data_dir)
         path = place / FILE_NAME
         with guarded(path, "opened"):
+            refuse_lost_file(path)
             super().__init__(place, sqlite3.connect(path, timeout=5, isolation_level=None))
             self._prepare()
         self._mark_interrupted()
@@ -89,6 +90,19 @@ class Records(StoredSessions):
         with self.guarded("written"), transaction(self._db):
             yield self._db
 
+    def overwrite_deleted(self) -> str:
+        """Write the file anew, so that what was deleted is not left in its free space. Returns what kept it from that.
+
+        Empty: it is done, for the database's own files; what the disk keeps of them is the disk's.
+        """
+        try:
+            self._db.execute("VACUUM")
+            if self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+                return "another process reads the records"
+        except (sqlite3.Error, OSError) as error:
+            return str(error)
+        return ""
+
     def note_subject(self, name: str) -> None:
         """A pseudonym that `subjects.checked` took becomes a subject unless it is one. Raises RecordError."""
         with self.guarded("written"):
@@ -121,6 +135,7 @@ class Records(StoredSessions):
     def _prepare(self) -> None:
         check_version(self._db)
         self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA secure_delete = ON")  # what is deleted is overwritten
         self._db.execute("PRAGMA synchronous = FULL")  # WAL with NORMAL would lose commits with the power
         with transaction(self._db):  # another process may be doing the same
             if record_schema.prepare(self._db) < record_schema.VERSION:

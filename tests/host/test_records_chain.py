@@ -19,6 +19,11 @@ from microcurrent.records import Records
 from .old_records import ENDED, FIRST, KILLED, SECOND, leave
 from .test_records import DEVICE, WAVE, begin, killed_session, read_on_full_disk, row, run_cli
 
+# What `records repair` says of a file that SQLite can read.
+SOUND = (
+    "the records are sound as a database; nothing was repaired; whether they were edited: microcurrent records verify\n"
+)
+
 
 def recorded(records: Records, subject: str | None = None, second: bool = False) -> str:
     """The id of a finished session with a few rows and events."""
@@ -114,7 +119,7 @@ EDITS = {
     ),
     "stray row": (
         "INSERT INTO events SELECT 'nobody', '', '', '' WHERE '' <> ?",
-        "1 rows of events belong to no session",
+        "rows of events that belong to no session: 1",
     ),
 }
 

@@ -44,7 +44,10 @@ def _marked(row: tuple[str, ...], back: bool) -> tuple[str, ...]:
 
 @click.group("records")
 def command() -> None:
-    """List, show, check, export, import, plot recorded sessions. ID is the beginning of a session's id, or 'last'."""
+    """List, show, check, export, import, plot and repair recorded sessions.
+
+    ID is the beginning of a session's id, or 'last'.
+    """
 
 
 @command.command("list")
@@ -169,6 +172,23 @@ def import_file(file: Path, data_dir: str | None, as_json: bool) -> None:
         return
     known = f"; {len(imported.known)} were here already" if imported.known else ""
     click.echo(f"{len(imported.new)} sessions imported into {records.path}{known}")
+
+
+@command.command("repair")
+@data_dir_option
+@json_option
+def repair(data_dir: str | None, as_json: bool) -> None:
+    """Make a readable database of what is left of a damaged one. The damaged file is kept beside it."""
+    from ..record_repair import repair as repair_records
+    from ..repair_text import as_json as told
+    from ..repair_text import lines
+
+    repaired = repair_records(data_dir)
+    if as_json:
+        print_json(told(repaired))
+        return
+    for line in lines(repaired):
+        click.echo(line)
 
 
 @command.command("plot")

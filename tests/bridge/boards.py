@@ -33,6 +33,7 @@ class Board:
         self.link = link
         self.uid = f"e66{index:013x}"
         self.session = recorded.load()
+        self.outbox: deque[bytes] = deque()
         self.sent: list[list[int]] = []  # highest sequence number + 1 of every boot, as [count]
         self.asked: Counter[str] = Counter()
         self.master = self._slave = -1
@@ -84,9 +85,10 @@ class Board:
 
     def boot(self, delay_ms: int = 0) -> None:
         """Power on: everything but its uid begins anew. What was not written to the port is gone."""
-        self._begun_s = time.monotonic()
+        self.flush()  # what is still in the outbox dies with the boot: no host could read it
+        self.begun_s = time.monotonic()
         self.sequence = self.number = 0
-        self.outbox: deque[bytes] = deque()
+        self.outbox.clear()
         self._ring: deque[list] = deque(maxlen=RING_ROWS)
         self._log: deque[list] = deque(maxlen=LOG_KEPT)
         self._last_row: list[int] | None = None
@@ -100,7 +102,7 @@ class Board:
 
     def now_ms(self) -> int:
         """Device time."""
-        return int((time.monotonic() - self._begun_s) * 1000)
+        return int((time.monotonic() - self.begun_s) * 1000)
 
     def emit(self, event: dict) -> None:
         """An event that is no telemetry."""

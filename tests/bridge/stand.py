@@ -68,6 +68,12 @@ class Subscriber:
         assert answer, f"no {what} among {len(self.received)} messages: {self.received[-3:]}"
         return answer
 
+    def wait_for_all(self, report: dict) -> None:
+        """Until everything that the boards of a report have told has arrived."""
+        with self._came:
+            self._came.wait_for(lambda: not missing(report, self.received), PATIENCE_S)
+            assert missing(report, self.received) == {}
+
     def of(self, kind: str, uid: str = "") -> list[Received]:
         """Those of a topic's last part, of one board or all."""
         with self._came:

@@ -17,7 +17,7 @@ from microcurrent.connect import acquire
 from microcurrent.errors import RefusedError
 from microcurrent.share import ShareClient
 
-from .stand import Received, Stand, Subscriber, missing, stand
+from .stand import Received, Stand, Subscriber, stand
 
 BOARDS = 3
 
@@ -49,7 +49,7 @@ def test_a_board_goes_and_comes_back(made: Stand) -> None:
     made.boards.ask(do="appear", board=1)
     made.subscriber.wait_for("online", lambda received: statuses(received, uid)[2:] == ["online"])
     report = made.boards.ask(do="quiet")
-    made.subscriber.wait_for("last message", lambda received: not missing(report, received))
+    made.subscriber.wait_for_all(report)
     assert bridge.end(signal.SIGINT) == 130
     assert bridge.times("board1 vanished") == 1
     assert bridge.times("reads board") == BOARDS + 1
@@ -69,7 +69,7 @@ def test_ports_that_are_none(made: Stand, tmp_path: Path) -> None:
         made.boards.ask(do="wait", events=80)  # every wrong port has been tried again by then
         report = made.boards.ask(do="quiet")
         good = {uid: board for uid, board in report["boards"].items() if board["port"] != made.boards.ports[2]}
-        made.subscriber.wait_for("all of both", lambda received: not missing({"boards": good}, received))
+        made.subscriber.wait_for_all({"boards": good})
         assert bridge.end() == 130
         chatter.kill()
     os.close(master)
@@ -122,7 +122,7 @@ def test_another_command_gets_the_port(made: Stand) -> None:
     assert "seq" in polled(made, uid)[0].body and polled(made, uid)[0].body["seq"] is None
     report = made.boards.ask(do="quiet")
     one = {"boards": {uid: report["boards"][uid]}}
-    made.subscriber.wait_for("all of it, with numbers", lambda received: not missing(one, received))
+    made.subscriber.wait_for_all(one)
     assert statuses(made.subscriber.received, uid) == ["online"], bridge.said
     assert bridge.end() == 130
 
@@ -187,5 +187,5 @@ def test_a_spool_outlives_a_bridge_without_a_broker(made: Stand) -> None:
     made.broker.start()
     assert made.bridge(ports=[]).wait() == 2
     bridge = made.bridge("--all", ports=[])
-    made.subscriber.wait_for("what was kept", lambda received: not missing(report, received))
+    made.subscriber.wait_for_all(report)
     assert bridge.end() == 130

@@ -118,6 +118,18 @@ def test_who_is_not_let_in_is_told_once(tmp_path: Path) -> None:
     broker.close()
 
 
+def test_what_is_no_broker_is_told_once(tmp_path: Path) -> None:
+    """Something that takes connections and closes them, as a broker with TLS does without."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        where = f"127.0.0.1:{server.getsockname()[1]}"
+        bridge = BridgeProcess("--all", "--mqtt", where, "--spool", str(tmp_path / "s"))
+        for _ in range(3):
+            server.accept()[0].close()
+        bridge.wait_for(f"no broker at {where} (the connection ended); messages are kept in ")
+        assert bridge.end() == 130
+    assert bridge.times("the connection ended") == 1
+
+
 def test_what_may_not_be_published_stays_in_the_spool(tmp_path: Path) -> None:
     """PUBACK with a reason: told once, and kept."""
     (tmp_path / "broker").mkdir()

@@ -33,7 +33,7 @@ def test_nothing_is_lost(tmp_path: Path) -> None:
         all_online(made)
         made.boards.ask(do="wait", events=SECOND)
         report = made.boards.ask(do="quiet")
-        made.subscriber.wait_for("last message", lambda received: not missing(report, received))
+        made.subscriber.wait_for_all(report)
         assert bridge.end(signal.SIGTERM) == 130
         made.subscriber.wait_for("farewell", lambda _received: offline(made) == BOARDS)
         assert_complete(made, report, bridge)
@@ -71,7 +71,7 @@ def broker_outage(made: Stand, bridge: BridgeProcess, port: int) -> None:
     bridge.wait_for("connected to the broker at ", 2)
     made.boards.ask(do="wait", events=SECOND)
     report = made.boards.ask(do="report")
-    made.subscriber.wait_for("end of the outage", lambda received: not missing(report, received))
+    made.subscriber.wait_for_all(report)
 
 
 def subscriptions(made: Stand) -> set[str]:

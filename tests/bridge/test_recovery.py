@@ -1,11 +1,13 @@
 """What is found out about the time in which nobody read a board, against a board that keeps ring and log."""
 
+from collections import deque
 from pathlib import Path
 
 import pytest
 
 from microcurrent.bridge import recovery
-from microcurrent.bridge.messages import Mark
+from microcurrent.bridge.messages import Mark, Message
+from microcurrent.bridge.reader import Hub, Reader
 from microcurrent.bridge.reading import READING, Door, ReadingClient
 from microcurrent.errors import FirmwareError, RefusedError
 
@@ -136,6 +138,28 @@ def test_lines_of_an_earlier_boot_are_passed_over(wired: Wired) -> None:
     heard = {500: {"ev": "telemetry", "seq": 500, "t": []}}
     wired.link.deaf = False
     assert seqs(recovery.recovered(wired.client, 2, heard)) == [3, 4, 5]
+
+
+def test_a_boot_that_a_status_reveals(wired: Wired) -> None:
+    """What the old boot told last waits in the client while the status of the new one is read: both are published."""
+    put: list[Message | Mark] = []
+    reader = Reader("board:0", Hub(put.append, lambda _text: None, lambda _uid: None, lambda *_: "", lambda _uid: None))
+    wired.board.begun_s -= 100.0
+    wired.link.deaf = False
+    reader._begin(wired.client, wired.client.identity)
+    reader._catch_up(wired.client)
+    wired.board.tell(wired.board.session[TELEMETRY])
+    sent, wired.board.outbox = wired.board.outbox, deque()
+    wired.board.boot()
+    wired.board.outbox.extendleft(reversed(sent))
+    reader._ask(wired.client, 1.0)
+    while (event := wired.client.next_event(0.0)) is not None:
+        reader._take(wired.client, event)
+    boots: dict[int, list[int]] = {}
+    for each in put:
+        if isinstance(each, Message) and each.body["seq"] is not None:
+            boots.setdefault(each.body["boot"], []).append(each.body["seq"])
+    assert list(boots.values()) == [[0, 1, 2, 3], [0, 1, 2]]
 
 
 KNOWN = Mark("u", 1_000_000, 50, 20_000, 1_020_000)

@@ -117,7 +117,7 @@ class Broker:
                     raise
 
         self._put = put
-        self._up = False
+        self._refused = False  # it said why: that the connection then ends is no news
         self._client: Client = ToldClient(CallbackAPIVersion.VERSION2, f"microcurrent-{bridge}", protocol=MQTTv5)
         self._client.max_inflight_messages_set(0)  # the service keeps the window
         self._client.reconnect_delay_set(RETRY_MIN_S, RETRY_MAX_S)
@@ -147,19 +147,18 @@ class Broker:
     def _on_connect(
         self, client: "Client", _data: object, _flags: "ConnectFlags", code: "ReasonCode", given: "Properties | None"
     ) -> None:
+        self._refused = code.is_failure
         if code.is_failure:
             self._put(Link(problem=f"the broker says: {code}"))
             return
-        self._up = True
         self._put(Link(window=min(getattr(given, "ReceiveMaximum", WINDOW), WINDOW) - SPARE))
 
     def _on_disconnect(
         self, _client: "Client", _data: object, flags: "DisconnectFlags", code: "ReasonCode", _given: object
     ) -> None:
-        if not self._up:
-            return  # why it was not let in has been told
-        self._up = False
-        said = f"the broker says: {code}" if flags.is_disconnect_packet_from_server else "the connection broke"
+        if self._refused:
+            return
+        said = f"the broker says: {code}" if flags.is_disconnect_packet_from_server else "the connection ended"
         self._put(Link(problem=said))
 
     def _on_publish(self, _client: "Client", _data: object, mid: int, code: "ReasonCode", _given: object) -> None:

@@ -165,6 +165,15 @@ class Reader(threading.Thread):
         else:
             self._publish(event)
 
+    def _follow_boot(self, client: ReadingClient, mark: Mark) -> None:
+        """A status has shown that the board has booted: first what it had told before, then what it tells now."""
+        while self._known_mark().boot == mark.boot:
+            event = client.next_event(0.0)
+            if event is None:
+                self._catch_up(client)
+                return
+            self._take(client, event)
+
     def _publish(self, event: dict) -> None:
         """An event of the board as a message."""
         mark, seq = self._known_mark(), event["seq"]
@@ -271,7 +280,7 @@ class Reader(threading.Thread):
         if uptime_ms >= mark.uptime_ms:
             self._mark = replace(mark, uptime_ms=uptime_ms, at_ms=_now_ms())
         elif isinstance(board, ReadingClient):
-            self._catch_up(board)
+            self._follow_boot(board, mark)
         else:
             self._mark = Mark(mark.uid, max(_now_ms() - uptime_ms, mark.boot + 1), -1, uptime_ms, _now_ms())
         if time.monotonic() >= self._mark_due_s:

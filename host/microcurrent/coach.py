@@ -12,7 +12,7 @@ from .treatment_texts import contact_text
 STABLE_S = 2.0  # ours: good for so long without a gap
 TICK_S = 0.1
 # What the board plays looks for contact only; the request is as small as a request can be.
-_WAVE = {"amplitude_ua": 8, "frequency_mhz": 100_000, "duration_ms": 1000, "ramp_ms": 100}
+_WAVE = {"amplitude_ua": 8, "frequency_mhz": 10_000, "duration_ms": 1000, "ramp_ms": 100}
 
 Row = dict[str, int]
 

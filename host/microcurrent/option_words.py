@@ -28,6 +28,7 @@ OPTIONS: dict[str, tuple[str, Kind]] = {
     "phase_deg": ("--phase", quantities.ANGLE),
 }
 _FIELD = re.compile(rf"\b({'|'.join(OPTIONS)})\b(?:( is)? (\d+)(?:( and) (\d+))?)?")
+_TYPED = re.compile(r"--([a-z]+(?:-[a-z]+)*)")
 # Bounds of that field further on in the same text.
 _BOUND = re.compile(r"\b(permits?|lasts|(?:short|long)est is|within|hard cap of|from) (\d+)(?:\.\.(\d+))?")
 
@@ -39,6 +40,11 @@ def in_options(text: str) -> str:
         kind = OPTIONS[fields[0].group(1)][1]
         text = _BOUND.sub(lambda match: _bound(match, kind), text)
     return _FIELD.sub(_option, text)
+
+
+def in_keys(text: str) -> str:
+    """The same in the keys of a programme's file: amplitude_end where a command line has --amplitude-end."""
+    return _TYPED.sub(lambda match: match.group(1).replace("-", "_"), in_options(text))
 
 
 def _option(match: re.Match[str]) -> str:

@@ -19,7 +19,7 @@ from firmware.shared import rules, waveform
 
 from . import quantities
 from .errors import BadValueError, RecordError
-from .option_words import OPTIONS, in_options
+from .option_words import OPTIONS, in_keys
 from .signatures import Signatures
 
 MAX_BYTES = 200_000  # ours: a programme of 48 steps has below 20 kB
@@ -205,7 +205,7 @@ class Loader:
             device["wave2"] = _wave(dict(channel2), f"{where}, channel2", device, "share2_permille")
         problem = schema.check_step(device)[1]
         if problem:
-            raise _bad(where, in_options(problem), "change it there")
+            raise _bad(where, in_keys(problem), "change it there")
         return Step(device["site"], device["side"], device, **hand, labels=labels)
 
     def _apply_signature(self, given: dict, where: str) -> tuple[str, ...]:
@@ -303,7 +303,7 @@ def _check_tables(head: dict, where: str) -> None:
 def _check_info(made: Programme, where: str) -> None:
     problem = schema.check_info(made.info() | {"hash": "0"})[1]
     if problem:
-        raise _bad(where, in_options(problem), "shorten it")
+        raise _bad(where, in_keys(problem), "shorten it")
     if made.info()["unipolar_ms"] > rules.UNIPOLAR_MAX_MS:
         longest = quantities.show(rules.UNIPOLAR_MAX_MS, quantities.DURATION)
         raise _bad(where, f"its current does not reverse for longer than {longest}", "shorten those steps")

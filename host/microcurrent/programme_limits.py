@@ -12,7 +12,7 @@ from firmware.shared import programme as schema
 
 from . import quantities
 from .errors import BadValueError, RefusedError
-from .option_words import in_options
+from .option_words import in_keys
 from .programme import Programme, Step
 
 Threshold = Callable[[str, str], int | None]  # (site, side) -> the person's threshold there in uA, None when unknown
@@ -50,7 +50,7 @@ def granted(device_step: dict, settings: dict, hard_cap_ua: int) -> list[Granted
     """One entry per channel of a step that for_board() made."""
     step, problem = schema.check_step(device_step)
     if step is None:
-        raise BadValueError(f"{in_options(problem or '')}; nothing was started; correct the programme")
+        raise BadValueError(f"{in_keys(problem or '')}; nothing was started; correct the programme")
     found = []
     for name, share in (("wave", "share_permille"), ("wave2", "share2_permille")):
         if name in step:
@@ -91,7 +91,7 @@ def require_permitted(programme: Programme, steps: list[dict], settings: dict, h
                     f", channel {channel}" if channel > 1 else ""
                 )
                 raise RefusedError(
-                    f"{programme.name}, {where}: {in_options(each.refusal)}; nothing was started; change the step, or "
+                    f"{programme.name}, {where}: {in_keys(each.refusal)}; nothing was started; change the step, or "
                     f"see why with: microcurrent limits"
                 )
         found.append(channels)

@@ -1,8 +1,8 @@
 """An ascending-descending staircase for the sensory threshold: it is told what was felt, and says what comes next.
 
 Up in steps until somebody feels it; down to four fifths, which the board does by itself, until nothing is felt; up
-again in smaller steps. After enough turns the threshold is the mean of the levels at which something was felt on the way up,
-never above the lowest level that was felt twice: in doubt it is lower.
+again in smaller steps. After enough turns the threshold is the mean of the levels at which something was felt on the
+way up, never above the lowest level but one that was felt: in doubt it is lower.
 """
 
 from dataclasses import dataclass, field

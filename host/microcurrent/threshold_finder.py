@@ -14,9 +14,12 @@ _ACTIVE = protocol.ACTIVE
 
 
 class ThresholdFinder:
-    """live: a session that is to be begun; now: its clock in s; tell(text): what happens."""
+    """live: a session that is to be begun; now: its clock in s; tell(text): what happens; dwell_s: time per level."""
 
-    def __init__(self, live: LiveSession, now: Callable[[], float], tell: Callable[[str], None]) -> None:
+    def __init__(
+        self, live: LiveSession, now: Callable[[], float], tell: Callable[[str], None], dwell_s: float = DWELL_S
+    ) -> None:
+        self._dwell_s = dwell_s
         self._live = live
         self._now = now
         self._tell = tell
@@ -71,7 +74,7 @@ class ThresholdFinder:
             return
         if self._steady_since_s is None:
             self._steady_since_s = self._now()
-        if self._now() - self._steady_since_s < DWELL_S:
+        if self._now() - self._steady_since_s < self._dwell_s:
             return
         self._steady_since_s = None
         self.stairs.not_felt()

@@ -171,7 +171,7 @@ class TreatmentRunner:
     def _lose(self, error: PortError) -> None:
         if self.lost:
             return
-        self._lost_at_s = time.monotonic()
+        self._lost_at_s = self._client.transport.now()
         self.course.link_losses += 1
         self.course.error = error
         self._view.link(False)
@@ -180,14 +180,14 @@ class TreatmentRunner:
 
     def _rejoin(self, timeout_s: float) -> None:
         """One attempt. The board that is found may have ended the treatment, or may have been reset."""
-        if time.monotonic() - self._lost_at_s > self._patience_s():
-            self.course.ended = LINK_LOST
+        if self._client.transport.now() - self._lost_at_s > self._patience_s():
+            self._end(LINK_LOST)
             return
         try:
             self._client.rejoin(max(timeout_s, REJOIN_TRY_S))
         except MicrocurrentError:
             return
-        self.course.lost_s += time.monotonic() - self._lost_at_s
+        self.course.lost_s += self._client.transport.now() - self._lost_at_s
         self._lost_at_s = 0.0
         self.course.error = None
         self._view.link(True)

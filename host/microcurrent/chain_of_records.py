@@ -59,7 +59,7 @@ def rows_digest(db: sqlite3.Connection, number: str) -> str:
 
 
 def content_of(db: sqlite3.Connection, number: str, digest: str | None = None, **changes: str) -> str:
-    """SHA-256 of everything recorded about one session. Raises sqlite3.Error; LookupError when there is none.
+    """SHA-256 of everything recorded about one session. Raises sqlite3.Error, also when there is none.
 
     digest: what rows_digest said of it. changes: columns of its row to take in place of those stored.
     """
@@ -208,7 +208,7 @@ def _session_line(db: sqlite3.Connection, number: str, changes: dict[str, str]) 
     cursor = db.execute("SELECT * FROM sessions WHERE id = ?", (number,))
     row = cursor.fetchone()
     if row is None:
-        raise LookupError(number)
+        raise sqlite3.DataError(f"session {number} is gone")
     values = {name[0]: value for name, value in zip(cursor.description, row, strict=True)} | changes
     # A column without a value is left out: one that a later version adds changes nothing.
     return ["session", *sorted([name, value] for name, value in values.items() if value is not None)]

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from . import chain_of_records as chain
 from . import subjects
-from .errors import BadValueError, RecordError
+from .errors import BadValueError, RecordError, RefusedError
 from .exports import unnamed, unnamed_event
 from .figures import table_rows
 from .json_stream import JsonStream
@@ -41,7 +41,9 @@ class Imported:
 
 
 def take_in(records: Records, path: Path) -> Imported:
-    """Import a JSON export of one session or of all. Raises RecordError; nothing is changed then."""
+    """Import a JSON export of one session or of all. Raises RecordError, RefusedError; nothing is changed then."""
+    if records.any_running():
+        raise RefusedError("a session runs; nothing was changed; import the file when it is over")
     try:
         with open(path, encoding="utf-8-sig") as handle, records.transaction() as db:
             return _take_all(records, db, JsonStream(handle))

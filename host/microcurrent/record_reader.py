@@ -243,6 +243,11 @@ class StoredSessions:
             session["summary"] = {**figures, **stored} or None
         return session
 
+    def any_running(self) -> bool:
+        """Whether a living process writes any session: what takes long may not keep it waiting. Raises RecordError."""
+        with self.guarded("read"):
+            return any(is_locked(lock) for lock in self.place.glob("session-*.lock"))
+
     def is_running(self, number: str) -> bool:
         """Whether a living process writes this session. Raises RecordError."""
         with self.guarded("read"):
@@ -358,4 +363,6 @@ def _remedy(text: str) -> str:
         return "update microcurrent, or choose another place with --data-dir"
     if "full" in text or "disk I/O" in text or "too large" in text.lower():
         return "free some space, or choose another place with --data-dir"
+    if "locked" in text:
+        return "another command writes them: try again when it is done"
     return "check the directory's permissions, or choose another place with --data-dir"

@@ -102,7 +102,7 @@ def _back_up(path: Path) -> Path:
     backup = path.with_name(next(each for each in _numbered(name) if each not in taken))
     for suffix in ("", "-wal"):
         source = path.with_name(path.name + suffix)
-        if source.exists():
+        if source.exists() and (source.stat().st_size or not suffix):
             _copy(source, backup.with_name(backup.name + suffix))
     return backup
 
@@ -116,9 +116,14 @@ def _numbered(name: str) -> Iterator[str]:
 
 
 def _copy(source: Path, target: Path) -> None:
-    shutil.copy2(source, target)
-    with open(target, "rb") as handle:
-        os.fsync(handle.fileno())
+    """Whole and on the disk, or not at all."""
+    try:
+        shutil.copy2(source, target)
+        with open(target, "rb") as handle:
+            os.fsync(handle.fileno())
+    except OSError:
+        target.unlink(missing_ok=True)
+        raise
 
 
 def _salvage(path: Path, work: Path, repaired: Repaired) -> None:

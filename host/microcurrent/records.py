@@ -78,10 +78,14 @@ class Records(StoredSessions):
         kept |= {"programme": _json(programme), "screening": _json(screening)}
         with self.guarded("written"):
             lock = hold_lock(self._lock_path(number))
-            with transaction(self._db):
-                if name is not None:
-                    self._note(name)
-                self._insert("sessions", kept | {"started_utc": now_utc()})
+            try:
+                with transaction(self._db):
+                    if name is not None:
+                        self._note(name)
+                    self._insert("sessions", kept | {"started_utc": now_utc()})
+            except BaseException:
+                release_lock(lock)
+                raise
         return SessionRecord(self._db, number, lock, self.guarded)
 
     @contextlib.contextmanager
@@ -95,6 +99,8 @@ class Records(StoredSessions):
 
         Empty: it is done, for the database's own files; what the disk keeps of them is the disk's.
         """
+        if self.any_running():
+            return "a session runs"
         try:
             self._db.execute("VACUUM")
             if self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:

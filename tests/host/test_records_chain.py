@@ -3,7 +3,10 @@
 import contextlib
 import json
 import sqlite3
+import subprocess
+import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,7 +15,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from microcurrent import chain_of_records as chain
-from microcurrent.errors import VerifyError
+from microcurrent.errors import RecordError, VerifyError
 from microcurrent.record_reader import FILE_NAME, open_stored
 from microcurrent.records import Records
 
@@ -50,6 +53,15 @@ def three(place: Path) -> list[str]:
     """The ids of three finished sessions in a data directory, in order."""
     with Records(str(place)) as records:
         return [recorded(records, "anon"), recorded(records, second=True), recorded(records)]
+
+
+def on_small_disk(line: str, limit_bytes: int) -> tuple[int, str]:
+    """(exit code, stderr) of a command that can write no file larger than this; it stands for the full disk."""
+    limit = f"import resource, sys\nresource.setrlimit(resource.RLIMIT_FSIZE, ({limit_bytes}, {limit_bytes}))\n"
+    code = limit + "from microcurrent.cli import main\nmain(sys.argv[1:])"
+    arguments = [sys.executable, "-c", code, *line.split()]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False)
+    return done.returncode, done.stderr
 
 
 def edit(place: Path, statement: str, *values: object) -> None:
@@ -305,3 +317,33 @@ def test_vacuum_changes_nothing(tmp_path: Path) -> None:
     database.execute("VACUUM")
     database.close()
     assert problems(place) == []
+
+
+def test_sessions_that_end_at_the_same_time(tmp_path: Path) -> None:
+    """Two boards, two programs, one file: each link follows from the one before it."""
+
+    def work() -> None:
+        with Records() as records:
+            for _ in range(8):
+                recorded(records)
+
+    with Records():
+        pass
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with open_stored() as stored:
+        verdict = stored.verify()
+        assert (verdict.problems, verdict.sessions, verdict.kinds) == ([], 32, {"session": 32})
+        assert stored.clock_set_back() == set()
+
+
+def test_a_record_that_vanished_while_it_was_written(tmp_path: Path) -> None:
+    with Records() as records:
+        record = begin(records)
+        edit(tmp_path / "data", "DELETE FROM sessions")
+        with pytest.raises(RecordError, match="is gone"):
+            record.finish("duration", {})
+    assert not list((tmp_path / "data").glob("*.lock"))

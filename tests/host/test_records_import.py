@@ -4,7 +4,6 @@ import csv
 import io
 import json
 import sqlite3
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -25,7 +24,7 @@ from microcurrent.summary import summarize
 
 from .old_records import FIRST, SECOND, leave
 from .test_records import DEVICE, WAVE, begin, killed_session, read_on_full_disk, row, run_cli
-from .test_records_chain import edit, recorded, three
+from .test_records_chain import edit, on_small_disk, recorded, three
 
 
 def exported(line: str, place: Path) -> str:
@@ -143,6 +142,21 @@ def test_a_session_that_runs(tmp_path: Path) -> None:
         record.finish("duration", {})
     result = run_cli(f"records import {file} --data-dir {tmp_path / 'there'}")
     assert f"session {record.number} still ran when it was exported; nothing was changed" in result.stderr
+
+
+def test_not_while_a_session_runs(tmp_path: Path) -> None:
+    """A long import would keep its rows waiting, and without a record it would be ramped down."""
+    three(tmp_path / "here")
+    exported(f"--all -o {tmp_path / 'x.json'}", tmp_path / "here")
+    with Records() as records:
+        record = begin(records)
+        result = run_cli(f"records import {tmp_path / 'x.json'}")
+        assert (result.exit_code, result.stderr) == (
+            6,
+            "error: a session runs; nothing was changed; import the file when it is over\n",
+        )
+        record.finish("duration", {})
+    imported(tmp_path / "x.json", tmp_path / "data")
 
 
 def test_a_killed_session_is_exported_from_a_full_disk(tmp_path: Path) -> None:
@@ -431,13 +445,10 @@ def test_import_on_a_full_disk(tmp_path: Path) -> None:
                 record.add_telemetry(number, row(elapsed_ms=number))
             record.finish("duration", {})
     exported(f"--all -o {tmp_path / 'x.json'}", tmp_path / "here")
-    code = "import resource, sys\nresource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))\n"
-    code += "from microcurrent.cli import main\nmain(sys.argv[1:])"
     with Records():
         pass
-    arguments = [sys.executable, "-c", code, "records", "import", str(tmp_path / "x.json")]
-    done = subprocess.run(arguments, capture_output=True, text=True, check=False)
-    assert (done.returncode, "free some space" in done.stderr) == (9, True), done.stderr
+    code, errors = on_small_disk(f"records import {tmp_path / 'x.json'}", 300_000)
+    assert (code, "free some space" in errors) == (9, True), errors
     with open_stored() as stored:
         assert stored.sessions() == []
 

@@ -16,7 +16,7 @@ from microcurrent.summary import summarize
 
 from .old_records import SECOND, leave
 from .test_records import NO_DATABASE, WAVE, begin, files_of, killed_session, row, run_cli
-from .test_records_chain import SOUND, edit, recorded, three
+from .test_records_chain import SOUND, edit, on_small_disk, recorded, three
 
 PAGE_BYTES = 4096
 SESSIONS = 6
@@ -362,3 +362,18 @@ def test_salvage_gives_up(tmp_path: Path) -> None:
     assert list(salvage.rows()) == []
     assert 0 < salvage.failed < 20_000
     database.close()
+
+
+def test_on_a_full_disk(tmp_path: Path) -> None:
+    """What cannot be backed up is not repaired, and nothing is left half."""
+    place = tmp_path / "data"
+    filled(place)
+    overwrite(place, pages_of(place, "events")[0])
+    before = files_of(place)
+    for limit_bytes in (0, 100_000, len(before[FILE_NAME])):
+        code, errors = on_small_disk("records repair", limit_bytes)
+        if code == 9:
+            assert "free some space" in errors
+            assert (place / FILE_NAME).read_bytes() == before[FILE_NAME]
+            assert not list(place.glob(".*"))
+    assert all(path.read_bytes() == before[FILE_NAME] for path in backups(place))

@@ -14,7 +14,7 @@ from microcurrent.record_reader import FILE_NAME, open_stored
 from microcurrent.records import Records
 
 from .test_records import DEVICE, WAVE, completed, run_cli, writer
-from .test_records_chain import SOUND, edit, recorded
+from .test_records_chain import SOUND, edit, on_small_disk, recorded
 
 NAME = "anon-Xq7"
 KEPT = {"subject": NAME, "at_utc": "2026-01-01T10:00:00+00:00"}
@@ -171,3 +171,24 @@ def test_another_process_reads_meanwhile(tmp_path: Path) -> None:
     assert "the file's free space may still hold some of it (" in result.stdout
     assert run_cli("records repair").stdout == SOUND
     assert NAME.encode() not in files(tmp_path / "data")
+
+
+def test_on_a_full_disk(tmp_path: Path) -> None:
+    """All of it is deleted, or nothing."""
+    filled()
+    before = run_cli("records export --all").stdout
+    code, errors = on_small_disk(f"subjects delete {NAME} --yes", 8_000)
+    assert (code, "free some space" in errors) == (9, True), errors
+    assert run_cli("records export --all").stdout == before
+    assert run_cli("records verify").exit_code == 0
+
+
+def test_while_another_ones_session_runs(tmp_path: Path) -> None:
+    """It is deleted, but the file is not written anew: that would keep the session's rows waiting."""
+    filled()
+    with Records() as records:
+        record = records.begin(WAVE, DEVICE, port="p", image=None, load=None, subject="other")
+        result = run_cli(f"subjects delete {NAME} --yes")
+        assert "the file's free space may still hold some of it (a session runs)" in result.stdout
+        record.finish("duration", {})
+        assert records.verify().problems == []

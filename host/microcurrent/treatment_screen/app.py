@@ -16,6 +16,7 @@ from ..treatment_runner import FELT, FINISHED, PAUSE, RESUME, SKIP, STOP, STOP_N
 from . import parts
 from .layout import COLUMN, layout
 from .seen import Seen
+from .zone_map import zone_map
 
 if TYPE_CHECKING:
     from ..interrupts import Interrupts
@@ -26,8 +27,9 @@ END_S, BAD_END_S = 2.5, 8.0  # ours: how long the end is shown; a fault takes lo
 HANG_UP = "SIGHUP"
 _DRAWS: dict[str, parts.Draw] = {
     "head": parts.head, "place": parts.place, "move": parts.move, "hold": parts.hold, "figures": parts.figures,
-    "facts": parts.facts, "terms": parts.terms, "contact": parts.contact, "spark": parts.spark, "map": parts.face,
-    "box": parts.box, "notes": parts.notes, "keys": parts.keys, "help": parts.help_text,
+    "facts": parts.facts, "impedances": parts.impedances, "terms": parts.terms, "contact": parts.contact,
+    "spark": parts.spark, "map": zone_map, "box": parts.box, "notes": parts.notes, "keys": parts.keys,
+    "help": parts.help_text,
 }  # fmt: skip
 
 

@@ -22,6 +22,7 @@ _SIDES = {"left": 1, "middle": 0, "right": -1}
 _ASPECT = 0.72  # half of the face's width, seen as 1, over half of its height
 _MARGIN = 1.16  # the ears stand out so far
 _BITS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))  # of a braille character, by row and column
+_BRAILLE = 0x2800  # the character without dots
 _STEPS = 400  # points of a curve: closer than dots
 
 Point = tuple[float, float]
@@ -44,7 +45,7 @@ class FaceMap:
 
     def lines(self) -> list[str]:
         """The empty face."""
-        return ["".join(chr(0x2800 + bits) if bits else " " for bits in row) for row in self._dots]
+        return ["".join(chr(_BRAILLE + bits) if bits else " " for bits in row) for row in self._dots]
 
     def cell(self, site: str, side: str) -> tuple[int, int]:
         """(column, row) of a place."""
@@ -52,18 +53,18 @@ class FaceMap:
         across, down = self._dot((x * _SIDES[side], y))
         return min(self.columns - 1, max(0, int(across) // 2)), min(self.rows - 1, max(0, int(down) // 4))
 
-    def patch(self, site: str, side: str) -> set[tuple[int, int]]:
-        """The cells around a place: what lights up while the current is there."""
+    def patch(self, site: str, side: str, *, full: bool) -> dict[tuple[int, int], str]:
+        """{(column, row): dots} of a round patch of skin around a place; every other dot where it is not full."""
         column, row = self.cell(site, side)
-        reach = max(1, round(self._half / 22))
-        return {
-            (column + across, row + down)
-            for across in range(-2 * reach, 2 * reach + 1)
-            for down in range(-reach, reach + 1)
-            if abs(across) / 2 + abs(down) <= reach
-            and 0 <= column + across < self.columns
-            and 0 <= row + down < self.rows
-        }
+        middle, radius = (2 * column + 0.5, 4 * row + 1.5), max(3.5, self._half / 5)
+        bits: dict[tuple[int, int], int] = {}
+        for across in range(2 * self.columns):
+            for down in range(4 * self.rows):
+                inside = math.hypot(across - middle[0], down - middle[1]) <= radius
+                if inside and (full or (across + down) % 2):
+                    cell = across // 2, down // 4
+                    bits[cell] = bits.get(cell, 0) | _BITS[down % 4][across % 2]
+        return {cell: chr(_BRAILLE + found) for cell, found in bits.items()}
 
     def _dot(self, point: Point) -> Point:
         return self._middle + point[0] * self._half, self._top + point[1] * self._height

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from firmware.shared import protocol
 
 from ..treatment_runner import FINISHED
-from ..treatment_texts import ADVICE, place_text, remaining_text, sought_text
+from ..treatment_texts import ADVICE, place_text, sought_text
 from . import seen
 from .seen import Seen
 
@@ -57,9 +57,9 @@ def _fault(now: Seen) -> Guidance:
 
 
 def _moving(now: Seen) -> Guidance:
-    left = remaining_text(now.move_left_ms)
-    where = place_text(now.current)
-    return Guidance(MOVE, "move", f"Lift off and move to: {where}, with gel. Goes on by itself in {left}.")
+    left_s = -(-now.move_left_ms // 1000)
+    when = f"Goes on by itself in {left_s} s." if left_s else "Goes on by itself."
+    return Guidance(MOVE, "move", f"Lift off and move to: {place_text(now.current)}. {when}")
 
 
 def _stopping(now: Seen) -> Guidance:

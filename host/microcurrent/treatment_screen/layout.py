@@ -6,9 +6,9 @@ _MAP_ROWS = 12  # a face in fewer cannot be recognised
 _GAP = 2  # columns beside the map
 
 # Rows in the order of the screen. "map" stands beside everything from place to spark.
-COLUMN = ("place", "move", "hold", "figures", "facts", "terms", "contact", "spark")
-_LEAST = {"head": 1, "place": 1, "move": 1, "hold": 1, "figures": 4, "facts": 1, "terms": 1, "contact": 1, "spark": 1,
-          "box": 2, "notes": 0, "keys": 1}  # fmt: skip
+COLUMN = ("place", "move", "hold", "figures", "facts", "impedances", "terms", "contact", "spark")
+_LEAST = {"head": 1, "place": 1, "move": 1, "hold": 1, "figures": 4, "facts": 1, "impedances": 0, "terms": 1,
+          "contact": 1, "spark": 1, "box": 2, "notes": 0, "keys": 1}  # fmt: skip
 _FIRST_TO_GO = ("facts", "spark", "terms", "move", "hold", "contact", "box", "head", "place", "figures")
 
 
@@ -29,9 +29,9 @@ def layout(width: int, height: int, channels: int, box_rows: int) -> dict[str, i
         if spare >= more and rows[part] and height >= needed:
             rows[part] += more
             spare -= more
-            if part == "figures" and channels == 1 and rows["facts"]:
-                rows["facts"] = 0
-                spare += 1
+            if part == "figures" and rows["facts"]:  # its time has a large figure now, and of one channel its ohms too
+                rows["facts"], rows["impedances"] = 0, channels - 1
+                spare += 2 - channels
     rows["notes"] += spare if spare > 0 else 0
     wanted = max(0, min(box_rows - rows["box"], rows["notes"])) if rows["box"] > 2 else 0
     rows["box"] += wanted
@@ -45,7 +45,7 @@ def layout(width: int, height: int, channels: int, box_rows: int) -> dict[str, i
 def _upgrades(column: int, height: int, channels: int) -> list[tuple[str, int, int]]:
     """(part, more rows, least height of the screen), the most useful first."""
     found = [("figures", 4, 18), ("box", 2, 18), ("move", 1, 20), ("notes", 2, 22), ("place", 1, 28)]
-    found += [("spark", 1, 26), ("hold", 1, 28), ("figures", 1, 30), ("box", 1, 30)]
+    found += [("spark", 1, 26), ("hold", 1, 28), ("figures", 1, 30)]
     if column >= 62:
         found.append(("figures", 5, 34))  # large ones
-    return [*found, ("spark", 1, 32), ("terms", 1, 34), ("notes", 3, 34), ("spark", 2, 36)]
+    return [*found, ("spark", 1, 32), ("terms", 1, 34), ("notes", 3, 34), ("contact", 1, 36), ("spark", 1, 38)]

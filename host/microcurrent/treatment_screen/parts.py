@@ -5,18 +5,17 @@ A colour never says anything alone: a word or a sign stands beside it.
 
 from collections.abc import Callable
 
-from rich.cells import cell_len, chop_cells, set_cell_size
+from rich.cells import cell_len, set_cell_size
 from textual.content import Content
 
 from firmware.shared import protocol, sites
 
 from ..treatment_texts import place_text, remaining_text
 from . import big_figures, seen
-from .face_map import FaceMap
+from .fitting import ACCENT, AMBER, FAINT, GOOD, QUIET, RED, TEXT, fitted, joined, printable, spread, styled
 from .guidance import BAD, CALM, MOVE, WARN, guidance
 from .seen import MINUTE_MS, Seen
 
-TEXT, FAINT, ACCENT, GOOD, AMBER, RED = "#e4e7ea", "#93a0aa", "#63c5ea", "#7fd08f", "#f0b64a", "#ff7b72"
 _LEVELS = {CALM: FAINT, MOVE: ACCENT, WARN: AMBER, BAD: RED}
 _CONTACTS = {
     protocol.CONTACT_UNKNOWN: ("?", FAINT),
@@ -29,55 +28,11 @@ _HOW_COLOURS = {
     seen.FLOWING: GOOD, seen.RAMP_UP: GOOD, seen.FAULT: RED, seen.LOST: RED, seen.NO_CONTACT: AMBER, seen.PAUSED: AMBER,
     seen.STOPPING: AMBER, seen.BETWEEN: ACCENT, seen.SEEKING: ACCENT,
 }  # fmt: skip
-DONE, NOW, NEXT, SKIPPED = "✓", "●", "○", "»"
-_MAP_COLOURS = {DONE: GOOD, NOW: ACCENT, NEXT: TEXT, SKIPPED: FAINT}
 _SIDES_SEEN = {"left": "right in the picture", "right": "left in the picture", "middle": "in the middle"}
 _LARGE_WIDTH = 62
 _OPEN_OHM = 10_000_000
 
 Draw = Callable[[Seen, int, int], Content]
-
-
-# Texts of any length and any letters ----------------------------------------------------------------------------------
-
-
-def printable(text: str) -> str:
-    """The text without what could move a cursor."""
-    return "".join(letter if letter.isprintable() else " " for letter in text)
-
-
-def fitted(text: str, width: int, rows: int) -> list[str]:
-    """At most `rows` lines of at most `width` cells; a text that goes on ends with an ellipsis."""
-    if width < 1 or rows < 1:
-        return []
-    lines: list[str] = []
-    for word in printable(text).split():
-        for part in chop_cells(word, width) if cell_len(word) > width else [word]:
-            if lines and cell_len(lines[-1]) + 1 + cell_len(part) <= width:
-                lines[-1] += f" {part}"
-            else:
-                lines.append(part)
-    if len(lines) > rows:
-        lines = lines[:rows]
-        lines[-1] = f"{set_cell_size(lines[-1], min(cell_len(lines[-1]), width - 1)).rstrip()}…"
-    return lines
-
-
-def spread(left: Content, right: Content, width: int) -> Content:
-    """One line with something at both ends; where it is too narrow, the left end is cut."""
-    room = width - right.cell_length - 1
-    if room < 1:
-        return left.truncate(width, ellipsis=True)
-    left = left.truncate(room, ellipsis=True)
-    return Content.assemble(left, " " * (width - left.cell_length - right.cell_length), right)
-
-
-def _joined(lines: list[Content]) -> Content:
-    return Content("\n").join(lines)
-
-
-def _styled(lines: list[str], style: str) -> Content:
-    return _joined([Content.styled(line, style) for line in lines])
 
 
 # The parts, from above to below ---------------------------------------------------------------------------------------
@@ -86,9 +41,9 @@ def _styled(lines: list[str], style: str) -> Content:
 def head(now: Seen, width: int, _rows: int) -> Content:
     """Title, step, and how it goes."""
     title = f" {printable(now.programme.title)}"
-    how = f" {now.how.strip()} "
+    how = f" {now.ended or now.how.strip()} "
     step = f"step {max(now.index, 0) + 1} of {len(now.programme.steps)}  "
-    colour = _HOW_COLOURS.get(now.how, TEXT)
+    colour = _LEVELS[guidance(now).level] if now.ended else _HOW_COLOURS.get(now.how, TEXT)
     right = Content.assemble((step, TEXT), (how, f"bold {colour} reverse"), " ")
     return spread(Content.styled(title, f"bold {TEXT}"), right, width)
 
@@ -108,7 +63,7 @@ def place(now: Seen, width: int, rows: int) -> Content:
 def move(now: Seen, width: int, rows: int) -> Content:
     """The movement."""
     text = now.current.move or "keep the electrodes where they are"
-    return _styled(fitted(text, width, rows), TEXT)
+    return styled(fitted(text, width, rows), TEXT)
 
 
 def hold(now: Seen, width: int, _rows: int) -> Content:
@@ -140,7 +95,7 @@ def figures(now: Seen, width: int, rows: int) -> Content:
         if lines and rows >= 2 * each + 1:
             lines.append(Content(""))
         lines += _figure_rows(pair, width, large)
-    return _joined(lines[:rows])
+    return joined(lines[:rows])
 
 
 def _figure_pairs(now: Seen, all_of_them: bool) -> list[list[tuple[str, str, str, str]]]:
@@ -166,39 +121,41 @@ def _figure_rows(pair: list[tuple[str, str, str, str]], width: int, large: bool)
         rows = big_figures.big(text, large=large)
         lines = [Content.styled(label, FAINT)]
         for number, row in enumerate(rows):
-            behind = f" {unit}" if number == len(rows) - 1 else ""
+            behind = f" {unit}" if number == len(rows) - 1 and text != "-" else ""
             lines.append(Content.assemble((row, f"bold {colour}"), (behind, FAINT)))
         columns.append([line.truncate(half - 1).pad_right(max(0, half - line.cell_length)) for line in lines])
     return [Content("").join(list(line)) for line in zip(*columns, strict=True)]
 
 
 def _current(now: Seen, channel: int) -> str:
-    return str(now.rows[channel]["delivered_ua"]) if channel < len(now.rows) else "-"
+    return str(now.rows[channel]["delivered_ua"]) if channel < len(now.flowing_rows) else "0"
 
 
 def _impedance(now: Seen, channel: int) -> str:
-    ohm = now.rows[channel]["impedance_ohm"] if channel < len(now.rows) else -1
+    ohm = now.rows[channel]["impedance_ohm"] if channel < len(now.flowing_rows) else -1
     if not 0 <= ohm < _OPEN_OHM:
         return "-"
     return f"{ohm / 1000:.1f}" if ohm < 100_000 else f"{ohm / 1000:.0f}"
 
 
 def facts(now: Seen, width: int, _rows: int) -> Content:
-    """Impedance and the time of all steps in one line, for what has no large figure."""
-    channels = range(2 if now.programme.channels > 1 else 1)
-    ohm = " and ".join(f"{_impedance(now, channel)} kohm" for channel in channels)
-    return spread(
-        Content.assemble(("impedance ", FAINT), (ohm, TEXT)),
-        Content.assemble(("left of all ", FAINT), (remaining_text(now.all_left_ms), TEXT)),
-        width,
-    )
+    """Impedance and the time of all steps in one line, where neither has a large figure."""
+    left = Content.assemble(("left of all ", FAINT), (remaining_text(now.all_left_ms), TEXT))
+    return spread(impedances(now, width, 1), left, width)
+
+
+def impedances(now: Seen, width: int, _rows: int) -> Content:
+    """Of each channel."""
+    found = [_impedance(now, channel) for channel in range(2 if now.programme.channels > 1 else 1)]
+    text = " and ".join(found) + (" kohm" if set(found) != {"-"} else "")
+    return Content.assemble(("impedance ", FAINT), (text, TEXT)).truncate(width)
 
 
 def terms(now: Seen, width: int, _rows: int) -> Content:
     """Commanded and permitted, and which limit binds."""
     if not now.terms:
         return Content.styled("nothing flows yet", FAINT)
-    commanded = " and ".join(f"{row['commanded_ua']}" for row in now.rows) or "0"
+    commanded = " and ".join(f"{row['commanded_ua']}" for row in now.flowing_rows) or "0"
     limits = [now.terms] + ([now.terms["terms2"]] if now.terms.get("terms2") else [])
     permitted = " and ".join(str(each["limit_ua"]) for each in limits)
     binding = " and ".join(dict.fromkeys(each["binding"] for each in limits))
@@ -218,8 +175,8 @@ def contact(now: Seen, width: int, _rows: int) -> Content:
     pieces: list[tuple[str, str] | str] = [("contact ", FAINT)]
     for number, row in enumerate(now.rows or [{"contact": protocol.CONTACT_UNKNOWN}]):
         sign, colour = _CONTACTS[row["contact"]]
-        behind = ", " if number else ""
-        pieces += [behind, (f"{sign} {protocol.CONTACT_NAMES[row['contact']]}", f"bold {colour}")]
+        before = f"{', ' if number else ''}{number + 1} " if len(now.rows) > 1 else ""
+        pieces += [(before, FAINT), (f"{sign} {protocol.CONTACT_NAMES[row['contact']]}", f"bold {colour}")]
     counts = Content.assemble(
         (f"lift-offs {now.lift_offs}", AMBER if now.lift_offs else FAINT), "  ",
         (f"felt {now.felt}", AMBER if now.felt else FAINT),
@@ -235,16 +192,16 @@ def spark(now: Seen, width: int, rows: int) -> Content:
     lines: list[Content] = []
     for channel in range(channels):
         lines += _spark_rows(now, channel, newest_ms, width, each)
-    return _joined(lines[:rows])
+    return joined(lines[:rows])
 
 
 def _spark_rows(now: Seen, channel: int, newest_ms: int, width: int, rows: int) -> list[Content]:
     recent = [(time_ms, ua) for time_ms, ua in now.samples[channel] if newest_ms - time_ms < MINUTE_MS]
-    top = max([now.amplitude_ua(channel), *(ua for _time_ms, ua in recent), 1])
+    top = max([now.amplitude_ua(channel), *(ua for _time_ms, ua in recent)])
     scale = f" {top} uA, 1 min"
     length = max(1, width - len(scale))
     means = bucketed(recent, newest_ms, length)
-    lines = [Content.styled(line, ACCENT) for line in big_figures.bars(means, top, rows)]
+    lines = [Content.styled(line, QUIET) for line in big_figures.bars(means, top, rows)]
     return [Content.assemble(lines[0], (scale, FAINT)), *lines[1:]]
 
 
@@ -258,77 +215,6 @@ def bucketed(samples: list[tuple[int, int]], newest_ms: int, length: int) -> lis
     return [total / count if count else None for total, count in sums]
 
 
-def face(now: Seen, width: int, rows: int) -> Content:
-    """The zone map: of a face a picture, of a body a list."""
-    if rows < 1 or width < 1:
-        return Content("")
-    if not sites.is_face(now.current.site):
-        return _joined(_steps(now, width, rows))
-    below = rows - 26 if rows >= 34 else 0
-    picture = _picture(now, width, rows - 2 - below)
-    return _joined([*picture, *_key(width), *(_steps(now, width, below) if below > 0 else [])])
-
-
-def _picture(now: Seen, width: int, rows: int) -> list[Content]:
-    canvas = FaceMap(width, max(rows, 1))
-    cells = [[(letter, FAINT) for letter in line] for line in canvas.lines()]
-    here = now.current
-    for column, row in canvas.patch(here.site, here.side):
-        cells[row][column] = ("█" if now.how in (seen.FLOWING, seen.RAMP_UP) else "▒", ACCENT)
-    for (site, side), mark in _marks(now).items():
-        column, row = canvas.cell(site, side)
-        style = f"bold {_MAP_COLOURS[mark]}" + (" reverse" if mark == NOW else "")
-        cells[row][column] = (mark, style)
-    return [Content.assemble(*line) for line in cells]
-
-
-def _marks(now: Seen) -> dict[tuple[str, str], str]:
-    """How far each place of the face is: what is still to come counts more than what was done there."""
-    marks: dict[tuple[str, str], str] = {}
-    for index, step in enumerate(now.programme.steps):
-        if sites.is_face(step.site):
-            mark = _mark(now, index)
-            key = (step.site, step.side)
-            before = marks.get(key)
-            marks[key] = before if before == NOW or (before and mark in (SKIPPED, DONE)) else mark
-    return marks
-
-
-def _mark(now: Seen, index: int) -> str:
-    if index == now.index and not now.ended:
-        return NOW
-    if index in now.outcomes:
-        return DONE if now.outcomes[index] in ("duration", "finished") else SKIPPED
-    return SKIPPED if index < now.index else NEXT
-
-
-def _key(width: int) -> list[Content]:
-    right, left = "person's right", "person's left"
-    gap = width - len(right) - len(left)
-    names = f"{right}{' ' * gap}{left}" if gap > 0 else "R" + " " * (width - 2) + "L"
-    signs = Content.assemble(
-        (DONE, f"bold {GOOD}"), (" done  ", FAINT), (NOW, f"bold {ACCENT}"), (" now  ", FAINT), (NEXT, f"bold {TEXT}"),
-        (" to come", FAINT),
-    ).truncate(width)  # fmt: skip
-    return [Content.styled(names, FAINT), Content.assemble(" " * max(0, (width - signs.cell_length) // 2), signs)]
-
-
-def _steps(now: Seen, width: int, rows: int) -> list[Content]:
-    """The steps as a list, the present one in view."""
-    steps = now.programme.steps
-    first = max(0, min(max(now.index, 0) - (rows - 1) // 2, len(steps) - rows))
-    lines = []
-    for index in range(first, min(first + rows, len(steps))):
-        mark = _mark(now, index)
-        name = Content.assemble(
-            (f" {mark} ", f"bold {_MAP_COLOURS[mark]}"),
-            (f"{index + 1:2d} {place_text(steps[index])}", f"bold {ACCENT}" if mark == NOW else _MAP_COLOURS[mark]),
-        )
-        word = "now" if mark == NOW else "skipped" if mark == SKIPPED else remaining_text(steps[index].duration_ms)
-        lines.append(spread(name, Content.styled(word, FAINT), width))
-    return lines
-
-
 def box(now: Seen, width: int, rows: int) -> Content:
     """What the hand should do; its frame has the colour and the word of what is going on."""
     told = guidance(now)
@@ -337,7 +223,7 @@ def box(now: Seen, width: int, rows: int) -> Content:
     strong = f"bold {colour}" if told.level != CALM else colour
     if rows < 3:
         lines = fitted(f"{title}: {told.text}", width, rows)
-        return _styled(lines, strong if told.level != CALM else TEXT)
+        return styled(lines, strong if told.level != CALM else TEXT)
     inner = width - 4
     title = set_cell_size(title, min(cell_len(title), inner - 2))
     edge = "━" if told.level in (WARN, BAD) else "─"
@@ -356,7 +242,7 @@ def box(now: Seen, width: int, rows: int) -> Content:
         for line in [*fitted(told.text, inner, rows - 2), *[""] * rows][: rows - 2]
     ]
     bottom = Content.styled(f"{corners[2]}{edge * (width - 2)}{corners[3]}", colour)
-    return _joined([top, *body, bottom])
+    return joined([top, *body, bottom])
 
 
 def box_rows(now: Seen, width: int) -> int:
@@ -373,7 +259,7 @@ def notes(now: Seen, width: int, rows: int) -> Content:
             lines.append(Content.assemble((" " + (stamp if number == 0 else " " * len(stamp)), FAINT), (line, FAINT)))
         if len(lines) >= rows:
             break
-    return _joined(list(reversed(lines[:rows])))
+    return joined(list(reversed(lines[:rows])))
 
 
 _KEYS = (("p", "pause"), ("d", "I feel it"), ("s", "skip"), ("q", "stop"), ("?", "help"))
@@ -418,4 +304,4 @@ def help_text(_now: Seen, width: int, rows: int) -> Content:
     for name, text in HELP:
         for number, line in enumerate(fitted(text, max(10, width - 14), 4)):
             lines.append(Content.assemble((f" {name if number == 0 else '':<11} ", f"bold {ACCENT}"), (line, TEXT)))
-    return _joined(lines[:rows])
+    return joined(lines[:rows])

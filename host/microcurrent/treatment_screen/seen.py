@@ -133,6 +133,11 @@ class Seen:
         return self.held or self.state == protocol.STATE_NAMES[protocol.PAUSED]
 
     @property
+    def flowing_rows(self) -> list[Row]:
+        """The newest row of each channel; none while no current flows and so none comes."""
+        return [] if self.paused or self.ended else self.rows
+
+    @property
     def current(self) -> Step:
         """The step that runs, or comes next."""
         return self.programme.steps[max(self.index, 0)]

@@ -143,6 +143,10 @@ class Treatment:
         with contextlib.suppress(RecordError):
             self.record.finish(REFUSED if expected else "interrupted", {"error": str(error)})
 
+    def serve(self) -> None:
+        """Answer a second terminal; the runner does it by itself."""
+        self._share.serve()
+
     def begin(self, *, away: bool = False) -> None:
         """Download and start. Raises what keeps it from starting."""
         self.runner.begin(self._plan.steps, away=away)

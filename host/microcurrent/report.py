@@ -22,7 +22,10 @@ def wave_text(wave: dict) -> str:
 
 
 def waves_text(session: dict) -> str:
-    """The waveforms of a session in one line, those of two channels with a plus between them."""
+    """The waveforms of a session in one line, those of two channels with a plus between; or its programme."""
+    programme = session.get("programme")
+    if programme:
+        return f"{programme['name']} {programme['version']}, {len(programme['steps'])} steps"
     return " + ".join(wave_text(session[name]) for name in ("wave", "wave2") if session.get(name))
 
 
@@ -89,13 +92,7 @@ def show_rows(session: dict) -> list[tuple[str, str]]:
         ("id", session["id"]),
         ("started", session["started_utc"]),
         ("ended", f"{session['ended_utc'] or '-'} ({ended_text(session['ended'] or RUNNING, summary)})"),
-        ("waveform", wave_text(wave)),
-        *([("channel 2", wave_text(wave2))] if wave2 else []),
-        (
-            "timing",
-            f"{quantities.show(wave['duration_ms'], quantities.DURATION)}, ramps "
-            f"{quantities.show(wave['ramp_ms'], quantities.DURATION)}",
-        ),
+        *_what_rows(session),
         ("area", _of_both(*(quantities.show(each["area_mm2"], quantities.AREA) for each in (wave, wave2) if each))),
         ("board", f"{device['board']} {device['uid']} on {session['port']}"),
         ("firmware", f"{device['firmware']} on MicroPython {device['micropython']} (manifest {device['manifest']})"),
@@ -109,6 +106,24 @@ def show_rows(session: dict) -> list[tuple[str, str]]:
         rows.append(("load", f"{loads_text(session)} (virtual)"))
     if summary.get("error"):
         rows.append(("error", summary["error"]))
+    return rows
+
+
+def _what_rows(session: dict) -> list[tuple[str, str]]:
+    """The waveform of a session, or the subject and the steps of a treatment."""
+    programme = session.get("programme")
+    wave, wave2 = session["wave"], session.get("wave2")
+    if not programme:
+        ramp = quantities.show(wave["ramp_ms"], quantities.DURATION)
+        rows = [("waveform", wave_text(wave)), *([("channel 2", wave_text(wave2))] if wave2 else [])]
+        return [*rows, ("timing", f"{quantities.show(wave['duration_ms'], quantities.DURATION)}, ramps {ramp}")]
+    ran = {step["index"]: step for step in (session["summary"] or {}).get("steps", [])}
+    rows = [("subject", session["subject"] or "-"), ("programme", f"{programme['title']} ({waves_text(session)})")]
+    for step in programme["steps"]:
+        done = ran.get(step["index"])
+        how = f"{delivered_text(done)}, {done['ended']}" if done else "not begun"
+        where = f"{step['side']} {step['site']}"
+        rows.append((f"step {step['index']}", f"{where}, {step['amplitude_ua']} of {step['limit_ua']} uA: {how}"))
     return rows
 
 

@@ -48,7 +48,7 @@ def checked_wave(request: dict) -> dict:
     """The waveform with every field filled in. Raises BadValueError, in the words of the command line."""
     wave, problem = waveform.check(request)
     if wave is None:
-        raise BadValueError(f"{in_options(problem)}; nothing was sent; choose another value")
+        raise BadValueError(f"{in_options(problem or '')}; nothing was sent; choose another value")
     return wave
 
 

@@ -15,6 +15,7 @@ from .screening import subject_option
 
 if TYPE_CHECKING:
     from ..client import DeviceClient
+    from ..interrupts import Interrupts
     from ..plain_treatment import PlainView
     from ..programme import Programme
     from ..programme_treatment import Plan, Treated, Treatment
@@ -89,6 +90,7 @@ def command(
                 Interrupts() as interrupts,
                 treatment(client, records, planned, view, subject, screening, course, place.sim) as begun,
             ):
+                touch(client, made, begun, interrupts)
                 begun.begin(away=away)
                 view.run(begun.runner, interrupts)
                 treated = begun.finish()
@@ -142,6 +144,24 @@ def checklist(programme: "Programme", planned: "Plan") -> None:
         say(f"before: {text}")
     for text in planned.notes:
         say(f"note: {text}")
+
+
+def touch(client: "DeviceClient", programme: "Programme", begun: "Treatment", interrupts: "Interrupts") -> None:
+    """Show contact until it is good. Raises RefusedError when it is given up, or never becomes good."""
+    from firmware.shared import sites
+
+    from ..coach import coach
+    from .contact import ContactLine
+
+    line = ContactLine()
+    zone = sites.zone_of(programme.steps[0].site)
+
+    def given_up() -> bool:
+        begun.serve()
+        return interrupts.count > 0
+
+    coach(client, programme.channels, line.show, given_up, zone)
+    line.end()
 
 
 def view_for(programme: "Programme", planned: "Plan", *, plain: bool) -> "PlainView | FullScreenView":

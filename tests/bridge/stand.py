@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -72,7 +72,8 @@ class Subscriber:
         """Until everything that the boards of a report have told has arrived."""
         with self._came:
             self._came.wait_for(lambda: not missing(report, self.received), PATIENCE_S)
-            assert missing(report, self.received) == {}
+            lost = missing(report, self.received)
+        assert not lost, f"lost, by board and boot: {lost}; boots: {boots_of(self.received, lost)}"
 
     def of(self, kind: str, uid: str = "") -> list[Received]:
         """Those of a topic's last part, of one board or all."""
@@ -220,6 +221,12 @@ def missing(report: dict, received: Sequence[Received]) -> dict[str, list[list[i
         if any(here) or len(boots) > len(board["sent"]):
             lost[uid] = here
     return lost
+
+
+def boots_of(received: Sequence[Received], uids: Iterable[str]) -> dict[str, list[int]]:
+    """How much arrived of each boot of some boards."""
+    arrived = told(received)
+    return {uid: [len(boot) for boot in arrived.get(uid, [])] for uid in uids}
 
 
 def metric(text: str, name: str) -> list[tuple[str, float]]:

@@ -162,6 +162,22 @@ def test_a_boot_that_a_status_reveals(wired: Wired) -> None:
     assert list(boots.values()) == [[0, 1, 2, 3], [0, 1, 2]]
 
 
+def test_what_comes_with_the_last_answer_is_not_lost(wired: Wired) -> None:
+    """A row that the board tells right behind its last answer is still there for the next look."""
+    wired.link.deaf = False
+    answer = wired.board.answer
+
+    def and_a_row(line: bytes) -> None:
+        answer(line)
+        wired.board.tell(wired.board.session[TELEMETRY])
+
+    wired.board.answer = and_a_row
+    seen = seqs(wired.recovered(2))
+    while (event := wired.client.next_event(0.0)) is not None:
+        seen.append(event["seq"])
+    assert seen == list(range(3, wired.board.sequence))
+
+
 KNOWN = Mark("u", 1_000_000, 50, 20_000, 1_020_000)
 # uptime, next number, now -> the same boot
 BOOTS = [

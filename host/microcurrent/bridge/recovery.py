@@ -50,8 +50,8 @@ def recovered(client: DeviceClient, after: int, heard: dict[int, dict]) -> list[
     known = asked.rows | {seq: event for seq, event in heard.items() if after < seq < asked.end}
     known |= _from_log(asked, known, after)
     events = [*_with_gaps(known, after + 1, asked.end)]
-    now_at = client.request("counters")["sequence"]
     heard |= _drained(client)
+    now_at = client.request("counters")["sequence"]  # what arrives with this answer stays in the client
     events += [heard[seq] for seq in sorted(heard) if asked.end <= seq < now_at]  # beyond: left by an earlier boot
     return events
 

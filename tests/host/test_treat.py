@@ -36,6 +36,7 @@ move = "up"
 def board(image: Path, firmware_files: dict[str, bytes]) -> VirtualPico:
     made = make_board(image, firmware_files)
     made.install_files({"/settings_a": settings.encode_slot(1, settings.defaults() | {"area_mm2": 1000})})
+    made.run_for_ms(2000)  # it has tested itself
     return made
 
 

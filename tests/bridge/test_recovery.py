@@ -162,6 +162,21 @@ def test_a_boot_that_a_status_reveals(wired: Wired) -> None:
     assert list(boots.values()) == [[0, 1, 2, 3], [0, 1, 2]]
 
 
+def test_the_last_row_dropped_by_a_busy_board(wired: Wired) -> None:
+    """Nothing follows that would show the gap: the board's counter does."""
+    put: list[Message | Mark] = []
+    reader = Reader("board:0", Hub(put.append, lambda _text: None, lambda _uid: None, lambda *_: "", lambda _uid: None))
+    wired.link.deaf = False
+    reader._begin(wired.client, wired.client.identity)
+    reader._catch_up(wired.client)
+    wired.link.deaf = True
+    wired.tell(1)
+    wired.link.deaf = False
+    reader._ask(wired.client, 1.0)
+    told = [each.body["seq"] for each in put if isinstance(each, Message) and each.kind == "telemetry"]
+    assert told == [3]
+
+
 def test_what_comes_with_the_last_answer_is_not_lost(wired: Wired) -> None:
     """A row that the board tells right behind its last answer is still there for the next look."""
     wired.link.deaf = False

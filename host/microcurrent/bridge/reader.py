@@ -27,7 +27,7 @@ HELD_S = 0.5  # ours: through the holder of the port, which looks at its socket 
 HANDS_OFF_S = 5.0  # ours, as a monitor: who asked for the port has opened it by then
 HELLO_S = 5.0  # ours: shorter than for a command, because it is tried again
 RETRY_S = 2.0  # ours: until a port is tried again
-IDLE_MARK_S = 10.0  # ours: how often both clocks are noted while nothing happens
+CHECK_S = 5.0  # ours: how often both clocks are noted, and whether the last row was dropped on the wire
 SHOWN_STATE = ("state", "session", "end", "estop", "gate", "fault")
 ROWS = dict(zip(("telemetry", "telemetry2"), protocol.ROW_KEYS, strict=True))
 
@@ -283,9 +283,12 @@ class Reader(threading.Thread):
             self._follow_boot(board, mark)
         else:
             self._mark = Mark(mark.uid, max(_now_ms() - uptime_ms, mark.boot + 1), -1, uptime_ms, _now_ms())
-        if time.monotonic() >= self._mark_due_s:
-            self._mark_due_s = time.monotonic() + IDLE_MARK_S
-            self._hub.put(self._known_mark())
+        if time.monotonic() < self._mark_due_s:
+            return
+        self._mark_due_s = time.monotonic() + CHECK_S
+        self._hub.put(self._known_mark())
+        if isinstance(board, ReadingClient) and board.request("counters")["sequence"] > self._known_mark().seq + 1:
+            self._recover(board, {})  # telemetry that nothing has followed yet
 
     def _tell_fault(self, board: Requester) -> None:
         found = board.request("faults")

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 TICK_S = 0.05
 LOST_TICK_S = 0.3  # between two attempts to find a lost board, which take half a second each: keys and picture
 END_S, BAD_END_S = 2.5, 8.0  # ours: how long the end is shown; a fault takes longer to read
+LEAST_COLUMNS = 16  # in fewer nothing can be read; the treatment goes on
 HANG_UP = "SIGHUP"
 _DRAWS: dict[str, parts.Draw] = {
     "head": parts.head, "place": parts.place, "move": parts.move, "hold": parts.hold, "figures": parts.figures,
@@ -48,7 +49,7 @@ class Part(Widget):
 
     def look(self, width: int, rows: int) -> None:
         """Draw anew where something has changed."""
-        drawn = self._draw(self._seen, width, rows) if rows else Content("")
+        drawn = self._draw(self._seen, width, rows) if rows and width >= LEAST_COLUMNS else Content("")
         if drawn.plain != self.shown.plain or drawn.spans != self.shown.spans:
             self.shown = drawn
             self.refresh()
@@ -277,11 +278,11 @@ class FullScreenView:
             app.run(mouse=False)
         finally:
             if not runner.course.ended:
-                self._wind_up(app, runner, interrupts)
+                self.wind_up(app, runner, interrupts)
         if app.error is not None:
             raise app.error
 
-    def _wind_up(self, app: TreatmentApp, runner: TreatmentRunner, interrupts: "Interrupts") -> None:
+    def wind_up(self, app: TreatmentApp, runner: TreatmentRunner, interrupts: "Interrupts") -> None:
         """The screen is gone before its time: ramp down, and go on until that is done."""
         if app.error is None and interrupts.name != HANG_UP:
             self._say("the full-screen view has ended by itself: ramping down; Ctrl-C switches off at once")

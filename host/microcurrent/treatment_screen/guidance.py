@@ -16,6 +16,11 @@ _ENDS = {
     "stopped": ("stopped", "The treatment was stopped; the output is off."),
     "pause": ("ended by pause", "It was paused for too long; the output is off."),
     "lease": ("ended by the lease", "The board heard nothing from here for too long and has stopped by itself."),
+    "estop": (
+        "emergency stop",
+        "The emergency stop is open; the output is off. Release it when it is safe, then: microcurrent faults clear.",
+    ),
+    "fault": ("fault", "The board has found a fault; the output is off. See: microcurrent faults."),
     "link-lost": ("link lost", "The board was not found again; without us it stops by itself. Check the cable."),
 }
 

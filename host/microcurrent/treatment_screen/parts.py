@@ -41,7 +41,7 @@ Draw = Callable[[Seen, int, int], Content]
 def head(now: Seen, width: int, _rows: int) -> Content:
     """Title, step, and how it goes."""
     title = f" {printable(now.programme.title)}"
-    how = f" {now.ended or now.how.strip()} "
+    how = f" {'fault' if now.fault else now.ended or now.how.strip()} "
     step = f"step {max(now.index, 0) + 1} of {len(now.programme.steps)}  "
     colour = _LEVELS[guidance(now).level] if now.ended else _HOW_COLOURS.get(now.how, TEXT)
     right = Content.assemble((step, TEXT), (how, f"bold {colour} reverse"), " ")
@@ -303,5 +303,6 @@ def help_text(_now: Seen, width: int, rows: int) -> Content:
     lines: list[Content] = []
     for name, text in HELP:
         for number, line in enumerate(fitted(text, max(10, width - 14), 4)):
-            lines.append(Content.assemble((f" {name if number == 0 else '':<11} ", f"bold {ACCENT}"), (line, TEXT)))
+            name_here = f" {name if number == 0 else '':<11} "
+            lines.append(Content.assemble((name_here, f"bold {ACCENT}"), (line, TEXT)).truncate(width))
     return joined(lines[:rows])

@@ -17,10 +17,6 @@ import micropython
 from machine import Pin
 from micropython import const
 
-from .core import commands, consent, cues, journal, programme, report, ring, session, terms, touch
-from .hw import bus, checks, commission, dac, journal_files, link, outputs, programme_file, storage, watchdog
-from .shared import faults, framing, protocol
-
 if board.PORT == "rp2":
     from .hw import engine_rp2 as engine
     from .hw import restart_rp2 as restart
@@ -28,17 +24,24 @@ else:
     from .hw import engine_esp32 as engine
     from .hw import restart_esp32 as restart
 
+from .core import commands, consent, cues, journal, no_programme, report, ring, session, terms, touch
+from .hw import bus, checks, commission, dac, journal_files, link, outputs, storage, watchdog
+from .shared import faults, framing, protocol
+
 _PASS_MS = const(12)  # ours: the supervisor runs at 80 Hz; a dead sample interrupt must be off within 20 ms
 _LOOK_MS = const(5)  # ours: what came before it took longer than usual, so the supervisor looks once more in this pass
 _ANSWERING_MS = const(
     15
 )  # ours: then no further line is answered in this pass; the slowest takes 25 ms, the dead-man 100
-# Bytes of heap that a look, a telemetry row and an answer leave behind (measured on the bench, rounded up), and how
-# much of it is collected at once. gc.mem_free() would know exactly, but takes 8 ms.
-_LOOK_BYTES = const(40)
-_ROW_BYTES = const(2000)
-_LINE_BYTES = const(4000)
+# Bytes of heap that a look, a telemetry row and an answer (a change of both channels) leave behind: measured on the
+# bench, rounded up. At most _TIDY_BYTES of it are collected at once; less where less is free when a session is armed,
+# of which _SPARE_BYTES stay for its start and for one answer more. gc.mem_free() at every look would take 8 ms each.
+_LOOK_BYTES = const(80)
+_ROW_BYTES = const(2500)
+_LINE_BYTES = const(9000)
 _TIDY_BYTES = const(60000)
+_SPARE_BYTES = const(16000)
+_TIDY_MIN_BYTES = const(8000)
 _RING_ROWS = const(100)  # ours: 10 s at the default rate, 2 s at the highest
 _EVENTS_KEPT = const(32)
 _RESET_DELAY_MS = const(50)  # ours: lets the reply leave the port
@@ -69,6 +72,7 @@ class Device:
         self._ticks_seen = 0
         self._telemetry_due_ms = 0
         self._used = self._looked_ms = 0
+        self._tidy_bytes = _TIDY_BYTES
         self._flowed = False
         self._worst_look_ms = 0  # longest time between two looks of the supervisor while current flowed
         self.reset_cause = restart.reset_cause()
@@ -94,9 +98,8 @@ class Device:
         self.journal = journal.Journal(journal_files.Files(lambda: self.engine.gate_closed))
         self.settings, self._settings_problem = self.storage.load()
         self.telemetry_hz = self.settings["telemetry_hz"]
-        self.programme = programme.Programme(
-            self, programme_file.ProgrammeFile(lambda: self.engine.gate_closed), self._emit, self._cue
-        )
+        self.programme = no_programme.NoProgramme(self, self._cue)
+        self.can_run_programmes = False
         self.hard_cap_ua = board.HARD_CAP_UA
         self._manifest = _manifest()
         self._commissioned = False
@@ -160,7 +163,11 @@ class Device:
             self._prove(checks.quick)
         if self.bare_usb():
             self._latch(faults.MAINS_USB, 1, 0)
-        return self.session.arm(request, lease_ms, self.settings, self.estop(), self.now_ms(), request2, seek)
+        told = self.session.arm(request, lease_ms, self.settings, self.estop(), self.now_ms(), request2, seek)
+        gc.collect()
+        self._tidy_bytes = max(_TIDY_MIN_BYTES, min(_TIDY_BYTES, gc.mem_free() - _SPARE_BYTES))
+        self._used = 0
+        return told
 
     def selftest(self):
         """All checks; a failed one latches its fault."""
@@ -238,6 +245,21 @@ class Device:
                 written = True
         self._prove(checks.boot, clearing=self.session.latch.code == faults.DAC_EEPROM_UNSAFE)
         return written
+
+    def load_programmes(self):
+        """Take what runs programmes into memory, with the gate open: it takes long."""
+        self._patiently(self._load_programmes)
+        self.can_run_programmes = True
+
+    def _load_programmes(self):
+        gc.collect()
+        from .core import programme
+        from .hw import programme_file
+
+        file = programme_file.ProgrammeFile(lambda: self.engine.gate_closed)
+        self.programme = programme.Programme(self, file, self._emit, self._cue)
+        gc.collect()
+        self._used = 0
 
     def store(self, write, data):
         """Call write(data), which takes as long as the flash needs."""
@@ -378,7 +400,7 @@ class Device:
 
     def _tidy(self):
         """Collect garbage between two looks, before it would have to be done within something else."""
-        if self._used < _TIDY_BYTES:
+        if self._used < self._tidy_bytes:
             return
         self._used = 0
         self._look()

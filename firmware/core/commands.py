@@ -180,14 +180,22 @@ def felt(device, arguments):
     return {"amplitude_ua": [each.amplitude_ua for each in device.session.used]}
 
 
+def _loaded(device):
+    """The programme, with what runs it. Taking that into memory lasts longer than current may flow unwatched."""
+    if not device.can_run_programmes:
+        _need_idle(device, "asking for the programme")
+        device.load_programmes()
+    return device.programme
+
+
 def programme(device, arguments):
     """Take a step of a programme, or tell which programme is stored."""
     if not arguments:
-        return {"stored": device.programme.stored()}
+        return {"stored": _loaded(device).stored()}
     _need_idle(device, "loading a programme")
     at = _integer(arguments, "at", 0, 1000, 0)
     try:
-        return {"hash": device.programme.upload(at, arguments.get("info"), arguments.get("step"))}
+        return {"hash": _loaded(device).upload(at, arguments.get("info"), arguments.get("step"))}
     except RuntimeError as error:
         raise Refused(protocol.ERR_STATE, error.args[0]) from None
 
@@ -197,7 +205,7 @@ def programme_start(device, arguments):
     lease_ms = _integer(arguments, "lease_ms", 500, 10000, device.settings["lease_ms"])
     utc_s = _integer(arguments, "utc_s", 0, 1 << 40, 0)
     away = arguments.get("away") is True
-    device.programme.start(arguments.get("hash"), lease_ms, utc_s, away, device.now_ms())
+    _loaded(device).start(arguments.get("hash"), lease_ms, utc_s, away, device.now_ms())
     return device.programme.told()
 
 

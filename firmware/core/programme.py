@@ -6,8 +6,8 @@ Whatever ends a session in another way than by its time ends the programme. Even
 "programme" at the end.
 """
 
-from ..shared import faults, framing, limits, programme, protocol, waveform
-from . import cues, sweep
+from ..shared import faults, framing, limits, programme, protocol
+from . import cues, no_programme, sweep
 from .session import FELT_PERMILLE, SEEK_PAUSE
 from .terms import Refused
 
@@ -25,16 +25,15 @@ REFUSED = "refused"
 _LIMIT = 1000  # permille
 
 
-class Programme:
+class Programme(no_programme.NoProgramme):
     """device: what app.Device offers (arm, session, settings, estop, hard_cap_ua, store); file: hw.programme_file;
     emit(event); cue(name): sounds and light.
     """
 
     def __init__(self, device, file, emit, cue):
-        self._device = device
+        super().__init__(device, cue)
         self._file = file
         self._emit = emit
-        self._cue = cue
         self._uploaded = []  # encoded lines of an upload that is not whole yet
         self._expected = 0
         self.state = IDLE
@@ -133,7 +132,7 @@ class Programme:
     def renew(self, name_hash, now_ms):
         """The host of this programme is there. Raises Refused when another one runs, or none."""
         if not self.active or name_hash != self.info["hash"]:
-            raise Refused(protocol.ERR_STATE, "programme %s does not run" % waveform.shown(name_hash))
+            super().renew(name_hash, now_ms)
         self._lease_until_ms = now_ms + self._lease_ms
         session = self._device.session
         if session.running or session.state == protocol.PAUSED:
@@ -141,7 +140,8 @@ class Programme:
 
     def skip(self, now_ms):
         """Go on with the next step, after a ramp down. Raises Refused when no programme runs."""
-        self._require_active()
+        if not self.active:
+            super().skip(now_ms)
         if self.state in (STEP, ARMING):
             self._skipping = True
             self._device.session.stop(False, now_ms)
@@ -164,19 +164,14 @@ class Programme:
 
     def felt(self, by, now_ms):
         """Somebody feels the current: lower now, and in all steps that follow. Raises Refused where nothing flows."""
-        self._device.session.felt(by, now_ms)
+        super().felt(by, now_ms)
         self._scale = self._scale * FELT_PERMILLE // _LIMIT
-        self._cue(cues.FELT)
 
     def stop(self, now_ms):
         """End it, at once between two steps; a step's own session is stopped by its caller, and no step follows."""
         self._stopping = True
         if self.state in (BETWEEN, HELD):
             self._finish(protocol.END_NAMES[protocol.END_STOPPED], now_ms)
-
-    def _require_active(self):
-        if not self.active:
-            raise Refused(protocol.ERR_STATE, "no programme runs")
 
     def told(self):
         """What status says of it (dict), None before the first one."""

@@ -25,6 +25,8 @@ MANIFEST = "/lib/manifest.json"
 HASH_DIGITS = 12  # of the manifest's own hash, which hello shows; enough to tell builds apart
 SOURCES_KEPT = ("boot.py", "main.py")  # MicroPython runs these two as sources, from the root
 PACKAGE_MODULES = ("adafruit_mcp4725.py", "adafruit_bus_device/__init__.py", "adafruit_bus_device/i2c_device.py")
+# No line numbers and no asserts on the board: 4 kB of heap less to search for garbage. A test proves the asserts here.
+MPY_FLAGS = ("-O3",)
 _PORTS = ("rp2", "esp32")  # a file that ends in _<port>.py is for that port alone
 
 
@@ -132,7 +134,7 @@ def _pip_hint() -> str:
 
 
 def _key(board: str, version: str, sources: dict[str, bytes]) -> str:
-    digest = hashlib.sha256(f"{board} {version} {protocol.FIRMWARE_VERSION}".encode())
+    digest = hashlib.sha256(f"{board} {version} {protocol.FIRMWARE_VERSION} {MPY_FLAGS}".encode())
     for name, data in sources.items():
         digest.update(name.encode() + b"\0" + hashlib.sha256(data).digest())
     return digest.hexdigest()
@@ -157,7 +159,7 @@ def _compile_all(board: str, version: str, sources: dict[str, bytes]) -> dict[st
 def _compile(name: str, source: bytes, arch: str, work: Path) -> bytes:
     given, made = work / "in.py", work / "out.mpy"
     given.write_bytes(source)
-    _mpy_cross([f"-march={arch}", "-s", name.removeprefix("/lib/"), "-o", str(made), str(given)], name)
+    _mpy_cross([*MPY_FLAGS, f"-march={arch}", "-s", name.removeprefix("/lib/"), "-o", str(made), str(given)], name)
     return made.read_bytes()
 
 

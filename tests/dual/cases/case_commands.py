@@ -1,7 +1,7 @@
 """Commands: every handler answers, refuses bad arguments, and no request can raise; and the fault table they show."""
 
 from boards.rp2040_pico import board
-from firmware.core import commands, meter, programme, report, ring, session
+from firmware.core import commands, meter, no_programme, programme, report, ring, session
 from firmware.shared import faults, framing, protocol, settings, waveform
 from tests.dual.session_bench import File
 
@@ -78,7 +78,8 @@ class Device:
         self.asked = []
         self.sound = False
         self.hard_cap_ua = board.HARD_CAP_UA
-        self.programme = programme.Programme(self, File(), lambda _event: None, lambda _name: None)
+        self.programme = no_programme.NoProgramme(self, lambda _name: None)
+        self.can_run_programmes = False
         self.seek = None
         self.flash_refuses = False
 
@@ -98,6 +99,11 @@ class Device:
     def arm(self, request, lease_ms, request2=None, seek=session.SEEK_FAULT):
         self.seek = seek
         return self.session.arm(request, lease_ms, self.settings, 0, 1000, request2, seek)
+
+    def load_programmes(self):
+        assert not self.can_run_programmes  # once
+        self.can_run_programmes = True
+        self.programme = programme.Programme(self, File(), lambda _event: None, lambda _name: None)
 
     def store(self, write, data):
         if self.flash_refuses:
@@ -265,6 +271,13 @@ def test_felt_lowers_and_tells_by_how_much():
     assert ask(device, "felt")["data"] == {"amplitude_ua": [64]}
 
 
+def test_without_a_programme_there_is_none():
+    device = Device()
+    for command, arguments in (("skip", {}), ("lease", {"hash": "00ff"}), ("pause", {}), ("resume", {}), ("felt", {})):
+        assert ask(device, command, **arguments)["err"] == protocol.ERR_STATE
+    assert ask(device, "stop")["ok"] and not device.can_run_programmes
+
+
 def test_a_programme_is_loaded_told_and_started():
     device = Device()
     assert ask(device, "programme")["data"] == {"stored": None} and ask(device, "status")["data"]["programme"] is None
@@ -315,9 +328,14 @@ def test_while_a_programme_runs_nothing_else_begins():
 
 
 def test_a_programme_is_not_loaded_in_mid_session():
-    device = Device()
-    started(device)
-    assert ask(device, "programme", at=0, info=INFO, step=STEP)["err"] == protocol.ERR_STATE
+    for prepare in (started, paused, armed):
+        device = Device()
+        prepare(device)
+        for arguments in ({}, {"at": 0, "info": INFO, "step": STEP}):
+            reply = ask(device, "programme", **arguments)
+            assert reply["err"] == protocol.ERR_STATE and not device.can_run_programmes
+        assert ask(device, "programme_start", hash="00ff")["err"] == protocol.ERR_STATE
+        assert not device.can_run_programmes
     device = Device()
     device.flash_refuses = True
     reply = ask(device, "programme", at=0, info=INFO, step=STEP)
@@ -410,6 +428,7 @@ def test_both_channels_are_told():
     device.last_rows = [filled(row) for row in rows]
     device.session.terms.wave = longest()
     device.session.channels[1].terms.wave = longest()
+    device.load_programmes()
     device.programme.info = {"name": '"' * 32, "hash": '"' * 16, "steps": 48}
     device.programme.index, device.programme.ended = 47, programme.FINISHED
     device.programme.state = programme.BETWEEN

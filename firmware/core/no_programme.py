@@ -1,0 +1,43 @@
+"""Stands for the programme until one is loaded: what runs it takes memory that other sessions can do without."""
+
+from ..shared import protocol, waveform
+from . import cues
+from .terms import Refused
+
+
+class NoProgramme:
+    """device: what app.Device offers; cue(name): sounds and light. Main loop only."""
+
+    active = False
+
+    def __init__(self, device, cue):
+        self._device = device
+        self._cue = cue
+
+    def told(self):
+        """What status says of it (dict), None before the first one."""
+        return None
+
+    def renew(self, name_hash, _now_ms):
+        """The host of this programme is there. Raises Refused when another one runs, or none."""
+        raise Refused(protocol.ERR_STATE, "programme %s does not run" % waveform.shown(name_hash))
+
+    def skip(self, _now_ms):
+        """Go on with the next step. Raises Refused when no programme runs."""
+        raise Refused(protocol.ERR_STATE, "no programme runs")
+
+    def pause(self, _now_ms):
+        """Between two steps: wait there. False where the session is to be paused instead."""
+        return False
+
+    def resume(self, _now_ms):
+        """Go on after pause(). False where the session is to go on instead."""
+        return False
+
+    def felt(self, by, now_ms):
+        """Somebody feels the current: lower now. Raises Refused where nothing flows."""
+        self._device.session.felt(by, now_ms)
+        self._cue(cues.FELT)
+
+    def stop(self, _now_ms):
+        """End it. The session is stopped by its caller."""

@@ -138,6 +138,13 @@ class Mosquitto:
             text += "user root\n"  # else it would leave the folder to an account that is not there
         self._config.write_text(text)
 
+    def __enter__(self) -> "Mosquitto":
+        self.start()
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.close()
+
     def start(self) -> None:
         """Start it and wait until it serves its port."""
         path, libraries = program()

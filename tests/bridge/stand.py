@@ -161,16 +161,18 @@ class BridgeProcess:
 class Stand:
     """Broker, subscriber, boards, and the bridge's command line."""
 
-    def __init__(self, folder: Path, count: int) -> None:
+    def __init__(self, folder: Path, count: int, closing: contextlib.ExitStack) -> None:
         for name in ("broker", "ports"):
             (folder / name).mkdir()
         self.spool = folder / "spool"
-        self.broker = Mosquitto(folder / "broker")
-        self.broker.start()
+        self.broker = closing.enter_context(Mosquitto(folder / "broker"))
         self.subscriber = Subscriber(self.broker.port)
+        closing.callback(self.subscriber.close)
         self.broker.save()  # the subscription outlives a kill
         self.boards = Boards(folder / "ports", count)
+        closing.callback(self.boards.close)
         self.bridges: list[BridgeProcess] = []
+        closing.callback(self._end_bridges)
 
     def bridge(self, *more: str, ports: Sequence[str] | None = None) -> BridgeProcess:
         """Start one on these ports, on all by default."""
@@ -179,24 +181,17 @@ class Stand:
         self.bridges.append(BridgeProcess(*named, *where, *more))
         return self.bridges[-1]
 
-    def close(self) -> None:
-        """End everything."""
+    def _end_bridges(self) -> None:
         for bridge in self.bridges:
             if bridge.process.poll() is None:
                 bridge.end(signal.SIGKILL)
-        self.subscriber.close()
-        self.boards.close()
-        self.broker.close()
 
 
 @contextlib.contextmanager
 def stand(folder: Path, count: int) -> Iterator[Stand]:
     """A stand with so many boards."""
-    made = Stand(folder, count)
-    try:
-        yield made
-    finally:
-        made.close()
+    with contextlib.ExitStack() as closing:
+        yield Stand(folder, count, closing)
 
 
 def told(received: Sequence[Received]) -> dict[str, list[set[int]]]:

@@ -108,14 +108,12 @@ def test_access(tmp_path: Path) -> None:
 def test_who_is_not_let_in_is_told_once(tmp_path: Path) -> None:
     """A broker without anonymous clients."""
     (tmp_path / "broker").mkdir()
-    broker = Mosquitto(tmp_path / "broker", "allow_anonymous false")
-    broker.start()
-    bridge = BridgeProcess("--all", "--mqtt", f"127.0.0.1:{broker.port}", "--spool", str(tmp_path / "s"))
-    bridge.wait_for("the broker says: Not authorized")
-    broker.wait_for("disconnected, not authorised", len(broker.log))  # it tries again
-    assert bridge.end() == 130
+    with Mosquitto(tmp_path / "broker", "allow_anonymous false") as broker:
+        bridge = BridgeProcess("--all", "--mqtt", f"127.0.0.1:{broker.port}", "--spool", str(tmp_path / "s"))
+        bridge.wait_for("the broker says: Not authorized")
+        broker.wait_for("disconnected, not authorised", len(broker.log))  # it tries again
+        assert bridge.end() == 130
     assert bridge.times("no broker at ") == 1
-    broker.close()
 
 
 def test_what_is_no_broker_is_told_once(tmp_path: Path) -> None:
@@ -135,20 +133,18 @@ def test_what_may_not_be_published_stays_in_the_spool(tmp_path: Path) -> None:
     (tmp_path / "broker").mkdir()
     rules = tmp_path / "rules"
     rules.write_text("topic write other/#\n")
-    broker = Mosquitto(tmp_path / "broker", f"allow_anonymous true\nacl_file {rules}")
-    broker.start()
     spool = Spool(tmp_path / "s")
     spool.commit([Message(EVENT, "u", {"i": index}) for index in range(50)], [], [], 0)
     spool.close()
-    bridge = BridgeProcess("--all", "--mqtt", f"127.0.0.1:{broker.port}", "--spool", str(tmp_path / "s"))
-    bridge.wait_for("the broker refuses what is published (Not authorized)")
-    assert bridge.end() == 130
+    with Mosquitto(tmp_path / "broker", f"allow_anonymous true\nacl_file {rules}") as broker:
+        bridge = BridgeProcess("--all", "--mqtt", f"127.0.0.1:{broker.port}", "--spool", str(tmp_path / "s"))
+        bridge.wait_for("the broker refuses what is published (Not authorized)")
+        assert bridge.end() == 130
     assert bridge.times("the broker refuses") == 1
     assert bridge.times("50 messages are kept in") == 1
     spool = Spool(tmp_path / "s")
     assert spool.count == 50
     spool.close()
-    broker.close()
 
 
 def test_metrics_of_a_board() -> None:

@@ -23,7 +23,7 @@ from .errors import MicrocurrentError, PortError
 # Reading, altering within the board's limits, holding and stopping; everything else needs the port for itself.
 FORWARDED = (
     "hello", "status", "change", "pause", "resume", "stop", "felt", "skip", "faults", "log", "journal", "counters",
-    "config",
+    "config", "replay",
 )  # fmt: skip
 RELEASE = "release"  # asks a monitor to close the port; whoever controls a session refuses
 ANSWER_TIMEOUT_S = 5.0  # ours: the owner looks at its socket ten times a second

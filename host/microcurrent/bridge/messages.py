@@ -16,7 +16,7 @@ Every payload about a board carries
   "boot"          when the board booted, in ms of UTC as this machine saw it first: the same for the whole boot
   "seq"           the board's sequence number, counted from 0 at each boot; null where the bridge asked for a reading
   "host_utc"      when the bridge read it
-  "via"           "board", "ring" (telemetry asked for again), "log" (an event it remembered), "status" (asked for)
+  "via"           "board", "ring" (telemetry asked for again), "log" (an event it remembered), "status" (of the bridge and of a status)
   "bridge", "n"   the bridge and its own number of the message
 
 QoS 1 may deliver twice. Drop what you have by (bridge, n), or by (uid, boot, seq) where seq is a number: then a board

@@ -15,11 +15,11 @@ from ..client import telemetry_values
 from ..errors import FirmwareError, MicrocurrentError, PortError
 from ..exports import named
 from ..fault_text import channel_of, fault_text
-from ..share import Requester, ShareClient, ShareServer
+from ..share import Requester, ShareServer
 from ..transport import PortBusyError, open_transport
 from . import messages, recovery
 from .messages import Mark, Message
-from .reading import Door, ReadingClient
+from .reading import Door, HeldBoard, ReadingClient
 
 TICK_S = 0.1  # how often commands of this machine are looked after
 STATUS_S = 2.0  # ours: an idle board tells nothing by itself
@@ -138,7 +138,7 @@ class Reader(threading.Thread):
                     self._ask(client, STATUS_S)
                 self._count(client)
 
-    def _catch_up(self, client: ReadingClient) -> None:
+    def _catch_up(self, client: recovery.Source) -> None:
         """Tell what the board told while nobody read it."""
         status = client.request("status")
         sequence = client.request("counters")["sequence"]
@@ -146,7 +146,7 @@ class Reader(threading.Thread):
         self._mark = recovery.boot_of(known, known.uid, status["uptime_ms"], sequence, _now_ms())
         self._recover(client, {})
 
-    def _recover(self, client: ReadingClient, heard: dict[int, dict]) -> None:
+    def _recover(self, client: recovery.Source, heard: dict[int, dict]) -> None:
         """Publish all that can be had behind what was published last."""
         events = recovery.recovered(client, self._known_mark().seq, heard)
         if self._first and events and events[0]["ev"] == "gap":
@@ -201,14 +201,14 @@ class Reader(threading.Thread):
 
     def _read_held(self) -> None:
         """Until the port may be free again. Raises PortError when its holder has answered nothing for a while."""
-        holder = ShareClient(self._port)
+        holder = HeldBoard(self._port)
         again_s = time.monotonic() + HANDS_OFF_S
-        row_ms = -1
         while not self._stop_asked.is_set() and time.monotonic() < again_s:
             try:
                 if not self.shown.online:
                     self._begin(holder, holder.hello())
-                row_ms = self._ask(holder, HELD_S, row_ms)
+                self._catch_up(holder)
+                self._ask(holder, HELD_S)
             except PortError:  # the holder is coming or going, or is no microcurrent at all
                 if time.monotonic() >= max(self._heard_s, self._hands_off_until_s) + HANDS_OFF_S:
                     raise
@@ -216,15 +216,6 @@ class Reader(threading.Thread):
             self._heard_s = time.monotonic()
             self._hands_off_until_s = 0.0  # who asked for the port has it; once it answers no more, it is free
             self._stop_asked.wait(HELD_S)
-
-    def _poll_row(self, status: dict, row_ms: int) -> int:
-        """Publish the reading of a running session unless it was published; returns its device time."""
-        rows = {ROWS[name]: telemetry_values(status[name]) for name in ROWS if status.get(name)}
-        if not rows or not rows["t"]["session"] or rows["t"]["time_ms"] == row_ms:
-            return row_ms
-        body = {name: named(row) for name, row in rows.items()}
-        self._put(messages.TELEMETRY, body)
-        return rows["t"]["time_ms"]
 
     # Both ------------------------------------------------------------------------------------------------------------
 
@@ -260,8 +251,8 @@ class Reader(threading.Thread):
             self.shown.identity = who
             self._put(messages.IDENTITY, who)
 
-    def _ask(self, board: Requester, again_s: float, row_ms: int | None = None) -> int:
-        """Ask for the status and tell what is new about it. row_ms: publish its reading too, unless it is that one."""
+    def _ask(self, board: Requester, again_s: float) -> None:
+        """Ask for the status and tell what is new about it."""
         status = board.request("status")
         self._status_due_s = time.monotonic() + again_s
         self._note_clocks(board, status["uptime_ms"])
@@ -272,7 +263,6 @@ class Reader(threading.Thread):
         state = {name: status[name] for name in SHOWN_STATE}
         if any(value != before.get(name) for name, value in state.items()):
             self._put(messages.STATE, state | {"fault": faults.name_of(status["fault"])})
-        return self._poll_row(status, row_ms) if row_ms is not None else -1
 
     def _note_clocks(self, board: Requester, uptime_ms: int) -> None:
         """The same instant on the board's clock and on ours; a clock that went back is another boot."""

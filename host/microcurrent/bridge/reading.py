@@ -5,11 +5,12 @@ from collections.abc import Iterator
 
 from ..client import DeviceClient
 from ..errors import RefusedError
+from ..share import ShareClient
 
 READING = ("hello", "status", "replay", "faults", "log", "counters")  # all that the bridge ever asks a board
 # What other commands on this machine may have forwarded while the bridge holds the port: reading, and taking current
 # away. Whatever else needs the board (run, flash, ...) asks for the port and gets it.
-LOCAL = (*READING, "journal", "stop", "pause")
+LOCAL = (*READING, "journal", "stop", "pause", "felt")
 
 
 class ReadingClient(DeviceClient):
@@ -62,3 +63,11 @@ class Door:
     def close(self) -> None:
         """Release the port."""
         self._client.close()
+
+
+class HeldBoard(ShareClient):
+    """A board whose port another command holds: it is asked through that one, and what it tells is asked for too."""
+
+    def next_event(self, timeout_s: float) -> dict | None:
+        """Nothing is heard here: ring and log have it."""
+        return None

@@ -1,11 +1,10 @@
 """What a board told while nobody read it: telemetry from its ring, events from its log, sequence numbers from both."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from firmware.shared import protocol
 
-from ..client import DeviceClient
 from . import messages
 from .messages import Mark
 
@@ -14,6 +13,18 @@ RING_ROWS = 100  # the ring of firmware/app.py: with fewer rows in it nothing ha
 SAME_BOOT_MS = 1000  # ours: the way of a reply, and a loop that was busy
 SAME_BOOT_PPM = 200  # ours: two crystals
 VIA = "via"  # key of an event: how it was had
+
+
+class Source(Protocol):
+    """A board that can be asked, by ourselves or through the process that holds its port."""
+
+    def request(self, command: str, args: dict | None = None, timeout_s: float | None = None) -> dict:
+        """The data of its reply."""
+        ...
+
+    def next_event(self, timeout_s: float) -> dict | None:
+        """What it told, where we hear it."""
+        ...
 
 
 class Asked(NamedTuple):
@@ -41,7 +52,7 @@ def boot_of(known: Mark | None, uid: str, uptime_ms: int, sequence: int, now_ms:
     return Mark(uid, max(begun_ms, known.boot + 1), -1, uptime_ms, now_ms)
 
 
-def recovered(client: DeviceClient, after: int, heard: dict[int, dict]) -> list[dict]:
+def recovered(client: Source, after: int, heard: dict[int, dict]) -> list[dict]:
     """Every event behind sequence number `after` that can be had, in order; what cannot is told as a "gap" event.
 
     heard: by number, what was taken from the client already; what it has received meanwhile is added.
@@ -56,7 +67,7 @@ def recovered(client: DeviceClient, after: int, heard: dict[int, dict]) -> list[
     return events
 
 
-def _ask(client: DeviceClient, after: int, heard: dict[int, dict]) -> Asked:
+def _ask(client: Source, after: int, heard: dict[int, dict]) -> Asked:
     answered = Asked((), {}, True, after + 1)
     for _ in range(TRIES):
         before = client.request("counters")["sequence"]
@@ -70,7 +81,7 @@ def _ask(client: DeviceClient, after: int, heard: dict[int, dict]) -> Asked:
     return answered
 
 
-def _rows(client: DeviceClient, first: int, end: int) -> tuple[dict[int, dict], bool]:
+def _rows(client: Source, first: int, end: int) -> tuple[dict[int, dict], bool]:
     """Telemetry events from the ring with numbers first..end-1, and whether it still holds all there were."""
     rows: dict[int, dict] = {}
     oldest = wanted = first
@@ -89,7 +100,7 @@ def _rows(client: DeviceClient, first: int, end: int) -> tuple[dict[int, dict], 
     return rows, oldest <= first or len(rows) < RING_ROWS
 
 
-def _drained(client: DeviceClient) -> dict[int, dict]:
+def _drained(client: Source) -> dict[int, dict]:
     events: dict[int, dict] = {}
     while (event := client.next_event(0.0)) is not None:
         events[event["seq"]] = event

@@ -16,7 +16,7 @@ from rich.table import Table
 from tests.campaign.fork import forked
 from tests.campaign.fork import spread as on_cores
 
-from . import disturb, footprint, latency, ours, peers, picture, quality, results, speed, writers
+from . import bridge, disturb, footprint, latency, ours, peers, picture, quality, results, speed, writers
 from .soak import wire_stand
 from .stand import OPEN_PERIOD_US, Stand, dual_stand
 
@@ -42,7 +42,8 @@ def main() -> int:
     with console.status("Commands and speed of the bench, alone on this machine"):
         found["commands against mpremote"] = [{"command": name} | row for name, row in latency.measured().items()]
         found["speed of the bench"] = speed.measured(stand, wire)
-    for section in ("commands against mpremote", "speed of the bench"):
+        found["bridge"] = [bridge.measure()]
+    for section in ("commands against mpremote", "speed of the bench", "bridge"):
         said.append(results.keep(section, found[section], repeats=False))
     for section, rows in found.items():
         console.print(table(section, rows))

@@ -16,13 +16,12 @@ Every payload about a board carries
   "boot"          when the board booted, in ms of UTC as this machine saw it first: the same for the whole boot
   "seq"           the board's sequence number, counted from 0 at each boot; null where the bridge asked for a reading
   "host_utc"      when the bridge read it
-  "via"           "board", "ring" (telemetry asked for again), "log" (an event it remembered), "status" (of the bridge and of a status)
+  "via"           "board", "ring" (telemetry asked for again), "log" (an event it remembered), "status" (asked for)
   "bridge", "n"   the bridge and its own number of the message
 
 QoS 1 may deliver twice. Drop what you have by (bridge, n), or by (uid, boot, seq) where seq is a number: then a board
-that was read by two bridges counts once too. While another program holds a board's port (a treatment runs), its
-readings have no seq; (uid, boot, t.time_ms) tells them apart. When the port is free again the board is asked for what
-its ring still holds, with seq. What nobody can fetch any more is told as {"ev": "gap", "from_seq", "to_seq", "count"}.
+that was read by two bridges counts once too. While another program holds a board's port (a treatment runs), the
+board's ring and log are read through it, twice a second, with the same seq. What nobody can fetch any more is told as {"ev": "gap", "from_seq", "to_seq", "count"}.
 
 Telemetry fields: units are in their names (time_ms, commanded_ua, impedance_ohm, ...); state, contact and fault are
 names, what is unknown is null. After a crash of the bridge a board's retained status may still say "online": it counts

@@ -21,7 +21,8 @@ Every payload about a board carries
 
 QoS 1 may deliver twice. Drop what you have by (bridge, n), or by (uid, boot, seq) where seq is a number: then a board
 that was read by two bridges counts once too. While another program holds a board's port (a treatment runs), the
-board's ring and log are read through it, twice a second, with the same seq. What nobody can fetch any more is told as {"ev": "gap", "from_seq", "to_seq", "count"}.
+board's ring and log are read through it, twice a second, with the same seq. What nobody can fetch any more is told as
+{"ev": "gap", "from_seq", "to_seq", "count"}.
 
 Telemetry fields: units are in their names (time_ms, commanded_ua, impedance_ohm, ...); state, contact and fault are
 names, what is unknown is null. After a crash of the bridge a board's retained status may still say "online": it counts

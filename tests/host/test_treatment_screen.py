@@ -1,7 +1,13 @@
 """The full-screen view without a board: every size, every text, every state; and on a real pseudo-terminal."""
 
 import asyncio
-from collections.abc import Callable
+import os
+import select
+import signal
+import subprocess
+import sys
+import termios
+from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 import pytest
@@ -22,6 +28,9 @@ from microcurrent.treatment_screen.guidance import guidance
 from microcurrent.treatment_screen.layout import layout
 from microcurrent.treatment_screen.seen import Seen
 
+from .test_terminals import Shell, booted
+
+HANG_S = 120  # a hang, not a slow machine
 ODD = "[bold red]文字[/] " + "e\u0301" * 3 + " \\[ ]] " + "x" * 300
 WAVE = {"duration_ms": 10_000}
 TERMS = {"session": 1, "amplitude_ua": 240, "limit_ua": 300, "binding": "zone"}
@@ -237,3 +246,101 @@ def test_keys_reach_the_runner_and_a_lost_link_is_said() -> None:
             runner.course.ended = "link-lost"
 
     asyncio.run(play())
+
+
+# On a pseudo-terminal of its own, with a virtual board that keeps pace with the wall clock ----------------------------
+
+ONE_STEP = """title = "Trial"
+version = "1"
+source = "a test"
+evidence = "none"
+[[step]]
+site = "cheek"
+side = "left"
+shape = "square"
+frequency = "20Hz"
+amplitude = "50%"
+duration = "5min"
+"""
+
+
+@pytest.fixture(scope="module")
+def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
+    """With one virtual Pico, the only board that is found."""
+    made = Shell(tmp_path_factory.mktemp("t"))
+    with pytest.MonkeyPatch.context() as monkeypatch, booted(made, "screen", monkeypatch):
+        yield made
+
+
+class Terminal:
+    """`microcurrent treat` on a pseudo-terminal of this size."""
+
+    def __init__(self, shell: Shell, columns: int, rows: int, options: str = "", term: str = "xterm-256color") -> None:
+        programme, answers = shell.place / "trial.toml", shell.place / "answers.toml"
+        programme.write_text(ONE_STEP)
+        self.subject = f"size-{columns}-{rows}{options}-{term}"
+        answers.unlink(missing_ok=True)
+        shell.run(f"screening template {answers} --subject {self.subject}")
+        text = answers.read_text().replace('= ""', '= "no"').replace('acknowledged = "no"', 'acknowledged = ""')
+        answers.write_text(text)
+        self._ours, theirs = os.openpty()
+        termios.tcsetwinsize(theirs, (rows, columns))
+        self.before = termios.tcgetattr(theirs)
+        self._theirs = theirs
+        line = f"treat {programme} --subject {self.subject} --screening {answers} {options}"
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", "from microcurrent.cli import main; main()", *line.split()],
+            env=shell.environment | {"TERM": term, "PYTHONIOENCODING": "utf-8"}, stdin=theirs, stdout=theirs,
+            stderr=theirs, start_new_session=True,
+        )  # fmt: skip
+        self.written = ""
+
+    def __enter__(self) -> "Terminal":
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.process.kill()
+        self.process.wait()
+        os.close(self._ours)
+        os.close(self._theirs)
+
+    def until(self, text: str) -> None:
+        """Read up to this text."""
+        while text not in self.written:
+            ready, _, _ = select.select([self._ours], [], [], HANG_S)
+            assert ready, self.written
+            self.written += os.read(self._ours, 65536).decode(errors="replace")
+
+    def type(self, keys: str) -> None:
+        """Press keys."""
+        os.write(self._ours, keys.encode())
+
+    def attributes(self) -> list[Any]:
+        """How the terminal is set now."""
+        return termios.tcgetattr(self._theirs)
+
+
+def test_on_a_terminal_it_fills_the_screen_and_leaves_it_clean(shell: Shell) -> None:
+    with Terminal(shell, 80, 24) as terminal:
+        terminal.until("current flows")
+        assert "\x1b[?1049h" in terminal.written
+        terminal.type("\x03")
+        terminal.until("RAMPING DOWN")
+        terminal.until("see it with: microcurrent report")
+        assert terminal.process.wait(HANG_S) == 130
+        screen, after = terminal.written.rsplit("\x1b[?1049l", 1)
+        assert "stopped: Ctrl-C" in after and "\x1b[?1049h" in screen
+        assert terminal.attributes() == terminal.before and "\x1b[?25h" in terminal.written[len(screen) - 200 :]
+
+
+@pytest.mark.parametrize(
+    ("columns", "rows", "options", "term"),
+    [(39, 24, "", "xterm"), (80, 14, "", "xterm"), (80, 24, "--plain", "xterm"), (80, 24, "", "dumb")],
+)
+def test_elsewhere_it_prints_plain_lines(shell: Shell, columns: int, rows: int, options: str, term: str) -> None:
+    with Terminal(shell, columns, rows, options, term) as terminal:
+        terminal.until("step 1 of 1")
+        assert "\x1b[?1049h" not in terminal.written
+        os.killpg(terminal.process.pid, signal.SIGTERM)
+        terminal.until("stopped: SIGTERM")
+        assert terminal.process.wait(HANG_S) == 130

@@ -23,7 +23,7 @@ _ASPECT = 0.72  # half of the face's width, seen as 1, over half of its height
 _MARGIN = 1.16  # the ears stand out so far
 _BITS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))  # of a braille character, by row and column
 _BRAILLE = 0x2800  # the character without dots
-_STEPS = 400  # points of a curve: closer than dots
+_STEPS = 200  # points of a curve: closer than dots
 
 Point = tuple[float, float]
 
@@ -57,9 +57,10 @@ class FaceMap:
         """{(column, row): dots} of a round patch of skin around a place; every other dot where it is not full."""
         column, row = self.cell(site, side)
         middle, radius = (2 * column + 0.5, 4 * row + 1.5), max(3.5, self._half / 5)
+        reach = int(radius) + 1
         bits: dict[tuple[int, int], int] = {}
-        for across in range(2 * self.columns):
-            for down in range(4 * self.rows):
+        for across in range(max(0, 2 * column - reach), min(2 * self.columns, 2 * column + reach + 2)):
+            for down in range(max(0, 4 * row - reach), min(4 * self.rows, 4 * row + reach + 4)):
                 inside = math.hypot(across - middle[0], down - middle[1]) <= radius
                 if inside and (full or (across + down) % 2):
                     cell = across // 2, down // 4

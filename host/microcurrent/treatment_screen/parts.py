@@ -128,6 +128,8 @@ def _figure_rows(pair: list[tuple[str, str, str, str]], width: int, large: bool)
 
 
 def _current(now: Seen, channel: int) -> str:
+    if now.lost and not now.ended:
+        return "-"  # whether anything flows is unknown
     return str(now.rows[channel]["delivered_ua"]) if channel < len(now.flowing_rows) else "0"
 
 
@@ -155,7 +157,8 @@ def terms(now: Seen, width: int, _rows: int) -> Content:
     """Commanded and permitted, and which limit binds."""
     if not now.terms:
         return Content.styled("nothing flows yet", FAINT)
-    commanded = " and ".join(f"{row['commanded_ua']}" for row in now.flowing_rows) or "0"
+    unknown = now.lost and not now.ended
+    commanded = "?" if unknown else " and ".join(f"{row['commanded_ua']}" for row in now.flowing_rows) or "0"
     limits = [now.terms] + ([now.terms["terms2"]] if now.terms.get("terms2") else [])
     permitted = " and ".join(str(each["limit_ua"]) for each in limits)
     binding = " and ".join(dict.fromkeys(each["binding"] for each in limits))

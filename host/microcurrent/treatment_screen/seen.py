@@ -134,8 +134,8 @@ class Seen:
 
     @property
     def flowing_rows(self) -> list[Row]:
-        """The newest row of each channel; none while no current flows and so none comes."""
-        return [] if self.paused or self.ended else self.rows
+        """The newest row of each channel; none while none comes: no current flows, or the link is lost."""
+        return [] if self.paused or self.ended or self.lost else self.rows
 
     @property
     def current(self) -> Step:

@@ -1,5 +1,7 @@
 """The zone map: of a face a picture with its places on it, of a body the list of steps."""
 
+import functools
+
 from textual.content import Content
 
 from firmware.shared import sites
@@ -27,7 +29,7 @@ def zone_map(now: Seen, width: int, rows: int) -> Content:
 
 
 def _picture(now: Seen, width: int, rows: int) -> list[Content]:
-    canvas = FaceMap(width, max(rows, 1))
+    canvas = _canvas(width, max(rows, 1))
     cells = [[(letter, FAINT) for letter in line] for line in canvas.lines()]
     here = now.current
     full = now.how in (seen.FLOWING, seen.RAMP_UP)
@@ -37,6 +39,12 @@ def _picture(now: Seen, width: int, rows: int) -> list[Content]:
         column, row = canvas.cell(site, side)
         cells[row][column] = (mark, f"bold {_COLOURS[mark]}{' reverse' if mark == NOW else ''}")
     return [Content.assemble(*line) for line in cells]
+
+
+@functools.lru_cache(maxsize=4)
+def _canvas(width: int, rows: int) -> FaceMap:
+    """Thousands of points, so not for every look."""
+    return FaceMap(width, rows)
 
 
 def _marks(now: Seen) -> dict[tuple[str, str], str]:

@@ -19,6 +19,8 @@ FILES = {
     "firmware/core/states.py": "case_states",
     "firmware/core/supervisor.py": "case_supervisor",
     "firmware/core/consent.py": "case_consent",
+    "firmware/core/touch.py": "case_touch",
+    "firmware/core/programme.py": "case_programme",
     "firmware/shared/limits.py": "case_limits",
     "firmware/shared/rules.py": "case_limits",
 }

@@ -20,7 +20,7 @@ from microcurrent.interrupts import Interrupts
 from microcurrent.programme import Programme, Step
 from microcurrent.treatment_runner import Course, StepRun, TreatmentRunner
 from microcurrent.treatment_screen import parts
-from microcurrent.treatment_screen.app import _DRAWS, LEAST_COLUMNS, Part, TreatmentApp
+from microcurrent.treatment_screen.app import DRAWS, LEAST_COLUMNS, Part, TreatmentApp
 from microcurrent.treatment_screen.big_figures import bars, big
 from microcurrent.treatment_screen.face_map import SITES, FaceMap
 from microcurrent.treatment_screen.fitting import fitted
@@ -98,7 +98,7 @@ def test_everything_fits_whatever_it_says(
     used = sum(count for name, count in rows.items() if name not in ("map", "map_width", "width"))
     assert used == height
     widths = {"head": width, "keys": width, "notes": width, "box": width - 2, "map": rows["map_width"]}
-    for name, draw in _DRAWS.items():
+    for name, draw in DRAWS.items():
         room, most = widths.get(name, rows["width"]), rows.get(name, height)
         if most <= 0 or room < LEAST_COLUMNS:
             continue

@@ -26,7 +26,7 @@ LOST_TICK_S = 0.3  # between two attempts to find a lost board, which take half 
 END_S, BAD_END_S = 2.5, 8.0  # ours: how long the end is shown; a fault takes longer to read
 LEAST_COLUMNS = 16  # in fewer nothing can be read; the treatment goes on
 HANG_UP = "SIGHUP"
-_DRAWS: dict[str, parts.Draw] = {
+DRAWS: dict[str, parts.Draw] = {
     "head": parts.head, "place": parts.place, "move": parts.move, "hold": parts.hold, "figures": parts.figures,
     "facts": parts.facts, "impedances": parts.impedances, "terms": parts.terms, "contact": parts.contact,
     "spark": parts.spark, "map": zone_map, "box": parts.box, "notes": parts.notes, "keys": parts.keys,
@@ -39,7 +39,7 @@ class Part(Widget):
 
     def __init__(self, name: str, seen: Seen) -> None:
         super().__init__(id=name)
-        self._draw = _DRAWS[name]
+        self._draw = DRAWS[name]
         self._seen = seen
         self.shown = Content("")
 
@@ -94,7 +94,7 @@ class TreatmentApp(App[None]):
 
     def compose(self) -> ComposeResult:
         """All parts; layout() says which of them are seen."""
-        made = {name: Part(name, self._seen) for name in _DRAWS}
+        made = {name: Part(name, self._seen) for name in DRAWS}
         self._parts = list(made.values())
         yield made["head"]
         with Horizontal(id="body"):
@@ -129,7 +129,7 @@ class TreatmentApp(App[None]):
     def _tick(self) -> None:
         now_s = self._seen.now()
         if self.over:
-            if now_s >= self._close_s:
+            if now_s >= self._close_s or self._interrupts.count > self._obeyed:
                 self.exit()
             return
         self._obey_signals()

@@ -41,7 +41,7 @@ Draw = Callable[[Seen, int, int], Content]
 def head(now: Seen, width: int, _rows: int) -> Content:
     """Title, step, and how it goes."""
     title = f" {printable(now.programme.title)}"
-    how = f" {'fault' if now.fault else now.ended or now.how.strip()} "
+    how = f" {'fault' if now.fault else now.ended or now.how} "
     step = f"step {max(now.index, 0) + 1} of {len(now.programme.steps)}  "
     colour = _LEVELS[guidance(now).level] if now.ended else _HOW_COLOURS.get(now.how, TEXT)
     right = Content.assemble((step, TEXT), (how, f"bold {colour} reverse"), " ")

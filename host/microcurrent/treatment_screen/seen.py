@@ -17,8 +17,8 @@ _FLASH_S = 1.0  # ours: how long "next movement" stands
 
 # How it goes, the first that is true.
 ENDED, FAULT, LOST, STOPPING, PAUSED, BETWEEN, STARTING, NO_CONTACT, SEEKING, RAMP_UP, RAMP_DOWN, FLOWING = (
-    "ended", "fault", "link lost", "ramping down", "paused", "move", "starting", "contact lost", "looking for contact",
-    "ramping up", "ramping down ", "current flows",
+    "ended", "fault", "link lost", "stopping", "paused", "move", "starting", "contact lost", "looking for contact",
+    "ramping up", "ramping down", "current flows",
 )  # fmt: skip
 
 Row = dict[str, int]

@@ -74,7 +74,7 @@ def _key(now: Seen, width: int) -> list[Content]:
     words = [(DONE, "done"), (NOW, "now"), (NEXT, "next")]
     words += [(SKIPPED, "skipped")] if SKIPPED in _marks(now).values() else []
     space = " " if width >= MAP_WIDTH_LARGE or len(words) < 4 else ""
-    signs = Content("  " if width >= MAP_WIDTH_LARGE else " ").join(
+    signs = Content("  " if width >= MAP_WIDTH_LARGE or len(words) < 4 else " ").join(
         [Content.assemble((sign, f"bold {_COLOURS[sign]}"), (f"{space}{word}", FAINT)) for sign, word in words]
     )
     return [Content.styled(names, FAINT), Content.assemble(" " * max(0, (width - signs.cell_length) // 2), signs)]

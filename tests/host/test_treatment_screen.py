@@ -27,6 +27,7 @@ from microcurrent.treatment_screen.fitting import fitted
 from microcurrent.treatment_screen.guidance import guidance
 from microcurrent.treatment_screen.layout import layout
 from microcurrent.treatment_screen.seen import Seen
+from microcurrent.treatment_screen.zone_map import zone_map
 
 from .test_terminals import Shell, booted
 
@@ -162,6 +163,23 @@ def test_every_end_is_told() -> None:
         told = guidance(seen)
         assert told.text and told.title and "because" in told.text
         assert ended in parts.head(seen, 80, 1).plain
+
+
+def test_the_map_says_how_each_place_went() -> None:
+    seen = seen_at(made(("jaw", "left"), ("chin", "middle"), ("cheek", "left"), ("ear", "left")))
+    seen.step(2, TERMS)
+    seen.outcomes = {0: "duration", 1: "stopped", 2: ""}
+    running = zone_map(seen, 44, 24).plain
+    assert "✓ done  ● now  ○ next  » skipped" in running and running.count("»") == 2
+    seen.ended, seen.outcomes = "fault", {0: "duration", 1: "skipped", 2: "fault"}
+    assert "! cut short" in zone_map(seen, 44, 24).plain
+    body = seen_at(made(("knee", "left"), ("hip", "right")))
+    body.ended, body.outcomes = "lease", {0: "lease"}
+    assert zone_map(body, 28, 15).plain.split() == "! 1 left knee lease ○ 2 right hip 0:10".split()
+
+
+def test_the_help_names_the_way_out_on_the_smallest_screen() -> None:
+    assert "q, Ctrl-C   stop" in parts.help_text(seen_at(made(("jaw", "left"))), 38, 10).plain
 
 
 class Scripted:

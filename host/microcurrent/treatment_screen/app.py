@@ -243,7 +243,7 @@ class TreatmentApp(App[None]):
         name = part.id or ""
         if name == "help":
             part.display = self._helping
-            part.look(width, height - 2 - rows["box"] if self._helping else 0)
+            part.look(width - 2, height - 3 - rows["box"] if self._helping else 0)
             return
         part.display = rows[name] > 0 and not (self._helping and name == "notes")
         if part.styles.height is None or part.styles.height.value != rows[name]:

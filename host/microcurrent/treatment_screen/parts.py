@@ -302,10 +302,15 @@ HELP = (
 
 
 def help_text(_now: Seen, width: int, rows: int) -> Content:
-    """What the keys and figures mean."""
+    """What the keys and figures mean; a line for each where there is no room for more."""
+    found = _help_lines(width, 4)
+    return joined((found if len(found) <= rows else _help_lines(width, 1))[:rows])
+
+
+def _help_lines(width: int, most: int) -> list[Content]:
     lines: list[Content] = []
     for name, text in HELP:
-        for number, line in enumerate(fitted(text, max(10, width - 14), 4)):
-            name_here = f" {name if number == 0 else '':<11} "
+        for number, line in enumerate(fitted(text, max(10, width - 12), most)):
+            name_here = f"{name if number == 0 else '':<11} "
             lines.append(Content.assemble((name_here, f"bold {ACCENT}"), (line, TEXT)).truncate(width))
-    return joined(lines[:rows])
+    return lines

@@ -9,12 +9,13 @@ from firmware.shared import sites
 from ..treatment_texts import place_text, remaining_text
 from . import seen
 from .face_map import FaceMap
-from .fitting import ACCENT, FAINT, GOOD, TEXT, joined, spread
+from .fitting import ACCENT, AMBER, FAINT, GOOD, TEXT, joined, spread
 from .layout import MAP_WIDTH_LARGE
 from .seen import Seen
 
-DONE, NOW, NEXT, SKIPPED = "✓", "●", "○", "»"
-_COLOURS = {DONE: GOOD, NOW: ACCENT, NEXT: TEXT, SKIPPED: FAINT}
+DONE, NOW, NEXT, SKIPPED, CUT_SHORT = "✓", "●", "○", "»", "!"
+_COLOURS = {DONE: GOOD, NOW: ACCENT, NEXT: TEXT, SKIPPED: FAINT, CUT_SHORT: AMBER}
+_PASSED = (DONE, SKIPPED, CUT_SHORT)
 
 
 def zone_map(now: Seen, width: int, rows: int) -> Content:
@@ -55,24 +56,28 @@ def _marks(now: Seen) -> dict[tuple[str, str], str]:
             mark = _mark(now, index)
             key = (step.site, step.side)
             before = marks.get(key)
-            marks[key] = before if before == NOW or (before and mark in (SKIPPED, DONE)) else mark
+            marks[key] = before if before == NOW or (before and mark in _PASSED) else mark
     return marks
 
 
 def _mark(now: Seen, index: int) -> str:
     if index == now.index and not now.ended:
         return NOW
-    if index in now.outcomes:
-        return DONE if now.outcomes[index] in ("duration", "finished") else SKIPPED
-    return SKIPPED if index < now.index else NEXT
+    ended = now.outcomes.get(index, "")
+    if not ended:
+        return SKIPPED if index < now.index else NEXT
+    if ended in ("duration", "finished"):
+        return DONE
+    return CUT_SHORT if now.ended and ended != "skipped" else SKIPPED
 
 
 def _key(now: Seen, width: int) -> list[Content]:
     right, left = "person's right", "person's left"
     gap = width - len(right) - len(left)
     names = f"{right}{' ' * gap}{left}" if gap > 0 else "R" + " " * (width - 2) + "L"
-    words = [(DONE, "done"), (NOW, "now"), (NEXT, "next")]
-    words += [(SKIPPED, "skipped")] if SKIPPED in _marks(now).values() else []
+    found = _marks(now).values()
+    words = [(DONE, "done"), (CUT_SHORT, "cut short") if CUT_SHORT in found else (NOW, "now"), (NEXT, "next")]
+    words += [(SKIPPED, "skipped")] if SKIPPED in found else []
     space = " " if width >= MAP_WIDTH_LARGE or len(words) < 4 else ""
     signs = Content("  " if width >= MAP_WIDTH_LARGE or len(words) < 4 else " ").join(
         [Content.assemble((sign, f"bold {_COLOURS[sign]}"), (f"{space}{word}", FAINT)) for sign, word in words]
@@ -98,7 +103,5 @@ def _steps(now: Seen, width: int, rows: int) -> list[Content]:
 
 def _ended_text(now: Seen, index: int) -> str:
     """How a step ended that did not run its time; empty for others."""
-    if _mark(now, index) != SKIPPED:
-        return ""
-    ended = now.outcomes.get(index, "")
-    return ended if now.ended and ended else "skipped"
+    mark = _mark(now, index)
+    return {SKIPPED: "skipped", CUT_SHORT: now.outcomes.get(index, "")}.get(mark, "")

@@ -37,14 +37,14 @@ class Programme(no_programme.NoProgramme):
         self._uploaded = []  # encoded lines of an upload that is not whole yet
         self._expected = 0
         self.state = IDLE
-        self.info = None
+        self.info = {}
         self.index = 0  # of the step that runs or comes next, from 0 on
         self.ended = ""
         self.away = False
         self._due_ms = self._lease_ms = self._lease_until_ms = self._held_ms = self._began_ms = 0
         self._utc_s = self._holds = self._lift_offs = self._scale = self._charge_uc = 0
         self._uploaded_ms = self._unipolar_ms = 0  # of the uploaded steps
-        self._step = None
+        self._step = {}
         self._skipping = self._stopping = self._told_pause = False
 
     # Download -------------------------------------------------------------------------------------------------------
@@ -56,13 +56,16 @@ class Programme(no_programme.NoProgramme):
         """
         if at == 0:
             checked, problem = programme.check_info(info)
-            self._require(problem)
+            if checked is None:
+                raise Refused(protocol.ERR_VALUE, problem)
             self._uploaded, self._expected = [framing.encode(checked)], checked["steps"]
             self._uploaded_ms = self._unipolar_ms = 0
         if not self._uploaded or at != len(self._uploaded) - 1:
-            self._require("step %d does not follow %d uploaded ones" % (at, max(0, len(self._uploaded) - 1)))
+            text = "step %d does not follow %d uploaded ones" % (at, max(0, len(self._uploaded) - 1))
+            raise Refused(protocol.ERR_VALUE, text)
         checked, problem = programme.check_step(step)
-        self._require(problem)
+        if checked is None:
+            raise Refused(protocol.ERR_VALUE, problem)
         self._uploaded.append(framing.encode(step))
         self._add_up(checked)
         if len(self._uploaded) <= self._expected:
@@ -71,7 +74,8 @@ class Programme(no_programme.NoProgramme):
         info = framing.decode(lines[0])
         for name, sum_ms in (("duration_ms", self._uploaded_ms), ("unipolar_ms", self._unipolar_ms)):
             if sum_ms > info[name]:
-                self._require("%s is %d; the steps take %d together" % (name, info[name], sum_ms))
+                text = "%s is %d; the steps take %d together" % (name, info[name], sum_ms)
+                raise Refused(protocol.ERR_VALUE, text)
         self._device.store(self._file.save, lines)
         return info["hash"]
 
@@ -88,11 +92,6 @@ class Programme(no_programme.NoProgramme):
             return programme.check_info(self._file.line(0))[0]
         except (OSError, framing.FrameError):
             return None
-
-    @staticmethod
-    def _require(problem):
-        if problem:
-            raise Refused(protocol.ERR_VALUE, problem)
 
     # Requests -------------------------------------------------------------------------------------------------------
 
@@ -131,8 +130,7 @@ class Programme(no_programme.NoProgramme):
 
     def renew(self, name_hash, now_ms):
         """The host of this programme is there. Raises Refused when another one runs, or none."""
-        if not self.active or name_hash != self.info["hash"]:
-            super().renew(name_hash, now_ms)
+        super().renew(name_hash, now_ms)
         self._lease_until_ms = now_ms + self._lease_ms
         session = self._device.session
         if session.running or session.state == protocol.PAUSED:
@@ -140,8 +138,7 @@ class Programme(no_programme.NoProgramme):
 
     def skip(self, now_ms):
         """Go on with the next step, after a ramp down. Raises Refused when no programme runs."""
-        if not self.active:
-            super().skip(now_ms)
+        super().skip(now_ms)
         if self.state in (STEP, ARMING):
             self._skipping = True
             self._device.session.stop(False, now_ms)
@@ -175,7 +172,7 @@ class Programme(no_programme.NoProgramme):
 
     def told(self):
         """What status says of it (dict), None before the first one."""
-        if self.info is None:
+        if not self.info:
             return None
         return {"hash": self.info["hash"], "name": self.info["name"], "step": self.index + 1,
                 "steps": self.info["steps"], "state": NAMES[self.state], "ended": self.ended}  # fmt: skip
@@ -211,7 +208,7 @@ class Programme(no_programme.NoProgramme):
     def _arm_step(self, now_ms):
         try:
             step, problem = programme.check_step(self._file.line(self.index + 1))
-            if problem:
+            if step is None:
                 raise Refused(protocol.ERR_VALUE, problem)
             self._step = step
             waves = [self._granted(step, name) for name in ("wave", "wave2") if name in step]
@@ -339,7 +336,7 @@ class Programme(no_programme.NoProgramme):
 
     def _finish(self, ended, now_ms, text=""):
         self.state, self.ended = IDLE, ended
-        self._step = None
+        self._step = {}
         self._device.session.step = 0
         if ended == FINISHED:
             self._cue(cues.FINISHED)

@@ -26,6 +26,9 @@ class Nothing:
         """(plan, amplitude in uA): none."""
         return self.plan, 0
 
+    def lower(self, _permille, _board):
+        """Nothing to lower."""
+
     def told(self, _number):
         """Nothing to tell."""
         return {}

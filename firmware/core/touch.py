@@ -33,7 +33,7 @@ class Touch:
             self._since_ms = now_ms
         if self._looks == 2:
             return FELT
-        if self._looks > 2 and now_ms - self._since_ms >= STOP_MS:
+        if now_ms - self._since_ms >= STOP_MS:
             self._looks = -1
             return STOP
         return NOTHING

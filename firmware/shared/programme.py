@@ -127,7 +127,7 @@ def _wave(step, name, found, share):
         for common in COMMON:
             request[common] = found["wave"][common]
     checked, problem = waveform.check(request)
-    if problem:
+    if checked is None:
         return "%s: %s" % (name, problem)
     if checked["shape"] == waveform.TABLE:
         return "%s is a table; a programme has none" % name

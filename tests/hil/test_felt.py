@@ -138,8 +138,7 @@ def test_with_alternating_polarity(bench: Bench, after_ms: int) -> None:
 
 
 def test_in_a_sweep_what_is_played_is_lowered(bench: Bench) -> None:
-    sweep = {"amplitude_end_ua": 100, "sweep_ms": 3000, "amplitude_ua": 300, "frequency_mhz": 100_000}
-    began(bench, settle_ms=2200, **sweep)
+    began(bench, settle_ms=2200, amplitude_ua=300, amplitude_end_ua=100, sweep_ms=3000, frequency_mhz=100_000)
     bench.client.next_event(0.2)
     at_ns, to_ua = felt(bench)
     event = told(bench, "felt")[0]

@@ -20,7 +20,6 @@ FILES = {
     "firmware/core/supervisor.py": "case_supervisor",
     "firmware/core/consent.py": "case_consent",
     "firmware/core/touch.py": "case_touch",
-    "firmware/core/programme.py": "case_programme",
     "firmware/shared/limits.py": "case_limits",
     "firmware/shared/rules.py": "case_limits",
 }

@@ -17,7 +17,7 @@ from .errors import MicrocurrentError, PortError, RecordError
 from .fault_text import fault_text
 from .programme import Programme
 from .record_writer import SessionRecord
-from .session import LEASE_SHARE, LINK_LOST, RESET, SILENCE_S
+from .session import LEASE_SHARE, LINK_LOST, RESET, SILENCE_S, TRAILING_S
 from .share import ShareServer
 
 FINISHED = "finished"
@@ -112,6 +112,7 @@ class TreatmentRunner:
         self._lease_ms = lease_ms
         self._away = False
         self._uptime_ms = 0
+        self._waiting = ""  # what is to be asked when the link is back
         self._lease_due_s = self._heard_s = self._lost_at_s = self._paused_at_s = 0.0
         self.course = Course()
         self.state = ""  # the board's, as it told last
@@ -155,16 +156,32 @@ class TreatmentRunner:
         return not self.course.ended
 
     def ask(self, what: str, by: str = "a key") -> None:
-        """Pass on what somebody asks for: PAUSE, RESUME, FELT, SKIP, STOP, STOP_NOW. What is refused is told."""
+        """Pass on what somebody asks for: PAUSE, RESUME, FELT, SKIP, STOP, STOP_NOW. What is refused is told.
+
+        While the link is down a stop waits for it to come back; STOP_NOW gives the search up, and the board stops by
+        its lease.
+        """
         command, arguments = _REQUESTS[what]
         if what in (STOP, STOP_NOW):
             self.course.stopped_by = self.course.stopped_by or by
+        if self.lost:
+            self._ask_later(what)
+            return
         try:
             self._client.request(command, arguments)
         except PortError as error:
             self._lose(error)
         except MicrocurrentError as error:
             self._view.note(str(error))
+
+    def _ask_later(self, what: str) -> None:
+        if what == STOP:
+            self._waiting = STOP
+            self._view.note("the link is down: the stop is sent when it is back; stop again gives the search up")
+        elif what == STOP_NOW:
+            self._end(LINK_LOST)
+        else:
+            self._view.note(f"the link is down: {what} was not sent")
 
     # The link -------------------------------------------------------------------------------------------------------
 
@@ -193,6 +210,9 @@ class TreatmentRunner:
         self._view.link(True)
         self._view.note("the link is back")
         self._ask_status()
+        if self._waiting and not self.course.ended:
+            self.ask(self._waiting)
+        self._waiting = ""
 
     def _patience_s(self) -> float:
         """How long to look for a lost board: after its lease nothing flows any more, but its ring may still tell."""
@@ -228,9 +248,19 @@ class TreatmentRunner:
         if told is None or told["hash"] != self._programme.hash or status["uptime_ms"] < self._uptime_ms:
             self._end(RESET, "the board was reset during the treatment; the output is off")
         elif told["state"] == "idle":
-            self._end(told["ended"])
+            self._take_trailing()
+            if not self.course.ended:
+                self._end(told["ended"])
         self._uptime_ms = status["uptime_ms"]
         self.state = status["state"]
+
+    def _take_trailing(self) -> None:
+        """What the board told at its end and is still on its way: the last figures, and the fault."""
+        ends_s = self._client.transport.now() + TRAILING_S
+        while not self.course.ended and (left_s := ends_s - self._client.transport.now()) > 0:
+            event = self._client.next_event(left_s)
+            if event is not None:
+                self._take(event)
 
     # Events ---------------------------------------------------------------------------------------------------------
 
@@ -298,8 +328,8 @@ class TreatmentRunner:
         course = self.course
         course.ended, course.text = ended, text
         for step in course.steps:
-            if not step.ended:
-                step.ended = ended
+            if not step.ended:  # its own end was lost on the way
+                step.ended = protocol.END_NAMES[protocol.END_DURATION] if ended == FINISHED else ended
         if ended == "stopped" and not course.stopped_by:
             course.stopped_by = "another terminal or the board's button"
         _mark_skipped(course)

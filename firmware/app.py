@@ -34,14 +34,16 @@ _ANSWERING_MS = const(
     15
 )  # ours: then no further line is answered in this pass; the slowest takes 25 ms, the dead-man 100
 # Bytes of heap that a look, a telemetry row and an answer (a change of both channels) leave behind: measured on the
-# bench, rounded up. At most _TIDY_BYTES of it are collected at once; less where less is free when a session is armed,
-# of which _SPARE_BYTES stay for its start and for one answer more. gc.mem_free() at every look would take 8 ms each.
+# bench, rounded up. At most _TIDY_BYTES of it are collected at once; less where the largest free piece is smaller: the
+# holes between what lives are free too, but take no larger object: it would be collected in the middle of something.
+# _SPARE_BYTES of that piece stay, for the start of a session and for one answer more.
 _LOOK_BYTES = const(80)
 _ROW_BYTES = const(2500)
 _LINE_BYTES = const(9000)
 _TIDY_BYTES = const(60000)
-_SPARE_BYTES = const(16000)
-_TIDY_MIN_BYTES = const(8000)
+_SPARE_BYTES = const(12000)
+_TIDY_MIN_BYTES = const(6000)
+_PIECE_STEP_BYTES = const(8000)
 _RING_ROWS = const(100)  # ours: 10 s at the default rate, 2 s at the highest
 _EVENTS_KEPT = const(32)
 _RESET_DELAY_MS = const(50)  # ours: lets the reply leave the port
@@ -165,7 +167,6 @@ class Device:
             self._latch(faults.MAINS_USB, 1, 0)
         told = self.session.arm(request, lease_ms, self.settings, self.estop(), self.now_ms(), request2, seek)
         gc.collect()
-        self._tidy_bytes = max(_TIDY_MIN_BYTES, min(_TIDY_BYTES, gc.mem_free() - _SPARE_BYTES))
         self._used = 0
         return told
 
@@ -258,7 +259,20 @@ class Device:
 
         file = programme_file.ProgrammeFile(lambda: self.engine.gate_closed)
         self.programme = programme.Programme(self, file, self._emit, self._cue)
+        self.measure_memory()
+
+    def measure_memory(self):
+        """How much garbage there may be before it is collected. Only with the gate open: it takes some collections."""
         gc.collect()
+        piece = _TIDY_BYTES + _SPARE_BYTES
+        while piece > _PIECE_STEP_BYTES:
+            try:
+                bytearray(piece)
+                break
+            except MemoryError:
+                piece -= _PIECE_STEP_BYTES
+        gc.collect()
+        self._tidy_bytes = max(_TIDY_MIN_BYTES, piece - _SPARE_BYTES)
         self._used = 0
 
     def store(self, write, data):
@@ -358,7 +372,7 @@ class Device:
     def _step(self, dog):
         """One pass: supervise, read and answer the link, telemetry, watchdog; a look in between whatever takes long."""
         began_ms = self.now_ms()
-        self._look()
+        self.look()
         self._watch_button(began_ms)
         self._cues.look(began_ms)
         if self.programme.active:
@@ -372,7 +386,7 @@ class Device:
         self._answer_lines(began_ms)
         self._send_telemetry()
         if self.now_ms() - self._looked_ms > _LOOK_MS:
-            self._look()
+            self.look()
         self.link.flush()
         dog.proof(4)
         if self._unfed_since_ms is None:
@@ -387,7 +401,7 @@ class Device:
         # Not poll() with a time-out: that re-reads the clock at each sample interrupt and costs half of the CPU.
         time.sleep_ms(max(1, _PASS_MS - (self.now_ms() - began_ms)))
 
-    def _look(self):
+    def look(self):
         """The supervisor's look at everything, and how long it had not looked."""
         now_ms = self.now_ms()
         self._used += _LOOK_BYTES
@@ -403,9 +417,9 @@ class Device:
         if self._used < self._tidy_bytes:
             return
         self._used = 0
-        self._look()
+        self.look()
         gc.collect()
-        self._look()
+        self.look()
 
     def leave(self):
         """Output and watchdog off, for the REPL."""
@@ -470,7 +484,7 @@ class Device:
         while line is not None:
             self._answer(line)
             self._used += _LINE_BYTES
-            self._look()
+            self.look()
             if self.now_ms() - began_ms > _ANSWERING_MS:
                 return
             line = self.link.read_line()
@@ -530,8 +544,12 @@ def _manifest():
         return "none"
 
 
-def main():
-    """Serve until Ctrl-C. Returns to the REPL with the output off and the watchdog stopped."""
+def main(room):
+    """Serve until Ctrl-C. Returns to the REPL with the output off and the watchdog stopped.
+
+    room: a list with memory that was taken before anything was imported. Given back when all that stays is there, it
+    leaves one free piece before it: what comes and goes fits into it, and is found without a search through the rest.
+    """
     if restart.take_maintenance():
         print("maintenance: output off, no watchdog; reset to leave")
         return
@@ -539,5 +557,7 @@ def main():
     gc.threshold(-1)  # from here on the loop collects when it is time for it
     micropython.kbd_intr(-1)  # up to here Ctrl-C raises, and the gate has never been closed
     device.boot()
+    room.clear()
+    device.measure_memory()
     device.serve()
     device.leave()

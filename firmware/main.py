@@ -1,5 +1,7 @@
-"""Runs after boot.py: serves the link until Ctrl-C, then leaves the REPL."""
+"""Second file to run: serves the link until Ctrl-C, then leaves the REPL."""
+
+room = [bytearray(32768)]  # in front of all that lives; given back once everything is there, see app.main()
 
 from firmware import app
 
-app.main()
+app.main(room)

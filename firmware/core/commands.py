@@ -118,7 +118,8 @@ def change(device, arguments):
     changes = arguments.get(("wave", "wave2")[index])
     if not isinstance(changes, dict):
         raise Refused(protocol.ERR_VALUE, "wave must be an object with the waveform's fields")
-    return device.session.change(arguments.get("session"), changes, device.settings, device.estop(), index)
+    number = arguments.get("session")
+    return device.session.change(number, changes, device.settings, device.estop(), index, device.look)
 
 
 def table(device, arguments):

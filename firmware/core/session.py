@@ -147,18 +147,20 @@ class Session:
         self._unless_all(estop, protocol.PAUSED, "nothing is paused")
         self._begin(now_ms)
 
-    def change(self, number, changes, settings, estop, index=0):
+    def change(self, number, changes, settings, estop, index=0, look=None):
         """Go on with another amplitude, frequency or form, from the end of the cycle under way on. Raises Refused.
 
         changes: dict of waveform fields; what the session was begun with holds for all others. index: 0 or 1, the
-        channel.
+        channel. look: supervises once; called in the middle, for the whole takes as long as the dead-man has.
         """
-        if number != self.number or self.state not in (protocol.RAMP_UP, protocol.ACTIVE):
-            raise Refused(protocol.ERR_STATE, "session %s is not running; the state is %s" % (number, self.state_name))
+        self._require_flow(number)
         if index >= len(self.used):
             raise Refused(protocol.ERR_VALUE, "this session has one channel; there is no second one to change")
         each = self.used[index]
         terms = self._changed(each, changes, settings)
+        if look:
+            look()
+            self._require_flow(number)  # that look may have ended it
         self._allow(terms, estop, self.state, "nothing runs", index)
         terms.plan_for(self._board, each.terms)
         terms.plan.locked = each.terms.plan.locked
@@ -167,6 +169,10 @@ class Session:
         each.set_amplitude(terms.wave["amplitude_ua"])
         self._emit({"ev": "changed", "session": self.number, "wave": changes, "channel": each.number})
         return self._told()
+
+    def _require_flow(self, number):
+        if number != self.number or self.state not in (protocol.RAMP_UP, protocol.ACTIVE):
+            raise Refused(protocol.ERR_STATE, "session %s is not running; the state is %s" % (number, self.state_name))
 
     def _changed(self, each, changes, settings):
         """A channel's terms with some fields changed. Raises Refused for what cannot change now."""

@@ -170,7 +170,7 @@ def test_what_is_kept_answers_as_before(ran: VirtualPico, tmp_path: Path) -> Non
         trace.forget(begin)
         assert trace.size_bytes <= size
         assert answers(ran, begin, tmp_path / "a") == expected
-    assert [len(trace.pin_edges(pin)) for pin in trace.pin_names] == [1] * 7
+    assert [len(trace.pin_edges(pin)) for pin in trace.pin_names] == [1] * 9
     assert [closed for _, closed in trace.switch] == [False]
 
 

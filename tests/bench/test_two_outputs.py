@@ -178,7 +178,7 @@ def test_dummy_and_trip_test_switch_both(dual: VirtualPico) -> None:
     for each in dual.outputs:
         assert [level for _, level in each.trace.pin_edges(board.DUMMY_PIN)] == [0, 1]
         assert set(each.trace.pin_names.values()) == {
-            "gate", "tripped", "dummy", "trip_test", "estop", "led", "button",
+            "gate", "tripped", "dummy", "trip_test", "estop", "led", "button", "buzzer", "cue_led",
         }  # fmt: skip
     assert dual.outputs[1].trace.pin_names[17] == "gate" and dual.outputs[1].trace.pin_names[13] == "tripped"
 

@@ -213,8 +213,9 @@ def test_the_emergency_stop_says_what_to_do(bench: Bench, tmp_path: Path) -> Non
     async def scenario(seen: Watched) -> None:
         seen.until("current flows")
         bench.pico.drive_pin(bench.pico.board.ESTOP_PIN, 1)
-        seen.until("estop", "head")
-        assert "The emergency stop is open; the output is off." in seen.text("box")
+        seen.until("fault", "head")
+        box = " ".join(seen.text("box").split())
+        assert "fault 9 e-stop: the emergency stop is open; output is off" in box and "faults clear" in box
 
     watched(bench, tmp_path).watch(scenario)
 

@@ -153,7 +153,7 @@ BAD_CONFIG = [
         "config get colour",
         2,
         "error: there is no setting 'colour'; nothing was changed; there are: profile, zone, area_mm2, "
-        "threshold_ua, session_max_ms, lease_ms, telemetry_hz, usb_isolated\n",
+        "threshold_ua, session_max_ms, lease_ms, telemetry_hz, usb_isolated, host_may_leave, buzzer\n",
     ),
     (
         "config set profile expert",

@@ -118,7 +118,7 @@ def test_the_button_confirms(script: type[Device]) -> None:
     assert result.stderr.splitlines() == [f"{BUTTON}profile, area_mm2", "30 s left", "25 s left"]
     assert json.loads(result.stdout) == {
         "profile": "professional", "zone": "face", "area_mm2": 1000, "threshold_ua": 0, "session_max_ms": 1_200_000,
-        "lease_ms": 3000, "telemetry_hz": 10, "usb_isolated": "no",
+        "lease_ms": 3000, "telemetry_hz": 10, "usb_isolated": "no", "host_may_leave": "no", "buzzer": "yes",
     }  # fmt: skip
     assert device.commands == ["hello", "config", "config set", "config"]
 

@@ -307,6 +307,8 @@ def test_settings_as_a_table() -> None:
         "lease_ms": ("2s", "500ms .. 10s"),
         "telemetry_hz": ("10Hz", f"0Hz .. {protocol.TELEMETRY_RATE_MAX_HZ}Hz"),
         "usb_isolated": ("no", "no, yes"),
+        "host_may_leave": ("no", "no, yes"),
+        "buzzer": ("yes", "no, yes"),
     }
     assert len(rules.PROFILES) == len(rules.PROFILE_UA)
     assert len(waveform.ZONES) == len(rules.ZONE_UA)

@@ -15,7 +15,8 @@ from microcurrent.records import Records
 from .old_records import FIRST, SECOND, leave
 from .test_records import DEVICE, WAVE, begin, row, run_cli
 
-PROGRAMME = {"name": "lift", "version": 2, "steps": [{"index": 1, "site": "cheek", "amplitude_ua": 80}]}
+STEP = {"index": 1, "site": "cheek", "side": "left", "amplitude_ua": 80, "limit_ua": 300}
+PROGRAMME = {"name": "lift", "title": "Lift", "version": "2", "steps": [STEP]}
 SCREENING = {
     "id": "s1",
     "subject": "anon-1",
@@ -64,7 +65,7 @@ def test_what_a_treatment_keeps() -> None:
             calibration="k1",
         )
         record.add_telemetry(1, row(elapsed_ms=5))
-        granted = {**PROGRAMME, "steps": [{"index": 1, "site": "cheek", "amplitude_ua": 64}]}
+        granted = {**PROGRAMME, "steps": [{**STEP, "amplitude_ua": 64}]}
         record.finish("finished", {"steps": [], "felt": 0}, programme=granted)
         begin(records).finish("duration", {})
     with open_stored() as stored:

@@ -1,7 +1,6 @@
 """`microcurrent treat`: a programme, step by step, with screening before and a record after."""
 
 import os
-import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -181,7 +180,7 @@ def full_screen_fits() -> bool:
         return False
     if os.environ.get("TERM", "dumb") == "dumb" or "utf" not in (sys.stdout.encoding or "").lower():
         return False
-    columns, rows = shutil.get_terminal_size()
+    columns, rows = os.get_terminal_size(sys.stdout.fileno())
     return columns >= MIN_COLUMNS and rows >= MIN_ROWS
 
 

@@ -76,6 +76,8 @@ class Device:
         self.last_rows = [None, None]
         self.telemetry_hz = 10
         self.asked = []
+        self.looks = 0
+        self.stops_at_look = False
         self.sound = False
         self.hard_cap_ua = board.HARD_CAP_UA
         self.programme = no_programme.NoProgramme(self, lambda _name: None)
@@ -85,6 +87,11 @@ class Device:
 
     def now_ms(self):
         return 1000
+
+    def look(self):
+        self.looks += 1
+        if self.stops_at_look:
+            self.session.stop(True, self.now_ms())
 
     def estop(self):
         return 0
@@ -451,6 +458,16 @@ def test_a_change_of_the_second_channel():
     assert ask(device, "arm", wave=WAVE, wave2=WAVE2)["ok"] and ask(device, "start", session=1)["ok"]
     reply = ask(device, "change", session=1, wave2={"amplitude_ua": 40})
     assert reply["data"]["terms2"]["amplitude_ua"] == 40 and reply["data"]["amplitude_ua"] == 100
+
+
+def test_a_change_is_looked_after_in_its_middle():
+    device = Device()
+    started(device)
+    assert ask(device, "change", session=1, wave={"amplitude_ua": 40})["ok"] and device.looks == 1
+    device.stops_at_look = True
+    reply = ask(device, "change", session=1, wave={"amplitude_ua": 30})
+    assert reply["err"] == "state" and reply["text"] == "session 1 is not running; the state is READY"
+    assert device.looks == 2 and device.session.channels[0].amplitude_ua == 40
 
 
 def test_resets_switch_off_first():

@@ -34,13 +34,12 @@ _ANSWERING_MS = const(
     15
 )  # ours: then no further line is answered in this pass; the slowest takes 25 ms, the dead-man 100
 # Bytes of heap that a look, a telemetry row and an answer (a change of both channels) leave behind: measured on the
-# bench, rounded up. At most _TIDY_BYTES of it are collected at once; less where the largest free piece is smaller: the
-# holes between what lives are free too, but take no larger object: it would be collected in the middle of something.
+# bench, rounded up. It is collected before it fills the largest free piece: the holes between what lives are free too,
+# but take no larger object, and then it would be collected in the middle of something.
 # _SPARE_BYTES of that piece stay, for the start of a session and for one answer more.
 _LOOK_BYTES = const(80)
 _ROW_BYTES = const(2500)
 _LINE_BYTES = const(9000)
-_TIDY_BYTES = const(60000)
 _SPARE_BYTES = const(12000)
 _TIDY_MIN_BYTES = const(6000)
 _PIECE_STEP_BYTES = const(8000)
@@ -74,7 +73,8 @@ class Device:
         self._ticks_seen = 0
         self._telemetry_due_ms = 0
         self._used = self._looked_ms = 0
-        self._tidy_bytes = _TIDY_BYTES
+        self._tidy_bytes = _TIDY_MIN_BYTES
+        self._room = 0  # bytes of the piece that main() gave back
         self._flowed = False
         self._worst_look_ms = 0  # longest time between two looks of the supervisor while current flowed
         self.reset_cause = restart.reset_cause()
@@ -259,20 +259,23 @@ class Device:
 
         file = programme_file.ProgrammeFile(lambda: self.engine.gate_closed)
         self.programme = programme.Programme(self, file, self._emit, self._cue)
-        self.measure_memory()
+        self.measure_memory(self._room)
 
-    def measure_memory(self):
-        """How much garbage there may be before it is collected. Only with the gate open: it takes some collections."""
+    def measure_memory(self, room):
+        """How much garbage there may be before it is collected. room: bytes that were given back, the largest piece.
+
+        Only with the gate open: it takes some collections.
+        """
+        self._room = room
         gc.collect()
-        piece = _TIDY_BYTES + _SPARE_BYTES
-        while piece > _PIECE_STEP_BYTES:
+        while room > _PIECE_STEP_BYTES:
             try:
-                bytearray(piece)
+                bytearray(room)
                 break
             except MemoryError:
-                piece -= _PIECE_STEP_BYTES
+                room -= _PIECE_STEP_BYTES
         gc.collect()
-        self._tidy_bytes = max(_TIDY_MIN_BYTES, piece - _SPARE_BYTES)
+        self._tidy_bytes = max(_TIDY_MIN_BYTES, room - _SPARE_BYTES)
         self._used = 0
 
     def store(self, write, data):
@@ -557,7 +560,8 @@ def main(room):
     gc.threshold(-1)  # from here on the loop collects when it is time for it
     micropython.kbd_intr(-1)  # up to here Ctrl-C raises, and the gate has never been closed
     device.boot()
+    given_back = sum(len(piece) for piece in room)
     room.clear()
-    device.measure_memory()
+    device.measure_memory(given_back)
     device.serve()
     device.leave()

@@ -38,11 +38,11 @@ once, often = Timer(-1), Timer(-1)
 once.init(mode=Timer.ONE_SHOT, period=2000, callback=fill)
 often.init(mode=Timer.PERIODIC, period=200, callback=disturb)
 from firmware import app
-app.main()
+app.main([])
 """
 _HEAVY = "".join(
     f"def function_{k}(first, second):\n    return [first * {k} + value for value in second if value > {k}]\n\n"
-    for k in range(6)
+    for k in range(4)
 )
 _COLLECT = "gc.collect()"
 _IMPORT = "import heavy; del sys.modules['heavy']"

@@ -118,10 +118,10 @@ def test_stop_ramps_down_and_stop_now_does_not_wait(device: Device) -> None:
     assert device.request("status")["gate"] == 0
 
 
-BOOTING_MS = (5, 60, 150, 320, 480, 560, 701.3, 780, 850, 900.9, 950, 1020, 1100.7, 1150, 1230)
-ARMING_MS = (1501, 1522, 1560.7, 1590, 1690)
-STARTING_MS = (1701, 1740, 1770, 1800.3, 1830, 2000)
-TREATING_MS = (2150, 2203.7, 2300)
+BOOTING_MS = (5, 60, 150, 320, 480, 560, 701.3, 780, 850, 900.9, 950, 1020, 1100.7, 1150, 1230, 1340, 1450, 1530, 1570)
+ARMING_MS = (1801, 1822, 1860.7, 1890, 1990)
+STARTING_MS = (2001, 2040, 2070, 2100.3, 2130, 2300)
+TREATING_MS = (2450, 2503.7, 2600)
 
 
 @pytest.mark.parametrize("instant_ms", BOOTING_MS + ARMING_MS + STARTING_MS + TREATING_MS)
@@ -129,8 +129,8 @@ def test_ctrl_c_at_any_instant_is_off_before_the_prompt(boot: Callable[..., Benc
     """In boot, self-test, arming, flash writes, contact sensing and treatment; twice in a row, as mpremote does."""
     bench = boot()
     bench.pico.open_port()
-    bench.pico.at(1500 * MS, lambda: bench.pico.serial_write(line("arm", wave=WAVE)))
-    bench.pico.at(1700 * MS, lambda: bench.pico.serial_write(line("start", session=1)))
+    bench.pico.at(1800 * MS, lambda: bench.pico.serial_write(line("arm", wave=WAVE)))
+    bench.pico.at(2000 * MS, lambda: bench.pico.serial_write(line("start", session=1)))
     bench.pico.run_until(instant_ms * MS)
     bench.pico.serial_read()
     bench.pico.serial_write(b"\r\x03\x03")

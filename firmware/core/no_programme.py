@@ -19,6 +19,9 @@ class NoProgramme:
         """What status says of it (dict), None before the first one."""
         return self.info or None
 
+    def look(self, _now_ms):
+        """Nothing runs."""
+
     def renew(self, name_hash, now_ms):
         """The host of this programme is there. Raises Refused when another one runs, or none."""
         if not self.active or name_hash != self.info["hash"]:

@@ -470,6 +470,11 @@ def test_a_change_is_looked_after_in_its_middle():
     assert device.looks == 2 and device.session.channels[0].amplitude_ua == 40
 
 
+def test_without_a_programme_there_is_nothing_to_look_after():
+    device = Device()
+    assert device.programme.look(device.now_ms()) is None and not device.programme.active
+
+
 def test_resets_switch_off_first():
     device = Device()
     started(device)

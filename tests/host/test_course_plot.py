@@ -63,10 +63,12 @@ def test_one_session_without_impedance(records: Records, tmp_path: Path) -> None
 
 
 def test_many_places_of_thresholds(records: Records, tmp_path: Path) -> None:
+    empty = draw(records, tmp_path / "none.png", 10)
     for number, site in enumerate(("forehead", "cheek", "nasolabial", "mouth", "jaw")):
         for side in ("left", "right"):
             personal_thresholds.store(records, "A17", site, side, 100 + 20 * number, {}, START + number * DAY)
-    draw(records, tmp_path / "places.png", 10)
+    many = draw(records, tmp_path / "places.png", 10)
+    assert many.shape == empty.shape and (many != empty).any()
 
 
 def test_command_draws_and_tells_where(records: Records, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import json
 import random
 import sqlite3
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,6 +22,13 @@ from .test_records_chain import SOUND, edit, on_small_disk, recorded, three
 PAGE_BYTES = 4096
 SESSIONS = 6
 ROWS = 400
+
+
+@pytest.fixture(autouse=True)
+def same_ids(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ids decide where rows lie, and so what a damaged page holds: the same in every run."""
+    rng = random.Random(5)
+    monkeypatch.setattr("microcurrent.records.uuid.uuid4", lambda: uuid.UUID(int=rng.getrandbits(128), version=4))
 
 
 def filled(place: Path) -> list[str]:
@@ -58,6 +66,12 @@ def pages_of(place: Path, table: str) -> list[int]:
         if kind != 5:  # in a tree without rowids the inner pages hold rows too
             leaves.append(page)
     return leaves
+
+
+def bottom_pages_of(place: Path, table: str) -> list[int]:
+    """Those of a table's pages that no other page hangs on: damage to one loses its own rows only."""
+    data = (place / FILE_NAME).read_bytes()
+    return [page for page in pages_of(place, table) if data[(page - 1) * PAGE_BYTES] in (10, 13)]
 
 
 def overwrite(place: Path, page: int, content: bytes = b"\xa5" * PAGE_BYTES) -> None:
@@ -104,10 +118,11 @@ def test_a_page_of_telemetry(tmp_path: Path) -> None:
     """One page of many: the rows before and behind it are kept, and the session is named."""
     place = tmp_path / "data"
     numbers = filled(place)
-    pages = pages_of(place, "telemetry")
+    pages = bottom_pages_of(place, "telemetry")
     overwrite(place, pages[len(pages) // 2])
     shown = [run_cli(f"records export {number}") for number in numbers]
-    assert {result.exit_code for result in shown} == {0, 9}
+    # All of them where the page holds rows that have to be read to list the sessions.
+    assert 9 in {result.exit_code for result in shown} <= {0, 9}
     assert "is not a readable database (database disk image is malformed); nothing was changed" in "".join(
         result.stderr for result in shown
     )
@@ -120,7 +135,7 @@ def test_a_page_of_telemetry(tmp_path: Path) -> None:
         counts = {number: len(stored.telemetry(number)) for number in numbers}
     assert {number for number in counts if counts[number] != ROWS} <= set(changed)
     assert (SESSIONS - 2) * ROWS < sum(counts.values()) < SESSIONS * ROWS
-    assert sum(counts.values()) > SESSIONS * ROWS - 300  # no more than what lay on a page or below it
+    assert sum(counts.values()) > SESSIONS * ROWS - 100  # no more than what lay on the page
 
 
 def test_a_page_of_events(tmp_path: Path) -> None:

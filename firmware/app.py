@@ -363,9 +363,12 @@ class Device:
             samples, number_of_channel = kept.get("samples", ""), kept.get("channel", 1)
             self.session.restore(code, numbers[0], numbers[1], numbers[2], samples, number_of_channel)
 
-    def serve(self):
-        """Run the loop, watched, until Ctrl-C arrives on the link."""
+    def watch(self):
+        """Start the watchdog, as soon as the board may be READY: from then on a CPU that hangs resets."""
         self._dog = watchdog.Watchdog(board.WATCHDOG_MS)
+
+    def serve(self):
+        """Run the loop until Ctrl-C arrives on the link. After watch()."""
         while not self.link.interrupted:
             try:
                 self._step(self._dog)
@@ -560,6 +563,7 @@ def main(room):
     gc.threshold(-1)  # from here on the loop collects when it is time for it
     micropython.kbd_intr(-1)  # up to here Ctrl-C raises, and the gate has never been closed
     device.boot()
+    device.watch()
     given_back = sum(len(piece) for piece in room)
     room.clear()
     device.measure_memory(given_back)

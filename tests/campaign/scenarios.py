@@ -79,7 +79,7 @@ SCENARIOS: Mapping[str, Scenario] = {
     "cpu-hung": Scenario(
         faults.WATCHDOG_RESET, inject_chip.cpu_hung, variants=("", "timers"), patience_ms=700,
         others={faults.SAMPLE_INTERRUPT_STOPPED: "a byte from the host wakes the main loop, which misses the samples"},
-        unseen=dict.fromkeys(BOOTING, "the watchdog starts with the link; the electrodes are not connected"),
+        unseen=dict.fromkeys(BOOTING, "the watchdog starts behind the self-test; the electrodes are not connected"),
         clears=True,
     ),
     "gate-stuck": Scenario(

@@ -3,7 +3,7 @@
 Each step is a session like any other, with its own limits, proofs, contact sensing and ramps; nothing here lets current
 out. The host's lease holds between steps too, unless the setting host_may_leave and the start both say otherwise.
 Whatever ends a session in another way than by its time ends the programme. Events: "step" when one begins, "cue",
-"programme" at the end.
+"held" when it waits between two steps and when it goes on, "programme" at the end.
 """
 
 from ..shared import faults, framing, limits, programme, protocol
@@ -143,6 +143,7 @@ class Programme(no_programme.NoProgramme):
             self._skipping = True
             self._device.session.stop(False, now_ms)
         else:
+            self.resume(now_ms)
             self._next(now_ms)
 
     def pause(self, now_ms):
@@ -150,6 +151,7 @@ class Programme(no_programme.NoProgramme):
         if self.state != BETWEEN:
             return False
         self.state, self._held_ms = HELD, now_ms
+        self._tell_held(True)
         return True
 
     def resume(self, now_ms):
@@ -157,7 +159,11 @@ class Programme(no_programme.NoProgramme):
         if self.state != HELD:
             return False
         self.state, self._due_ms = BETWEEN, now_ms
+        self._tell_held(False)
         return True
+
+    def _tell_held(self, held):
+        self._emit({"ev": "held", "held": held, "step": self.index + 1})
 
     def felt(self, by, now_ms):
         """Somebody feels the current: lower now, and in all steps that follow. Raises Refused where nothing flows."""

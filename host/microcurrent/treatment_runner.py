@@ -116,6 +116,7 @@ class TreatmentRunner:
         self._lease_due_s = self._heard_s = self._lost_at_s = self._paused_at_s = 0.0
         self.course = Course()
         self.state = ""  # the board's, as it told last
+        self.held = False  # it waits between two steps
 
     @property
     def lost(self) -> bool:
@@ -253,6 +254,8 @@ class TreatmentRunner:
                 self._end(told["ended"])
         self._uptime_ms = status["uptime_ms"]
         self.state = status["state"]
+        self.held = told is not None and told["state"] == "held" and not self.course.ended
+        self._note_pause("it was paused meanwhile")
 
     def _take_trailing(self) -> None:
         """What the board told at its end and is still on its way: the last figures, and the fault."""
@@ -303,14 +306,25 @@ class TreatmentRunner:
         self._view.note(self.course.fault)
 
     def _take_state(self, event: dict) -> None:
+        self.state = event["to"]
+        self._note_pause("paused; the time stands still")
+
+    def _take_held(self, event: dict) -> None:
+        self.held = event["held"]
+        self._note_pause("paused between two steps")
+        if not self.held:
+            self._view.note("goes on")
+
+    def _note_pause(self, text: str) -> None:
+        """Count the time of a pause from its first moment to its last."""
         now_s = self._client.transport.now()
-        if event["to"] == protocol.STATE_NAMES[protocol.PAUSED]:
+        paused = self.held or self.state == protocol.STATE_NAMES[protocol.PAUSED]
+        if paused and not self._paused_at_s:
             self._paused_at_s = now_s
-            self._view.note("paused; the time stands still")
-        elif self._paused_at_s:
+            self._view.note(text)
+        elif self._paused_at_s and not paused:
             self.course.paused_ms += int((now_s - self._paused_at_s) * 1000)
             self._paused_at_s = 0.0
-        self.state = event["to"]
 
     def _take_boot(self, _event: dict) -> None:
         self._end(RESET, "the board was reset during the treatment; the output is off")
@@ -326,6 +340,10 @@ class TreatmentRunner:
 
     def _end(self, ended: str, text: str = "") -> None:
         course = self.course
+        if self._paused_at_s:
+            course.paused_ms += int((self._client.transport.now() - self._paused_at_s) * 1000)
+            self._paused_at_s = 0.0
+        self.held = False
         course.ended, course.text = ended, text
         for step in course.steps:
             if not step.ended:  # its own end was lost on the way
@@ -377,6 +395,7 @@ _HANDLERS: dict[str, Callable[[TreatmentRunner, dict], None]] = {
     "felt": TreatmentRunner._take_felt,
     "fault": TreatmentRunner._take_fault,
     "state": TreatmentRunner._take_state,
+    "held": TreatmentRunner._take_held,
     "boot": TreatmentRunner._take_boot,
     "lift-off": TreatmentRunner._take_lift_off,
     "contact": TreatmentRunner._take_contact,

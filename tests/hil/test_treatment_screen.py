@@ -98,8 +98,29 @@ def test_pause_and_go_on_in_a_step_and_between_two(bench: Bench, tmp_path: Path)
         assert bench.request("status")["programme"]["state"] == "held"
         await seen.press("p")
         seen.until("step 2 of 3   current flows")
+        assert "goes on" in seen.text("notes")
 
-    watched(bench, tmp_path).watch(scenario)
+    treatment = watched(bench, tmp_path)
+    treatment.watch(scenario)
+    assert 5000 <= treatment.runner.course.paused_ms < 5800  # two seconds in the step, three between
+
+
+def test_paused_by_another_terminal_between_two_steps(bench: Bench, tmp_path: Path) -> None:
+    """The board tells of it, whoever asked."""
+
+    async def scenario(seen: Watched) -> None:
+        seen.until(" move ")
+        bench.request("pause")
+        seen.run(0.2)
+        assert "paused" in seen.text("head") and "paused between two steps" in seen.text("notes")
+        seen.run(1)
+        bench.request("resume")
+        seen.until("step 2 of 3   current flows")
+        await seen.press("q")
+
+    treatment = watched(bench, tmp_path)
+    treatment.watch(scenario)
+    assert 1000 <= treatment.runner.course.paused_ms < 1500
 
 
 def test_i_feel_it_steps_down_at_once(bench: Bench, tmp_path: Path) -> None:

@@ -190,12 +190,7 @@ class TreatmentApp(App[None]):
 
     def action_pause(self) -> None:
         """Pause, or go on."""
-        seen = self._seen
-        held, between = seen.held, seen.between
-        taken = self._ask(RESUME if seen.paused else PAUSE)
-        if taken and between:  # the board tells of a pause between two steps in no other way
-            seen.held = not held
-            seen.note("paused between two steps" if seen.held else "goes on")
+        self._ask(RESUME if self._seen.paused else PAUSE)
         self.draw()
 
     def action_felt(self) -> None:
@@ -206,7 +201,6 @@ class TreatmentApp(App[None]):
     def action_skip(self) -> None:
         """On to the next step."""
         if self._ask(SKIP):
-            self._seen.held = False
             self._seen.note(f"skipped: step {max(self._seen.index, 0) + 1}")
         self.draw()
 

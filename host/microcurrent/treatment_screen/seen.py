@@ -76,7 +76,7 @@ class Seen:
     def step(self, index: int, terms: dict) -> None:
         """A step begins."""
         self.index, self.terms, self.rows = index, terms, []
-        self.between = self.held = self.flowed = False
+        self.between = self.flowed = False
 
     def cue(self, name: str, index: int) -> None:
         """What the buzzer says."""
@@ -96,7 +96,7 @@ class Seen:
     def follow(self, runner: TreatmentRunner) -> None:
         """Take over what the runner knows beside what it tells."""
         course = runner.course
-        self.state, self.lost = runner.state, runner.lost
+        self.state, self.held, self.lost = runner.state, runner.held, runner.lost
         self.ended, self.end_text, self.fault = course.ended, course.text, course.fault
         self.stopped_by, self.link_losses = course.stopped_by, course.link_losses
         self.felt = sum(step.felt for step in course.steps)

@@ -549,6 +549,13 @@ def test_skip_in_every_state():
     assert refusal(rig.programme.skip, rig.now_ms) == ("state", "no programme runs")
 
 
+def test_a_skip_out_of_a_pause_tells_that_the_pause_is_over():
+    rig = Rig()
+    rig.to_held()
+    rig.programme.skip(rig.now_ms)
+    assert [event["held"] for event in rig.told("held")] == [True, False]
+
+
 def test_a_step_that_ends_by_its_time_while_it_is_skipped_ends_once():
     rig = Rig()
     rig.run(STEP, STEP, STEP)
@@ -572,7 +579,9 @@ def test_pause_and_resume_between_two_steps():
     rig.wait(protocol.PAUSE_MS)
     assert rig.programme.state == programme.HELD and rig.made.state == protocol.READY
     assert rig.programme.resume(rig.now_ms) and rig.programme.state == programme.BETWEEN
+    assert rig.told("held") == [{"ev": "held", "held": held, "step": 1} for held in (True, False)]
     rig.to_step()
+    assert len(rig.told("held")) == 2
     rig = Rig()
     rig.to_held()
     rig.wait(protocol.PAUSE_MS)

@@ -1,13 +1,15 @@
 """What the check of the chain of records found, for people and programs."""
 
 import re
+from collections import Counter
 
 from . import chain_of_records as chain
 from .errors import BadValueError, VerifyError
+from .record_schema import SESSIONS
 
 _TOLD = {  # kinds of links that a sound chain tells besides, and how
     chain.IMPORTED: "imported",
-    chain.MIGRATED: "recorded by an older version",
+    chain.MIGRATED: "taken over as an older version left them",
     chain.REPAIRED: "as a damaged file gave them back",
     chain.LOST: "lost in a damaged file",
     chain.DELETED: "deleted with their subject",
@@ -29,13 +31,37 @@ def lines(verdict: chain.Verdict) -> list[str]:
     count = verdict.kinds.total()
     found = list(verdict.problems)
     if not found:
-        found.append(f"chain intact: {count} links; {verdict.sessions} sessions are as they were recorded")
-    told = [f"{verdict.kinds[kind]} {text}" for kind, text in _TOLD.items() if verdict.kinds[kind]]
+        found.append(f"chain intact: {count} links; {_records(verdict.intact)} are as they were recorded")
+    told = [_told(verdict, kind) for kind in _TOLD if verdict.kinds[kind]]
     if told:
         found.append(f"among the links: {', '.join(told)}")
     if verdict.unfinished:
         found.append(f"not in the chain yet, because they run or were interrupted: {verdict.unfinished}")
+    if verdict.unlinked:
+        found.append(
+            f"not in the chain yet, because an older version kept only sessions there: {verdict.unlinked} of "
+            f"screenings, thresholds and courses"
+        )
     return [*found, f"head {verdict.head}"]
+
+
+def _told(verdict: chain.Verdict, kind: str) -> str:
+    """The links of one kind; where they stand for what is gone, also of what kind that was."""
+    text = f"{verdict.kinds[kind]} {_TOLD[kind]}"
+    gone = {table: count for (of, table), count in verdict.absent.items() if of == kind}
+    if not gone.keys() - {SESSIONS}:
+        return text
+    return f"{text} (of {_list([chain.NAMES[table] + 's' for table in chain.NAMES if table in gone])})"
+
+
+def _records(counts: Counter[str]) -> str:
+    """Sessions, and what else there is: '3 sessions, 1 screening and 2 courses'."""
+    shown = [table for table in chain.NAMES if table == SESSIONS or counts[table]]
+    return _list([chain.counted(table, counts[table]) for table in shown])
+
+
+def _list(words: list[str]) -> str:
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
 def as_json(verdict: chain.Verdict) -> dict:
@@ -46,7 +72,11 @@ def as_json(verdict: chain.Verdict) -> dict:
         "links": verdict.kinds.total(),
         "kinds": dict(verdict.kinds),
         "sessions": verdict.sessions,
+        "screenings": verdict.intact["screenings"],
+        "thresholds": verdict.intact["thresholds"],
+        "courses": verdict.intact["courses"],
         "unfinished": verdict.unfinished,
+        "unlinked": verdict.unlinked,
         "problems": verdict.problems,
     }
 

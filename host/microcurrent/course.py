@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, tzinfo
 
+from . import chain_of_records as chain
 from . import course_plan, moments, subjects
 from .course_plan import Period, Progress
 from .errors import BadValueError, RecordError, RefusedError
@@ -111,7 +112,7 @@ def new(records: Records, subject: str, programme: str, plan: dict, now_utc: Ins
 
 def end(records: Records, number: str, now_utc: Instant) -> None:
     """No more sessions belong to the course from now on."""
-    records.change("courses", number, {"ended_utc": moments.text(now_utc)})
+    records.change("courses", number, {"ended_utc": moments.text(now_utc)}, chain.CLOSED)
 
 
 def courses(stored: StoredSessions, subject: str | None = None) -> list[dict]:

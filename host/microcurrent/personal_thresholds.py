@@ -18,7 +18,7 @@ from .record_reader import StoredSessions
 from .records import Records
 
 VALID_DAYS = 90  # ours: a season, in which skin changes
-_LOW_UA, _HIGH_UA = 1, 1000  # as the setting threshold_ua of the board; 0 there means none
+LOWEST_UA, HIGHEST_UA = 1, 1000  # as the setting threshold_ua of the board; 0 there means none
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,9 @@ def store(
 ) -> str:
     """Keep a measured threshold and return its id. detail: the wave and the staircase. Raises BadValueError."""
     _check_place(site, side)
-    if type(threshold_ua) is not int or not _LOW_UA <= threshold_ua <= _HIGH_UA:
+    if type(threshold_ua) is not int or not LOWEST_UA <= threshold_ua <= HIGHEST_UA:
         raise BadValueError(
-            f"a threshold of {threshold_ua!r:.20} uA is not taken, it may be {_LOW_UA} to {_HIGH_UA}; nothing was "
+            f"a threshold of {threshold_ua!r:.20} uA is not taken, it may be {LOWEST_UA} to {HIGHEST_UA}; nothing was "
             f"stored; measure it again"
         )
     number = str(uuid.uuid4())
@@ -74,7 +74,8 @@ def held(stored: StoredSessions, subject: str, site: str, side: str, now_utc: In
     rows = [row for row in stored.rows("thresholds", subject) if (row["site"], row["side"]) == (site, side)]
     if not rows:
         return None
-    row = min(max(rows, key=lambda row: row["at_utc"]), rows[-1], key=lambda row: row["threshold_ua"])
+    candidates = [max(rows, key=lambda row: row["at_utc"]), *stored.last_stored(rows)]
+    row = min(candidates, key=lambda row: row["threshold_ua"])
     try:
         age = moments.instant(now_utc) - moments.instant(row["at_utc"])
     except BadValueError:

@@ -2,7 +2,8 @@
 
 JSON holds everything, as valid JSON whose rows have a line each, so that files of any size are written and read row by
 row. Names stand where numbers are stored; where a name does not lead back to what is stored, "stored" tells that too.
-"content" is the session's hash in the chain of records: the import recomputes it. CSV and Parquet hold the telemetry.
+"content" is the session's hash in the chain of records: the import recomputes it. A file of all has the screenings,
+thresholds and courses besides, each in the same way. CSV and Parquet hold the telemetry.
 """
 
 import contextlib
@@ -15,9 +16,11 @@ from typing import IO
 
 from firmware.shared import protocol
 
+from . import chain_of_records as chain
 from .errors import BadValueError, RecordError
 from .exports import named, named_event, unnamed, unnamed_event
-from .record_reader import ABSENT, SCHEMA_VERSION, StoredSessions
+from .record_reader import ABSENT, JSON_OF_TREATMENTS, SCHEMA_VERSION, StoredSessions
+from .record_schema import TABLES_OF_SUBJECTS
 
 FORMAT = "microcurrent records"
 # Columns of sessions, decoded, that a record has as JSON.
@@ -50,7 +53,7 @@ def write(path: Path, records: StoredSessions, sessions: Sequence[dict], *, whol
 
 
 def write_json(handle: IO[str], records: StoredSessions, sessions: Sequence[dict], *, whole: bool = False) -> int:
-    """Everything about the sessions; returns the number of telemetry rows."""
+    """Everything about the sessions; whole: and all that is kept besides. Returns the number of telemetry rows."""
     if not whole:
         count = _write_session(handle, records, sessions[0])
         handle.write("\n")
@@ -60,8 +63,23 @@ def write_json(handle: IO[str], records: StoredSessions, sessions: Sequence[dict
     for index, session in enumerate(sessions):
         handle.write(",\n" if index else "\n")
         count += _write_session(handle, records, session)
-    handle.write("\n]}\n")
+    handle.write("\n]")
+    for table in TABLES_OF_SUBJECTS:
+        _write_list(handle, table, (_row_of_subject(records, table, row) for row in records.stored_rows(table)))
+    handle.write("\n}\n")
     return count
+
+
+def _row_of_subject(records: StoredSessions, table: str, row: dict) -> dict:
+    told = {name: json.loads(row[name]) if name in JSON_OF_TREATMENTS else row[name] for name in row}
+    besides = told_besides(row, stored_row(told))
+    content = records.row_content(table, row["id"])
+    return {"content": content, **told, **({"stored": besides} if besides else {})}
+
+
+def stored_row(told: dict) -> dict:
+    """The row of screenings, thresholds or courses that a decoded one comes from, as far as can be told from it."""
+    return {name: json.dumps(value) if name in JSON_OF_TREATMENTS else value for name, value in told.items()}
 
 
 def _write_session(handle: IO[str], records: StoredSessions, session: dict) -> int:
@@ -100,6 +118,12 @@ def _event(event: dict) -> dict:
     told = named_event({**event, "detail": json.loads(event["detail"])})
     detail = json.dumps(unnamed_event(told)["detail"])
     return {**told, **({"stored": event["detail"]} if detail != event["detail"] else {})}
+
+
+def besides_text(records: StoredSessions) -> str:
+    """What a JSON file of all holds besides sessions: ', 1 screening, 2 courses'; empty for nothing."""
+    counts = {table: len(records.stored_rows(table)) for table in TABLES_OF_SUBJECTS}
+    return "".join(f", {chain.counted(table, count)}" for table, count in counts.items() if count)
 
 
 def stored_columns(session: dict) -> dict:

@@ -1,7 +1,8 @@
 """Taking in what another machine exported: all of a file, or nothing of it.
 
 A session keeps its id. Its content is recomputed and compared with what the file says of it, so that damage shows; a
-session that is here already is skipped when its content is the same, and refuses the file when it is not.
+session that is here already is skipped when its content is the same, and refuses the file when it is not. So it is with
+screenings, thresholds and courses (record_import_rows.py).
 """
 
 import json
@@ -19,14 +20,18 @@ from .exports import unnamed, unnamed_event
 from .figures import table_rows
 from .json_stream import JsonStream
 from .record_check import check_session, check_telemetry
+from .record_digest import content_of
 from .record_export import FORMAT, ROWS, stored_columns
+from .record_import_rows import RowsImported, take_row
 from .record_reader import SCHEMA_VERSION, decoded
-from .record_schema import ROWS_OF_SESSIONS
+from .record_schema import ROWS_OF_SESSIONS, TABLES_OF_SUBJECTS
 from .record_writer import now_utc
 from .records import Records
 from .report import list_row, show_rows
 
 _BATCH = 1000  # rows that are held before they are written
+_OLDEST = 3  # the schema from which on an export is read: what came later was only added
+_WITH_ROWS = 4  # the schema from which on a file of all has the tables of subjects
 _NO_COLUMNS = ("format", "schema", "content", "stored")
 _STAGED = "staged"  # the id of a session as long as its own is not known, or is in use
 _NOT_SHOWN = (KeyError, TypeError, AttributeError, ValueError, LookupError, ArithmeticError)
@@ -34,10 +39,16 @@ _NOT_SHOWN = (KeyError, TypeError, AttributeError, ValueError, LookupError, Arit
 
 @dataclass
 class Imported:
-    """What an import found: ids of new sessions, and of those that were here already with the same content."""
+    """What an import found: ids of new sessions, and of those that were here already with the same content.
+
+    rows: the same of screenings, thresholds and courses, by table.
+    """
 
     new: list[str] = field(default_factory=list)
     known: list[str] = field(default_factory=list)
+    rows: dict[str, RowsImported] = field(
+        default_factory=lambda: {table: RowsImported() for table in TABLES_OF_SUBJECTS}
+    )
 
 
 def take_in(records: Records, path: Path) -> Imported:
@@ -64,23 +75,38 @@ def _take_all(records: Records, db: sqlite3.Connection, stream: JsonStream) -> I
     if stream.peek() != "{":
         raise ValueError("it is no export of records")
     alone = _Session(records, db)
-    listed = False
+    listed: set[str] = set()
     for name in stream.members():
         if name == "sessions":
-            listed = True
+            listed.add(name)
             for _ in stream.items():
                 session = _Session(records, db)
                 for member in stream.members():
                     session.take(stream, member)
                 session.finish(imported)
+        elif name in TABLES_OF_SUBJECTS:
+            listed.add(name)
+            for _ in stream.items():
+                take_row(db, name, stream.value(), imported.rows[name])
         else:
             alone.take(stream, name)
     stream.end()
     if listed:
-        _require_format(alone.head)
+        _require_whole(alone.head, listed)
     else:
         alone.finish(imported)
     return imported
+
+
+def _require_whole(head: dict, listed: set[str]) -> None:
+    """Raises ValueError for a file of all that lacks one of its lists, or has what such a file never has."""
+    _require_format(head)
+    wanted = {"sessions", *(TABLES_OF_SUBJECTS if head["schema"] >= _WITH_ROWS else ())}
+    if wanted - listed:
+        raise ValueError(f"its list of {min(wanted - listed)} is missing")
+    odd = (head.keys() - {"format", "schema"}) | (listed - wanted)
+    if odd:
+        raise ValueError(f"it has a member {min(odd)!a} that this version does not know")
 
 
 def _require_format(head: dict) -> None:
@@ -88,7 +114,7 @@ def _require_format(head: dict) -> None:
         raise ValueError("it is no export of records, or one of a version before 0.3")
     if type(head.get("schema")) is not int or head["schema"] < 1:
         raise ValueError("it does not say its schema")
-    if head["schema"] != SCHEMA_VERSION:
+    if not _OLDEST <= head["schema"] <= SCHEMA_VERSION:
         raise ValueError(f"it has schema {head['schema']}, this version knows {SCHEMA_VERSION}")
 
 
@@ -124,7 +150,7 @@ class _Session:
             f"INSERT INTO sessions ({names}) VALUES ({', '.join('?' * len(row))})",
             (*(row | {"id": self._staged}).values(),),
         )
-        content = chain.content_of(self._db, self._staged, id=number)
+        content = content_of(self._db, self._staged, id=number)
         if content != self.head.get("content"):
             raise ValueError(f"session {number} is not as it was exported")
         if self._staged != number and self._is_here(number):
@@ -185,7 +211,7 @@ class _Session:
 
     def _leave(self, number: str, content: str) -> None:
         """It is here already."""
-        if chain.content_of(self._db, number) != content:
+        if content_of(self._db, number) != content:
             raise RecordError(
                 f"session {number} of the file is here already, with other content; nothing was changed; compare the "
                 f"two with: microcurrent records export {number[:8]}"

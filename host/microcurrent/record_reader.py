@@ -16,7 +16,8 @@ from . import chain_of_records as chain
 from . import paths, record_order
 from .errors import RecordError, VerifyError
 from .record_check import check_types
-from .record_schema import ROWS_OF_SESSIONS, TABLES_OF_SUBJECTS, TELEMETRY_TABLES
+from .record_digest import content_of, row_content
+from .record_schema import CHAIN_OF_SESSIONS, ROWS_OF_SESSIONS, TABLES_OF_SUBJECTS, TELEMETRY_TABLES
 from .record_schema import VERSION as SCHEMA_VERSION
 from .record_writer import is_locked
 from .summary import summarize
@@ -30,7 +31,7 @@ ABSENT = {**dict.fromkeys(protocol.TELEMETRY_FIELDS, 0), "impedance_ohm": -1, "s
 _SECOND = ("wave2", "load2")
 _TREATMENT = ("subject", "programme", "screening", "course", "calibration")
 _JSON = {"wave", "wave2", "device", "image", "accepted", "summary", "programme", "screening"}
-_JSON_OF_TREATMENTS = {"answers", "detail", "plan"}  # columns of screenings, thresholds and courses
+JSON_OF_TREATMENTS = {"answers", "detail", "plan"}  # columns of screenings, thresholds and courses
 
 # Tried in this order. The first is what a sound disk permits. SQLite's shared-memory file cannot be written on a full
 # or read-only one: the second reads it, and with it the log of a killed session. The third needs no file beside the
@@ -89,7 +90,7 @@ class StoredSessions:
             if not self._has("sessions"):
                 return chain.Verdict()
             version = check_version(self._db)
-            if version == SCHEMA_VERSION:
+            if version >= CHAIN_OF_SESSIONS:
                 return chain.verify(self._db)
         raise VerifyError(
             f"the records in {self.path} are of schema {version}, which has no chain; nothing was checked; the next "
@@ -182,7 +183,12 @@ class StoredSessions:
         """What the link of this session in the chain holds, or will hold. Raises RecordError."""
         changes = {"ended": ended} if (ended := self.stored_session(number).get("ended")) else {}
         with self.guarded("read"):
-            return chain.content_of(self._db, number, **changes)
+            return content_of(self._db, number, **changes)
+
+    def row_content(self, table: str, number: str) -> str:
+        """The same of a row of screenings, thresholds or courses."""
+        with self.guarded("read"):
+            return row_content(self._db, table, number)
 
     def subjects(self) -> list[dict]:
         """As `subjects.listed` says."""
@@ -213,8 +219,19 @@ class StoredSessions:
     def rows(self, table: str, subject: str | None = None) -> list[dict]:
         """The rows of screenings, thresholds or courses in the order they were added, JSON columns decoded.
 
-        subject: only the rows of this one. Raises RecordError.
+        subject: only the rows of this one. Raises RecordError, also for one that is damaged.
         """
+        rows = self.stored_rows(table, subject)
+        try:
+            return [
+                {name: parsed_json(name, row[name]) if name in JSON_OF_TREATMENTS else row[name] for name in row}
+                for row in rows
+            ]
+        except ValueError as error:
+            raise self._damaged(f"a row of {table}", str(error)) from None
+
+    def stored_rows(self, table: str, subject: str | None = None) -> list[dict]:
+        """The same rows as they are stored."""
         of_one = "" if subject is None else "WHERE subject = ?"
         with self.guarded("read"):
             if not self._has(table):
@@ -222,10 +239,16 @@ class StoredSessions:
             rows = self._db.execute(
                 f"SELECT * FROM {table} {of_one} ORDER BY rowid", () if subject is None else (subject,)
             ).fetchall()
-        return [
-            {name: parsed_json(name, row[name]) if name in _JSON_OF_TREATMENTS else row[name] for name in row.keys()}
-            for row in rows
-        ]
+        return [dict(row) for row in rows]
+
+    def last_stored(self, rows: list[dict]) -> list[dict]:
+        """Of rows in the order they were added: the last, and the last that is no import, which came by its own clock.
+
+        Both count where the clock may have been set back: an import takes the place of nothing. Raises RecordError.
+        """
+        imported = self._imported()
+        own = [row for row in rows if row["id"] not in imported]
+        return [*own[-1:], *rows[-1:]]
 
     def _has(self, table: str) -> bool:
         """False in a new file, and for what an older version did not keep."""

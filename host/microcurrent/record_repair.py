@@ -1,7 +1,7 @@
 """Making a readable database of what is left of a damaged one. The damaged file stays beside it, with its time.
 
-What SQLite can still read is copied row by row. The chain of records then says which sessions are as they were
-recorded; what differs gets a link of kind "repaired", what is gone one of kind "lost".
+What SQLite can still read is copied row by row. The chain of records then says which sessions, screenings, thresholds
+and courses are as they were recorded; what differs gets a link of kind "repaired", what is gone one of kind "lost".
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from . import chain_of_records as chain
 from . import paths
 from .errors import MicrocurrentError, RecordError, RefusedError
 from .record_reader import FILE_NAME, check_version, decoded, guarded, open_stored, parsed_json
-from .record_schema import TELEMETRY_TABLES, TREATMENT_TABLES
+from .record_schema import SESSIONS, TABLES_OF_SUBJECTS, TELEMETRY_TABLES, TREATMENT_TABLES
 from .record_writer import is_locked, now_utc
 from .records import Records
 from .salvage import Salvage
@@ -27,6 +27,7 @@ from .salvage import Salvage
 _BACKUP = f"{FILE_NAME}.damaged-"
 _HEADER_BYTES = 100  # of a database file: what tells SQLite that it is one
 _JSON = {"detail", "answers", "plan"}
+_FINISHED = "SELECT id FROM sessions WHERE ended IS NOT NULL ORDER BY rowid"
 _BY_ROWID = ("sessions", *TREATMENT_TABLES, "chain")
 
 
@@ -35,15 +36,15 @@ class Repaired:
     """What a repair did.
 
     backup: the damaged file, None when the file was sound. kept: rows by table. partial: tables that could not be read
-    whole, or held what no program writes. lost: ids of sessions that are gone. changed: of those that lack
+    whole, or held what no program writes. lost: records that are gone, as (table, id). changed: those that lack
     something, or that no chain proves whole.
     """
 
     backup: Path | None = None
     kept: Counter[str] = field(default_factory=Counter)
     partial: set[str] = field(default_factory=set)
-    lost: list[str] = field(default_factory=list)
-    changed: list[str] = field(default_factory=list)
+    lost: list[chain.Key] = field(default_factory=list)
+    changed: list[chain.Key] = field(default_factory=list)
 
 
 def backups(place: Path) -> list[Path]:
@@ -88,6 +89,8 @@ def _is_sound(data_dir: str | None) -> bool:
                 for channel in (1, 2):
                     stored.telemetry(session["id"], channel)
                 stored.events(session["id"])
+            for table in TABLES_OF_SUBJECTS:
+                stored.rows(table)
     except (MicrocurrentError, ValueError, LookupError, TypeError, ArithmeticError) as error:
         if "newer version" in str(error):
             raise
@@ -136,7 +139,15 @@ def _salvage(path: Path, work: Path, repaired: Repaired) -> None:
         _mend_header(old_path, work / FILE_NAME)
         with contextlib.closing(sqlite3.connect(old_path, isolation_level=None)) as old:
             _Copy(old, new, old_path.stat().st_size, repaired).copy()
+        _note_subjects(new)
         _mend_chain(new, repaired)
+
+
+def _note_subjects(db: sqlite3.Connection) -> None:
+    """A pseudonym of which something is left stays a subject, also when the list of them could not be read."""
+    for table in (SESSIONS, *TABLES_OF_SUBJECTS):
+        query = f"SELECT DISTINCT subject, ? FROM {table} WHERE subject IS NOT NULL"
+        db.execute(f"INSERT OR IGNORE INTO subjects (name, created_utc) {query}", (now_utc(),))
 
 
 def _mend_header(path: Path, sound: Path) -> None:
@@ -227,29 +238,33 @@ def _check(table: str, row: dict, number: str) -> None:
     else:
         for name in _JSON & row.keys():
             parsed_json(name, row[name])
-        odd = any(type(value) not in (str, int, type(None)) for value in row.values())
+        odd = any(type(value) not in (str, int, type(None)) for value in row.values()) or row.get("id", "") is None
     if odd:
         raise ValueError("a value of another kind")
 
 
 def _mend_chain(db: sqlite3.Connection, repaired: Repaired) -> None:
-    """Keep the links up to the first that is damaged; then a link for each session that differs or is gone.
+    """Keep the links up to the first that is damaged; then a link for each record that differs or is gone.
 
-    Links behind the first damaged one still tell which sessions there were.
+    Links behind the first damaged one still tell which records there were.
     """
-    links = db.execute("SELECT * FROM chain ORDER BY position").fetchall()
+    links = chain.links_of(db)
     sound = chain.count_of_sound(links)
     db.execute("DELETE FROM chain WHERE position > ?", (sound,))
-    there = [row["id"] for row in db.execute("SELECT id FROM sessions WHERE ended IS NOT NULL ORDER BY rowid")]
-    named = dict.fromkeys(link["session_id"] for link in links if link["session_id"] is not None)
-    known = {row["id"] for row in db.execute("SELECT id FROM sessions")}
-    repaired.lost = [number for number in named if number not in known]
-    contents = {link["session_id"]: link["content"] for link in links[:sound]}
-    for number in repaired.lost:
-        chain.forget(db, number, chain.LOST, now_utc())
-    for content in chain.unexcused(links[:sound]):  # what excused them stood behind the first damaged link
-        chain.append(db, chain.LOST, None, content, now_utc())
-    for number in there:
-        if contents.get(number) != chain.content_of(db, number):
-            repaired.changed.append(number)
-            chain.append_record(db, chain.REPAIRED, number, now_utc())
+    there = [(SESSIONS, row["id"]) for row in db.execute(_FINISHED)]
+    known = {(SESSIONS, row["id"]) for row in db.execute("SELECT id FROM sessions")}
+    for table in TABLES_OF_SUBJECTS:
+        there += [(table, row["id"]) for row in db.execute(f"SELECT id FROM {table} ORDER BY rowid")]
+    known |= set(there)
+    named = dict.fromkeys(key for link in links if (key := chain.key_of(link)) is not None)
+    repaired.lost = [key for key in named if key not in known and key[0] in chain.NAMES]
+    contents = {chain.key_of(link): link["content"] for link in links[:sound]}
+    for table, number in repaired.lost:
+        chain.forget(db, number, chain.LOST, now_utc(), table)
+    for link in chain.unexcused(links[:sound]):  # what excused them stood behind the first damaged link
+        chain.append(db, chain.LOST, None, link["content"], now_utc(), link["about"] or SESSIONS)
+    for key in there:
+        content = chain.current_content(db, key)
+        if contents.get(key) != content:
+            repaired.changed.append(key)
+            chain.append(db, chain.REPAIRED, key[1], content, now_utc(), key[0])

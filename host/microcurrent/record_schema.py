@@ -1,7 +1,7 @@
 """The tables of the records, and how a file of an older version gets them.
 
 Version 1: sessions had one channel. 2: the second channel. 3: treatments (subject, programme, screening, course), and
-the chain that shows whether a record was edited.
+the chain that shows whether a record was edited. 4: screenings, thresholds and courses are in the chain too; indexes.
 """
 
 import sqlite3
@@ -9,7 +9,9 @@ from collections.abc import Sequence
 
 from firmware.shared import protocol
 
-VERSION = 3
+VERSION = 4
+CHAIN_OF_SESSIONS = 3  # the version that brought the chain, with sessions only
+SESSIONS = "sessions"
 TELEMETRY_TABLES = ("telemetry", "telemetry2")  # one row of each per moment; only sessions with two channels fill both
 ROWS_OF_SESSIONS = (*TELEMETRY_TABLES, "events")  # tables whose rows belong to a session, by session_id
 TABLES_OF_SUBJECTS = ("screenings", "thresholds", "courses")  # whose rows belong to a subject, as those of sessions do
@@ -33,6 +35,14 @@ TREATMENT_TABLES = {
 _CHAIN = (
     "position INTEGER PRIMARY KEY, kind TEXT NOT NULL, session_id TEXT, content TEXT NOT NULL, prev TEXT NOT NULL, "
     "hash TEXT NOT NULL, at_utc TEXT NOT NULL"
+)
+_CHAIN_LATER = ("about TEXT",)  # the table of the row that a link is about; none for a session
+_INDEXES = (
+    # What is due is asked before every treatment, and must not take longer with every session that was ever recorded.
+    "sessions_by_start ON sessions (subject, started_utc)",
+    "sessions_by_end ON sessions (subject, ended_utc)",
+    "sessions_unfinished ON sessions (subject) WHERE ended IS NULL",
+    "events_by_session ON events (session_id)",  # the chain's check would read all events once per session
 )
 _FIELDS = tuple(f"{name} INTEGER" for name in protocol.TELEMETRY_FIELDS)
 _TELEMETRY = f"session_id TEXT NOT NULL REFERENCES sessions(id), seq INTEGER NOT NULL, {', '.join(_FIELDS)}"
@@ -61,7 +71,10 @@ def prepare(db: sqlite3.Connection) -> int:
     if version < VERSION:
         for statement in _TABLES:
             db.execute(statement)
-        _add_new_columns(db, "sessions", _LATER)
+        _add_new_columns(db, SESSIONS, _LATER)
+        _add_new_columns(db, "chain", _CHAIN_LATER)
+        for index in _INDEXES:
+            db.execute(f"CREATE INDEX IF NOT EXISTS {index}")
         db.execute(f"PRAGMA user_version = {VERSION}")
     for table in TELEMETRY_TABLES:  # a firmware may have gained telemetry fields since the file was made
         _add_new_columns(db, table, _FIELDS)

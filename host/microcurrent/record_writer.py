@@ -13,6 +13,7 @@ from typing import IO
 from firmware.shared import protocol
 
 from . import chain_of_records as chain
+from .record_digest import rows_digest
 from .record_schema import TELEMETRY_TABLES
 
 COMMIT_INTERVAL_S = 0.5  # half of the second that may be lost
@@ -77,7 +78,7 @@ class SessionRecord:
         try:
             self.flush()
             with self._guarded("written"):
-                digest = chain.rows_digest(self._db, self.number)  # before the transaction: it keeps no other waiting
+                digest = rows_digest(self._db, self.number)  # before the transaction: it keeps no other waiting
             with self._guarded("written"), transaction(self._db):
                 self._db.execute(f"UPDATE sessions SET {assignments} WHERE id = ?", (*kept.values(), self.number))
                 chain.append_record(self._db, chain.SESSION, self.number, kept["ended_utc"], digest)

@@ -10,7 +10,7 @@ import json
 import shutil
 import sqlite3
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from . import chain_of_records as chain
 from . import paths, record_schema, subjects
@@ -62,11 +62,14 @@ class Records(StoredSessions):
         screening: dict | None = None,
         course: str | None = None,
         calibration: str | None = None,
+        admit: Callable[[], str | None] | None = None,
     ) -> SessionRecord:
         """A new record, on disk before any current flows. wave2: None for one channel. Raises RecordError.
 
         Of a treatment: subject: a pseudonym, noted as one of `subjects`; programme: what is to be played, step by step;
         screening: the answers that held; course, calibration: their ids. Raises BadValueError for an odd pseudonym.
+        admit: asked in the transaction that writes the record, so that no other process begins one in between; it
+        returns the course's id in place of `course`, or raises what keeps the session from beginning.
         """
         name = None if subject is None else subjects.checked(subject)
         self.check_space()
@@ -80,6 +83,8 @@ class Records(StoredSessions):
             lock = hold_lock(self._lock_path(number))
             try:
                 with transaction(self._db):
+                    if admit is not None:
+                        kept["course"] = admit()
                     if name is not None:
                         self._note(name)
                     self._insert("sessions", kept | {"started_utc": now_utc()})
@@ -115,20 +120,27 @@ class Records(StoredSessions):
             self._note(name)
 
     def add(self, table: str, values: dict) -> None:
-        """A new row of screenings, thresholds or courses, synced to disk; dicts are stored as JSON. Raises RecordError.
+        """A new row of screenings, thresholds or courses with its link, on the disk; dicts are stored as JSON.
 
-        The subject that it names is noted as one of `subjects`.
+        The subject that it names is noted as one of `subjects`. Raises RecordError.
         """
         subject = subjects.checked(values["subject"])
         with self.guarded("written"), transaction(self._db):
             self._note(subject)
             self._insert(table, values)
+            chain.append_row(self._db, chain.STORED, table, values["id"], now_utc())
 
-    def change(self, table: str, number: str, values: dict) -> None:
-        """Change columns of the row with this id in screenings, thresholds or courses. Raises RecordError."""
+    def change(self, table: str, number: str, values: dict, kind: str = chain.CHANGED) -> None:
+        """Change columns of the row with this id in screenings, thresholds or courses. Raises RecordError.
+
+        kind: of the link that tells of it, chain.CHANGED or chain.CLOSED.
+        """
         assignments = ", ".join(f"{name} = ?" for name in values)
-        with self.guarded("written"):
-            self._db.execute(f"UPDATE {table} SET {assignments} WHERE id = ?", (*map(_stored, values.values()), number))
+        statement = f"UPDATE {table} SET {assignments} WHERE id = ?"
+        with self.guarded("written"), transaction(self._db):
+            changed = self._db.execute(statement, (*map(_stored, values.values()), number)).rowcount
+            if changed and table in record_schema.TABLES_OF_SUBJECTS:
+                chain.append_row(self._db, kind, table, number, now_utc())
 
     def _note(self, subject: str) -> None:
         self._db.execute("INSERT OR IGNORE INTO subjects VALUES (?, ?)", (subject, now_utc()))
@@ -144,8 +156,9 @@ class Records(StoredSessions):
         self._db.execute("PRAGMA secure_delete = ON")  # what is deleted is overwritten
         self._db.execute("PRAGMA synchronous = FULL")  # WAL with NORMAL would lose commits with the power
         with transaction(self._db):  # another process may be doing the same
-            if record_schema.prepare(self._db) < record_schema.VERSION:
-                chain.take_in_all(self._db, now_utc())
+            version = record_schema.prepare(self._db)
+            if version < record_schema.VERSION:
+                chain.take_in_all(self._db, now_utc(), version)
 
     def _mark_interrupted(self) -> None:
         with self.guarded("updated"):

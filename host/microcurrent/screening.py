@@ -249,7 +249,7 @@ def current(stored: StoredSessions, subject: str, now_utc: Instant, face: bool =
     if not results:
         return None
     newest = max(results, key=lambda row: row["at_utc"])
-    if results[-1]["outcome"] == REFUSED or invalid_because(newest, now_utc, face):
+    if REFUSED in [row["outcome"] for row in stored.last_stored(results)] or invalid_because(newest, now_utc, face):
         return None
     return newest
 
@@ -331,7 +331,7 @@ def _require_newer_than_refusals(stored: StoredSessions, subject: str, result: d
     """A file that was filled in before a refusal does not undo it."""
     results = stored_results(stored, subject)
     newest = max(results, key=lambda row: row["at_utc"], default=None)
-    for row in (newest, *results[-1:]):
+    for row in (newest, *stored.last_stored(results)):
         if row and row["outcome"] == REFUSED and row["at_utc"] >= result["at_utc"] and not _same(row, result):
             raise RefusedError(
                 f"{subject} was refused at {row['at_utc'][:16]} UTC, after {file} was filled in; {_NOT_BEGUN}; "

@@ -55,8 +55,8 @@ def held(records: "StoredSessions", name: str) -> dict[str, int]:
 def delete(records: "Records", name: str) -> dict[str, int]:
     """Delete everything of a subject at once; returns how many rows of each kind, by table.
 
-    Of its sessions the chain of records keeps that there were some, and their hashes, not whose. Raises RefusedError
-    while one of them runs, RecordError.
+    The chain of records keeps that there was something, of what kind, and the hashes, not whose. Raises RefusedError
+    while one of its sessions runs, RecordError.
     """
     with records.transaction() as db:
         counts = held(records, name)
@@ -71,6 +71,9 @@ def delete(records: "Records", name: str) -> dict[str, int]:
             chain.forget(db, number, chain.DELETED, now_utc())
             for table in ROWS_OF_SESSIONS:
                 db.execute(f"DELETE FROM {table} WHERE session_id = ?", (number,))
+        for table in TABLES_OF_SUBJECTS:
+            for row in db.execute(f"SELECT id FROM {table} WHERE subject = ?", (name,)).fetchall():
+                chain.forget(db, row["id"], chain.DELETED, now_utc(), table)
         for table in (*TABLES_OF_SUBJECTS, "sessions"):
             db.execute(f"DELETE FROM {table} WHERE subject = ?", (name,))
         db.execute("DELETE FROM subjects WHERE name = ?", (name,))

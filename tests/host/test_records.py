@@ -19,6 +19,7 @@ from microcurrent import plotting
 from microcurrent.cli import cli
 from microcurrent.errors import RecordError
 from microcurrent.record_reader import open_stored
+from microcurrent.record_schema import VERSION
 from microcurrent.records import FILE_NAME, MIN_FREE_BYTES, Records
 from microcurrent.report import played_text
 from microcurrent.summary import summarize
@@ -209,7 +210,7 @@ def test_file_of_a_newer_version(tmp_path: Path) -> None:
         Records(str(place))
     assert str(caught.value) == (
         f"the records in {place / FILE_NAME} cannot be opened (written by a newer version, "
-        f"schema 99, this one knows 3); earlier sessions are kept; update microcurrent, or "
+        f"schema 99, this one knows {VERSION}); earlier sessions are kept; update microcurrent, or "
         f"choose another place with --data-dir"
     )
 

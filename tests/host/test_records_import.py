@@ -19,6 +19,7 @@ from microcurrent.errors import RecordError
 from microcurrent.json_stream import CHUNK, JsonStream
 from microcurrent.record_import import take_in
 from microcurrent.record_reader import FILE_NAME, open_stored
+from microcurrent.record_schema import VERSION
 from microcurrent.records import Records
 from microcurrent.summary import summarize
 
@@ -193,7 +194,7 @@ DAMAGED: dict[str, tuple[Callable[[dict], object], str]] = {
     "foreign": (lambda _document: {"a": 1}, "it is no export of records"),
     "no format": (without("format"), "it is no export of records, or one of a version before"),
     "settings": (changed("format", "microcurrent settings"), "it is no export of records"),
-    "newer": (changed("schema", 4), "it has schema 4, this version knows 3"),
+    "newer": (changed("schema", VERSION + 1), f"it has schema {VERSION + 1}, this version knows {VERSION}"),
     "odd schema": (changed("schema", True), "it does not say its schema"),
     "path as id": (changed("id", "../../x"), "the id '../../x' is none of a session"),
     "no id": (without("id"), "the id '' is none of a session"),

@@ -130,7 +130,9 @@ def verify(head: str | None, data_dir: str | None, as_json: bool) -> None:
 
 @command.command("export")
 @_ID
-@click.option("--all", "whole", is_flag=True, help="All sessions, in one file.")
+@click.option(
+    "--all", "whole", is_flag=True, help="Everything in one file: JSON has what is kept besides sessions too."
+)
 @click.option(
     "--output",
     "-o",
@@ -140,7 +142,10 @@ def verify(head: str | None, data_dir: str | None, as_json: bool) -> None:
 @data_dir_option
 @click.pass_context
 def export(ctx: click.Context, name: str, whole: bool, output: Path | None, data_dir: str | None) -> None:
-    """Write one session, or --all, to a file for other programs. JSON can be imported on another machine."""
+    """Write one session, or --all, to a file for other programs. JSON can be imported on another machine.
+
+    With --all, JSON has every screening, threshold and course besides; one session has its own answers in itself.
+    """
     from .. import record_export
     from ..record_reader import open_stored
 
@@ -152,7 +157,8 @@ def export(ctx: click.Context, name: str, whole: bool, output: Path | None, data
             record_export.write_json(sys.stdout, records, sessions, whole=whole)
             return
         count = record_export.write(output, records, sessions, whole=whole)
-    of = f"{len(sessions)} sessions" if whole else f"session {sessions[0]['id'][:8]}"
+        besides = record_export.besides_text(records) if whole and output.suffix == ".json" else ""
+    of = f"{len(sessions)} sessions{besides}" if whole else f"session {sessions[0]['id'][:8]}"
     click.echo(f"{count} rows of {of} written to {output}")
 
 
@@ -161,17 +167,22 @@ def export(ctx: click.Context, name: str, whole: bool, output: Path | None, data
 @data_dir_option
 @json_option
 def import_file(file: Path, data_dir: str | None, as_json: bool) -> None:
-    """Take in the sessions of FILE, a JSON export: all or none. Those that are here already are skipped."""
+    """Take in what FILE, a JSON export, holds: all or nothing. What is here already is skipped.
+
+    Nothing that is here is overwritten; a course that was closed on the other machine is closed here too.
+    """
+    from ..import_text import as_json as told
+    from ..import_text import lines
     from ..record_import import take_in
     from ..records import Records
 
     with Records(data_dir) as records:
         imported = take_in(records, file)
     if as_json:
-        print_json({"new": imported.new, "known": imported.known})
+        print_json(told(imported))
         return
-    known = f"; {len(imported.known)} were here already" if imported.known else ""
-    click.echo(f"{len(imported.new)} sessions imported into {records.path}{known}")
+    for line in lines(imported, records.path):
+        click.echo(line)
 
 
 @command.command("repair")

@@ -56,7 +56,7 @@ def list_subjects(data_dir: str | None, as_json: bool) -> None:
 def delete(name: str, yes: bool, data_dir: str | None, as_json: bool) -> None:
     """Delete everything of a subject: sessions, screenings, thresholds and courses. It cannot be undone.
 
-    The chain of records keeps that there were sessions, and their hashes, not whose. Exports are files of yours.
+    The chain of records keeps what kinds there were, and their hashes, not whose. Exports are files of yours.
     """
     from .. import subjects
     from ..record_reader import open_stored

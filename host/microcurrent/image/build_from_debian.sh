@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # Builds a MicroPython UF2 image for the RP2040 from Debian's source packages.
 #
-# usage: build_from_debian.sh VERSION OUTPUT.uf2 WORKDIR PATIENCE_S
+# usage: build_from_debian.sh VERSION OUTPUT.uf2 WORKDIR PATIENCE_S [BOARD_DIR MODULES_DIR]
 #
-# Called by the image resolver when the official download is not reachable. It writes OUTPUT only when the
-# whole build succeeded. The archive is the one this machine's own apt already uses; other suites of the same
-# archive go into a private apt configuration under WORKDIR, so the machine's apt is not changed. PATIENCE_S: what
-# the archive may take for its first answer, files of 150 KB.
+# Called by the image resolver when the official download is not reachable, and for every production image: then
+# BOARD_DIR is a board definition in MicroPython's form and MODULES_DIR what it freezes, both under WORKDIR. It writes
+# OUTPUT only when the whole build succeeded. The archive is the one this machine's own apt already uses; other suites
+# of the same archive go into a private apt configuration under WORKDIR, so the machine's apt is not changed.
+# PATIENCE_S: what the archive may take for its first answer, files of 150 KB. What WORKDIR holds of an earlier run is
+# used again: its sources, and what was compiled of them.
 # Exit codes: 0 built, 3 no usable Debian archive, 4 toolchain missing, 5 sources missing, 6 build failed.
 # Whatever fails says so in a last line that begins with "error: ".
 set -Eeuo pipefail
@@ -15,6 +17,9 @@ version=${1:?version}
 output=$(realpath -m "${2:?output}")
 work=$(realpath -m "${3:?workdir}")
 patience_s=${4:?patience in seconds}
+board_dir=${5:-}
+modules_dir=${6:-}
+sources="$work/sources-$version"  # written when they are complete
 toolchain="gcc-arm-none-eabi libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib cmake make gcc g++ python3"
 network="-o Acquire::http::Timeout=15 -o Acquire::https::Timeout=15 -o Acquire::Retries=1"  # once it has answered
 elsewhere="an image from elsewhere is named with --image"
@@ -133,7 +138,7 @@ get_sources() {
 place_library() {  # place_library NAME SOURCE: MicroPython looks for its submodules under lib/
     [ -n "$2" ] && [ -d "$2" ] || fail 5 "no source tree for $1 in the packages that were unpacked"
     rm -rf "$work/micropython/lib/$1"
-    cp -a "$2" "$work/micropython/lib/$1"
+    mv "$2" "$work/micropython/lib/$1"
 }
 
 place_libraries() {
@@ -147,21 +152,41 @@ place_libraries() {
     printf 'freeze("$(PORT_DIR)/modules")\ninclude("$(MPY_DIR)/extmod/asyncio")\n' > "$work/manifest.py"
 }
 
+drop_the_rest() {  # 300 of 500 MB: what only the way here needed, and what nothing is built from
+    local mp="$work/micropython"
+    rm -rf "$work"/{apt,own,fetch,unpacked} "$mp"/{docs,tests} "$mp"/lib/mbedtls/{tests,docs,programs}
+    find "$mp/ports" -mindepth 1 -maxdepth 1 ! -name rp2 -exec rm -rf {} +
+}
+
+board_options() {  # sets `options` and `objects`, the folder of what is compiled
+    local mp="$work/micropython"
+    if [ -z "$board_dir" ]; then
+        objects="$work/objects"
+        options=(-DMICROPY_BOARD=RPI_PICO -DMICROPY_BOARD_DIR="$mp/ports/rp2/boards/RPI_PICO"
+            -DMICROPY_FROZEN_MANIFEST="$work/manifest.py")
+        return
+    fi
+    objects="$board_dir/objects"
+    options=(-DMICROPY_BOARD=MICROCURRENT -DMICROPY_BOARD_DIR="$board_dir" -DMICROPY_MANIFEST_MODULES="$modules_dir")
+    # Neither is made anew by make where a module went away, or where only the linker script is another.
+    rm -f "$objects/frozen_content.c" "$objects/firmware.elf"
+}
+
 build() {
     local mp="$work/micropython" jobs
     jobs=$(nproc)
-    export SOURCE_DATE_EPOCH=1700000000
+    export SOURCE_DATE_EPOCH=1700000000 MICROPY_GIT_TAG="v$version" MICROPY_GIT_HASH=none
     export CFLAGS="-ffile-prefix-map=$work=." CXXFLAGS="-ffile-prefix-map=$work=." ASMFLAGS="-ffile-prefix-map=$work=."
     step 5 "compiling mpy-cross"
     CFLAGS= CXXFLAGS= quiet mpy-cross make -C "$mp/mpy-cross" -j"$jobs" || fail 6 "mpy-cross does not compile"
     step 6 "compiling the rp2 port (about a minute on two cores)"
-    quiet cmake cmake -S "$mp/ports/rp2" -B "$work/build" -DMICROPY_BOARD=RPI_PICO \
-        -DMICROPY_BOARD_DIR="$mp/ports/rp2/boards/RPI_PICO" -DMICROPY_FROZEN_MANIFEST="$work/manifest.py" \
-        -DPICO_NO_UF2=1 -DPICO_NO_PICOTOOL=1 || fail 6 "cmake cannot configure the rp2 port"
-    quiet make make -C "$work/build" -j"$jobs" || fail 6 "the rp2 port does not compile"
+    board_options
+    quiet cmake cmake -S "$mp/ports/rp2" -B "$objects" "${options[@]}" -DPICO_NO_UF2=1 -DPICO_NO_PICOTOOL=1 \
+        || fail 6 "cmake cannot configure the rp2 port"
+    quiet make make -C "$objects" -j"$jobs" || fail 6 "the rp2 port does not compile"
     step 7 "writing $(basename "$output")"
     quiet uf2 python3 "$mp/tools/uf2conv.py" -b 0x10000000 -f 0xe48bff56 -c -o "$work/image.uf2" \
-        "$work/build/firmware.bin" \
+        "$objects/firmware.bin" \
         || fail 6 "the binary cannot be converted to UF2"
     mkdir -p "$(dirname "$output")"
     mv "$work/image.uf2" "$output"
@@ -170,8 +195,12 @@ build() {
 command -v apt-get >/dev/null \
     || fail 3 "this machine has no apt, so Debian's source packages cannot be used" "$elsewhere"
 mkdir -p "$work"
-step 1 "asking this machine's Debian archive"
-find_archive
+if [ -e "$sources" ]; then
+    step 1 "taking the sources that an earlier build has left"
+else
+    step 1 "asking this machine's Debian archive"
+    find_archive
+fi
 step 2 "checking the ARM cross toolchain"
 if need_toolchain; then
     [ "$(id -u)" = 0 ] || fail 4 "the ARM cross toolchain is missing" \
@@ -183,9 +212,14 @@ if need_toolchain; then
         || fail 4 "the toolchain could not be installed" \
             "try: apt-get install --no-install-recommends $toolchain"
 fi
-step 3 "fetching MicroPython $version and its libraries"
-write_private_apt "$archive"
-get_sources
-step 4 "arranging the source tree"
-place_libraries
+if [ ! -e "$sources" ]; then
+    rm -rf "$work/micropython" "$work/mbedtls" "$work/fetch" "$work/unpacked"  # what an interrupted run has left
+    step 3 "fetching MicroPython $version and its libraries"
+    write_private_apt "$archive"
+    get_sources
+    step 4 "arranging the source tree"
+    place_libraries
+    drop_the_rest
+    touch "$sources"
+fi
 build

@@ -6,7 +6,6 @@ exception that could strike with the gate closed: the loop ends in order, in a R
 """
 
 import gc
-import json
 import os
 import sys
 import time
@@ -25,7 +24,7 @@ else:
     from .hw import restart_esp32 as restart
 
 from .core import commands, consent, cues, journal, no_programme, report, ring, session, terms, touch
-from .hw import bus, checks, commission, dac, journal_files, link, outputs, storage, watchdog
+from .hw import bus, checks, commission, dac, image, journal_files, link, outputs, storage, watchdog
 from .shared import faults, framing, protocol
 
 _PASS_MS = const(12)  # ours: the supervisor runs at 80 Hz; a dead sample interrupt must be off within 20 ms
@@ -103,7 +102,7 @@ class Device:
         self.programme = no_programme.NoProgramme(self, self._cue)
         self.can_run_programmes = False
         self.hard_cap_ua = board.HARD_CAP_UA
-        self._manifest = _manifest()
+        self._manifest, self._image = image.described()
         self._commissioned = False
 
     # What commands use ----------------------------------------------------------------------------------------------
@@ -128,6 +127,7 @@ class Device:
             "uid": "".join("%02x" % byte for byte in machine.unique_id()),
             "micropython": ".".join(str(part) for part in sys.implementation.version[:3]),
             "manifest": self._manifest,
+            "image": self._image,
             "channels": self.engine.channels,
             "commissioned": self._commissioned,
             "state": self.session.state,
@@ -539,15 +539,6 @@ class Device:
 def _fits():
     """True when this firmware was built for the board it runs on."""
     return os.uname().machine.startswith(board.MACHINE)
-
-
-def _manifest():
-    """Short hash of the uploaded files' manifest, or "none"."""
-    try:
-        with open("/lib/manifest.json") as file:
-            return json.load(file)["hash"]
-    except (OSError, ValueError, KeyError):
-        return "none"
 
 
 def main(room):

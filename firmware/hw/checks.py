@@ -4,16 +4,13 @@ Each check returns (name, passed, reading, sentence). Main loop only, engine dis
 is in output_checks.py.
 """
 
-import hashlib
-import json
 import time
-from binascii import hexlify
 
 from micropython import const
 
 from ..core import meter, waveplan
 from ..shared import faults, units, waveform
-from . import output_checks
+from . import image, output_checks
 
 _ZERO_TOLERANCE_COUNTS = const(40)  # ours: 21 uA at 0.54 uA per count; offsets of an uncalibrated stage
 _TRIAL_MS = const(30)
@@ -104,33 +101,6 @@ def memory():
     return "memory", True, _MEMORY_BYTES, "%d bytes kept four patterns" % _MEMORY_BYTES
 
 
-def firmware_files():
-    """Every file of the firmware has the hash that the manifest names: the flash still holds what was uploaded."""
-    try:
-        with open("/lib/manifest.json") as file:
-            wanted = json.load(file)["files"]
-    except (OSError, ValueError, KeyError):
-        return "firmware-files", False, -1, "there is no readable manifest; run: microcurrent flash"
-    block = bytearray(512)
-    for path, digest in wanted.items():
-        if _digest(path, block) != digest:
-            return "firmware-files", False, 0, "%s is not what was uploaded; run: microcurrent flash" % path
-    return "firmware-files", True, len(wanted), "%d files as uploaded" % len(wanted)
-
-
-def _digest(path, block):
-    found = hashlib.sha256()
-    try:
-        with open(path, "rb") as file:
-            count = file.readinto(block)
-            while count:
-                found.update(memoryview(block)[:count])
-                count = file.readinto(block)
-    except OSError:
-        return ""
-    return hexlify(found.digest()).decode()
-
-
 def _harmless(dac, board):
     """Checks that could hurt nobody even if the gate were stuck: one DAC step is half a microampere."""
     return [dac_answers(dac), dac_moves(dac, (board.ZERO_CODE + 1, board.ZERO_CODE))]
@@ -160,7 +130,7 @@ def boot(engine, channel, dac, board):
 def full(engine, channel, dac, board):
     """Of one output, the self-test on demand: list of results."""
     results = boot(engine, channel, dac, board)
-    return results if channel else results + [memory(), firmware_files()]
+    return results if channel else results + [memory(), image.check()]
 
 
 def of_all(checks_of, engine, dacs, board):

@@ -47,7 +47,8 @@ CONTACT_NAMES = ("unknown", "good", "dry", "open", "short")
 
 # Commands the device answers.
 COMMANDS = (
-    "hello",  # -> identity: protocol, firmware, board, uid, channels, commissioned, maintenance
+    "hello",  # -> identity: protocol, firmware, board, uid, channels, commissioned, maintenance; "image": "frozen" or
+    # "uploaded", the code that runs
     "status",  # -> one status dict
     "arm",  # args: "wave": the fields of shared/waveform.py, "lease_ms", for two channels also "wave2" -> the session's
     # terms, "terms2" among them; starts nothing. Time, ramp and sample period are those of "wave": "wave2" has none.

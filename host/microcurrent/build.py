@@ -43,6 +43,11 @@ class Build:
         """The short hash that the firmware names in its hello."""
         return json.loads(self.files[MANIFEST])["hash"]
 
+    @property
+    def firmware(self) -> str:
+        """The version that the firmware names in its hello."""
+        return json.loads(self.files[MANIFEST])["firmware"]
+
     def hashes(self) -> dict[str, str]:
         """{path: sha256 hex} of every file."""
         return {name: hashlib.sha256(data).hexdigest() for name, data in sorted(self.files.items())}
@@ -87,6 +92,12 @@ def pinned_packages() -> dict[str, str]:
 def board_constants(board: str) -> ModuleType:
     """The module boards/<board>/board.py: constants only, so importing it on the host is safe."""
     return importlib.import_module(f"boards.{board}.board")
+
+
+def compiled(board: str, name: str, source: bytes) -> bytes:
+    """One module as .mpy for a board, with the flags of all others. name: as the board knows it. Raises ImageError."""
+    with tempfile.TemporaryDirectory(prefix="microcurrent-build-") as work:
+        return _compile(name, source, board_constants(board).MPY_ARCH, Path(work))
 
 
 def _sources(board: str) -> dict[str, bytes]:

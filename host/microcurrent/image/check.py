@@ -1,18 +1,15 @@
 """Boots an image on the virtual Pico and asks it what it is: the only check that a file name cannot fool."""
 
 import ast
-import struct
 import subprocess
 import sys
 from pathlib import Path
 
 from ..errors import ImageError
+from .uf2 import require_uf2
 
 MIN_VERSION = (1, 26, 0)  # hard timers on the rp2 port appeared in 1.26
 PATIENCE_S = 60.0  # wall time; the slowest emulator we know takes 5 s
-_BLOCK = struct.Struct("<8I476sI")  # two magic numbers, flags, target, size, index, count, family, payload, end mark
-_MAGIC = (0x0A324655, 0x9E5D5157, 0x0AB16F30)
-_RP2040 = 0xE48BFF56
 
 
 def boot_and_ask(path: Path) -> tuple[str, str]:
@@ -28,29 +25,6 @@ def boot_and_ask(path: Path) -> tuple[str, str]:
     if "RP2040" not in machine:
         raise ImageError(f"{path} is for {machine!r}, an image for the RP2040 is needed")
     return shown, machine
-
-
-def require_uf2(path: Path) -> None:
-    """Raise ImageError unless the file is a whole UF2 for the RP2040 (marks and fields as in the UF2 specification)."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise ImageError(f"{path} cannot be read ({error.strerror})") from None
-    blocks = len(data) // _BLOCK.size
-    if not blocks or len(data) % _BLOCK.size:
-        raise ImageError(
-            f"{path} is not a UF2 image: {len(data)} bytes are no whole number of {_BLOCK.size}-byte blocks"
-        )
-    for number in range(blocks):
-        magic, more, _flags, _target, _size, index, count, family, _payload, end = _BLOCK.unpack_from(
-            data, number * _BLOCK.size
-        )
-        if (magic, more, end) != _MAGIC:
-            raise ImageError(f"{path} is not a UF2 image: block {number} lacks its marks")
-        if family != _RP2040:
-            raise ImageError(f"{path} is a UF2 image for family {family:#x}, {_RP2040:#x} (RP2040) is needed")
-        if (index, count) != (number, blocks):
-            raise ImageError(f"{path} is incomplete: block {index} of {count} stands at place {number} of {blocks}")
 
 
 def _conversation(path: Path) -> str:

@@ -14,8 +14,11 @@ SHOWN = ("[", "      ")  # how the script's steps begin; the rest is shown when 
 ARCHIVE_S = 12.0  # for the archive's first answer; a line too slow for it would need hours for what follows
 
 
-def build(version: str, target: Path, work: Path, say: Callable[[str], None]) -> str:
-    """Build the image into `target`; its steps go to `say`. Returns the origin to record. Raises ImageError."""
+def build(version: str, target: Path, work: Path, say: Callable[[str], None], *frozen: Path) -> str:
+    """Build the image into `target`; its steps go to `say`. Returns the origin to record. Raises ImageError.
+
+    work: may hold what an earlier build left. frozen: for a production image, its board definition and its modules.
+    """
     if shutil.which("bash") is None or shutil.which("apt-get") is None:
         raise ImageError(
             "this machine has no apt, so Debian's source packages cannot be used; "
@@ -23,7 +26,7 @@ def build(version: str, target: Path, work: Path, say: Callable[[str], None]) ->
         )
     source = resources.files("microcurrent.image") / SCRIPT
     with resources.as_file(source) as script:
-        _run(["bash", str(script), version, str(target), str(work), f"{ARCHIVE_S:g}"], say)
+        _run(["bash", str(script), version, str(target), str(work), f"{ARCHIVE_S:g}", *map(str, frozen)], say)
     if not target.exists():
         raise ImageError("the build ended without an image")
     return "built from Debian's source packages"

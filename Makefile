@@ -7,8 +7,10 @@ READY := $(VENV)/.ready
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --timeout 15 --retries 2
 export MICROCURRENT_BUILD := $(CURDIR)/build
 
+FIRMWARE_FOR := $(or $(BOARD),rp2040_pico)
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test check campaign pulls mutation tables bench soak sigrok sim flash image setup clean distclean
+.PHONY: help demo test check campaign pulls mutation tables bench soak sigrok sim flash firmware image setup clean distclean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +59,9 @@ sim: setup image  ## run the virtual Pico until Ctrl-C and print its port
 
 flash: setup  ## upload the firmware to a real board: make flash PORT=/dev/ttyACM0
 	$(BIN)/microcurrent flash $(if $(PORT),--port $(PORT))
+
+firmware: setup  ## build the production image, modules frozen: make firmware BOARD=rp2040_pico
+	$(BIN)/microcurrent image --production --board $(FIRMWARE_FOR) --output build/microcurrent-$(FIRMWARE_FOR).uf2
 
 image: setup  ## obtain the MicroPython image (cache, download or build) and show it
 	$(BIN)/microcurrent image

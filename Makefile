@@ -10,7 +10,7 @@ export MICROCURRENT_BUILD := $(CURDIR)/build
 FIRMWARE_FOR := $(or $(BOARD),rp2040_pico)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check campaign pulls mutation tables bench soak sigrok sim flash firmware image setup clean distclean
+.PHONY: help demo test check campaign programs pulls mutation tables bench soak sigrok sim flash firmware image setup clean distclean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ campaign: setup image  ## every fault x state x phase on the virtual Pico, doubl
 	$(BIN)/python -m tests.campaign doubles
 	$(BIN)/python -m tests.campaign random --cases $(or $(CASES),10000)
 	$(BIN)/python -m tests.campaign pulls --count $(or $(PULLS),500)
+
+programs: setup image  ## every supplied programme at its full length on the virtual Pico (an hour of emulated time)
+	$(BIN)/python -m tests.whole
 
 mutation: setup  ## change the safety files in every small way: each change must make a test fail
 	$(BIN)/python -m tests.mutation

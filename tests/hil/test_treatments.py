@@ -1,7 +1,8 @@
 """Every supplied programme to its end on the virtual Pico, guided and recorded as `microcurrent treat` does it.
 
 A scripted hand moves the probes when the buzzer asks for it, lifts off in the middle of steps, and its gel dries. The
-steps are shortened, for the whole of them takes an hour of emulated time; everything else is what people run.
+steps are shortened, for the whole of them takes an hour of emulated time; everything else is what people run. At full
+length: `make programs`.
 """
 
 from collections.abc import Callable, Iterator
@@ -108,7 +109,10 @@ def treat(bench: Bench, records: Records, programme: Programme, hand: Hand, *ask
         began_s = bench.client.transport.now()
         while begun.runner.tick(0.05):
             passed_s = bench.client.transport.now() - began_s
-            assert passed_s < 10 * len(programme.steps) + 20, (begun.runner.course, hand.notes)
+            assert passed_s < 8 * len(programme.steps) + 20 + programme.duration_ms / 1000, (
+                begun.runner.course,
+                hand.notes,
+            )
             if waiting and waiting[0][0](hand):
                 begun.runner.ask(waiting.pop(0)[1])
         return begun.finish()

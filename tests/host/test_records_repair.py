@@ -130,7 +130,7 @@ def test_a_page_of_telemetry(tmp_path: Path) -> None:
     assert f"kept: {SESSIONS + 1} sessions" in text
     assert "lost: session" not in text
     changed = [line.split()[-1] for line in text.splitlines() if line.startswith("not as it was recorded")]
-    assert 1 <= len(changed) <= 2
+    assert 1 <= len(changed) <= 3  # one page may hold the end of a session, a short one, and the beginning of a third
     with open_stored(str(place)) as stored:
         counts = {number: len(stored.telemetry(number)) for number in numbers}
     assert {number for number in counts if counts[number] != ROWS} <= set(changed)

@@ -55,7 +55,7 @@ COMPARATOR_UA = 950  # window comparator on the sense amplifier: above the limit
 DUMMY_OHM = 4700  # full scale into it and SERIES_OHM needs 7.9 V, inside the compliance
 
 # Engine.
-PERIODS_US = (2000,)  # soft timer, 1 ms ticks: what it can honestly promise is not measured yet
+PERIODS_US = (40000,)  # soft timer
 PULSE_US = 0  # no shorter pulses than the sample period
 PAIR_US = 0  # one output
 TRIP_UA = (

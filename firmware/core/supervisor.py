@@ -7,7 +7,7 @@ Time and readings come in as arguments. After a fault `reading` and `limit` hold
 from ..shared import faults, limits
 from . import meter, waveplan
 
-MISSING_MS = 3  # ours: sample interrupts that may be missing between two looks, in ms
+MISSING_MS = 3  # ours: sample interrupts that may be missing between two looks, in ms; two where samples are longer
 CONTACT_MS = 10000  # ours: ten seconds of looking for contact end a session; who is still there starts again
 COMPLIANCE_MS = 3000  # ours: longer than a hand needs to press the electrode on again
 COMPLIANCE_PHASES = 3  # ours: at 0.1 Hz a phase lasts longer than COMPLIANCE_MS
@@ -36,6 +36,7 @@ class Supervisor:
         """
         self._contact_ms = contact_ms
         self._sample_us = sample_us
+        self._missing_us = max(MISSING_MS * 1000, 2 * sample_us)  # one under way, and one as late as it may be
         self.amplitude_ua = amplitude_ua
         self._duration_ms = duration_ms
         self._looked_ms = self._full_ms = now_ms
@@ -98,9 +99,9 @@ class Supervisor:
         passed_us = 0 if self._clock_us == _UNSEEN else (snapshot[meter.CLOCK_US] - self._clock_us) & meter.CLOCK_MASK
         missing_us = passed_us - (snapshot[meter.TICKS] - self._ticks) * self._sample_us
         self._ticks, self._clock_us = snapshot[meter.TICKS], snapshot[meter.CLOCK_US]
-        if missing_us > MISSING_MS * 1000:
+        if missing_us > self._missing_us:
             code = faults.SAMPLE_INTERRUPT_RAISED if snapshot[meter.INSIDE] else faults.SAMPLE_INTERRUPT_STOPPED
-            return self._found(code, (missing_us + 999) // 1000, MISSING_MS)
+            return self._found(code, (missing_us + 999) // 1000, self._missing_us // 1000)
         if snapshot[meter.WORST_LATE_US] > self._sample_us:  # beyond it the waveform is no longer what was asked for
             return self._found(faults.SAMPLE_INTERRUPT_LATE, snapshot[meter.WORST_LATE_US], self._sample_us)
         return faults.NONE

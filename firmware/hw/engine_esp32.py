@@ -1,35 +1,50 @@
-"""The sample engine of the ESP32: the interface of engine_rp2 on a soft timer.
+"""The sample engine of the ESP32: the interface of engine_rp2 on two soft timers.
 
-ESP32 MicroPython runs timer callbacks from the scheduler, so samples come when the interpreter is free: garbage
-collection and C calls delay them by milliseconds. That is why the board declares a long sample period. Supervision
-happens in the same callback; the hardware limiter and the watchdog hold between callbacks.
-It has been type-checked and cross-compiled, but never run on an ESP32.
+MicroPython on the ESP32 runs timer callbacks from its scheduler (ports/esp32/machine_timer.c): they come when the
+interpreter is free, late by as much as one collection of garbage takes. So the board declares sample periods that are
+longer than that, charge is counted by the time that each sample really lasted, and a second callback, several times
+per sample, supervises: what flows, the emergency stop, the comparator's latch, the main loop, and that samples come.
+The hardware limiter, the comparator and the watchdog hold between callbacks. Never run on an ESP32.
+
+Nothing here decides whether current may flow: that is core/gate.py, asked by core/session.py.
 """
 
 import time
 
 import esp32
 from machine import ADC, Pin, Timer
+from micropython import const
 
 from ..core import meter, waveplan
-from ..shared import faults, limits, shapes, units
+from ..shared import faults, limits, units
+from . import radio_esp32, restart_esp32
+from .player_esp32 import Player
 
-_OPEN_MAX = 1  # ours: samples without current in spite of a command; two at 500 S/s are 4 ms
-_COMMANDED = 12  # ours: sense counts (6 uA) of a command large enough to tell whether current follows
-_NO_CURRENT = 3  # ours: sense counts, 1.6 uA: noise and offset of the sense amplifier
-_CONTACT = 11  # ours: sense counts (6 uA of the 8) that count as contact
-_FOLLOW_SENSING_UA = 12  # ours: beyond the command while the output looks for contact
-_SENSE_HALF = 5  # ours: samples per half wave of contact sensing, 50 Hz at 500 S/s
-_CHANCE_BEGIN = 0xACE1  # any number but 0: the same sequence of rests in every session
-_HISTORY_LENGTH = 64
-_HISTORY_AFTER = 8  # ours: of the 64 samples kept with a fault, those after it
-_ZERO_COUNTS_MAX = 40  # as in hw/checks.py: beyond it the sense amplifier is broken
-_DEADMAN_MS = 100  # ours: main loop silence after which the callback opens the gate
-_ASTRAY_MAX = 1  # ours: samples in a row; one alone may be a late callback that measured the sample before
+# Ours: between two looks of the supervising callback. The scheduler keeps eight callbacks (ports/esp32/mpconfigport.h);
+# what waits through the longest sample period must fit in.
+_WATCH_MS = const(10)
+_COMMANDED = const(12)  # ours: sense counts (6 uA) of a command large enough to tell whether current follows
+_NO_CURRENT = const(3)  # ours: sense counts, 1.6 uA: noise and offset of the sense amplifier
+_CONTACT = const(11)  # ours: sense counts (6 uA of the 8) that count as contact
+_FOLLOW_SENSING_UA = const(12)  # ours: beyond the command while the output looks for contact
+_SENSE_HALF_US = const(10000)  # ours: half wave of contact sensing, where the samples are that short
+_SETTLED_US = const(2000)  # ours: a code that stands for less than this is not measured yet
+_HISTORY_LENGTH = const(64)
+_HISTORY_AFTER = const(8)  # ours: of the 64 samples kept with a fault, those after it
+_ZERO_COUNTS_MAX = const(40)  # as in hw/checks.py: beyond it the sense amplifier is broken
+_DEADMAN_MS = const(100)  # ours: main loop silence after which the callback opens the gate
+_ASTRAY_MAX = const(1)  # ours: looks in a row; one alone may be a disturbed conversion
+_OPEN_MAX = const(1)  # ours: looks in a row without current in spite of a command
+_NO_NET_LIMIT = const(0x3FFF)  # 1/16 counts: above what unipolar phases may be
+_TRIM_FROM = const(4)  # ours: sense counts of net current, 2 uA, up to which nothing is taken back
+_TRIM_MAX_UA = const(5)  # ours: half of limits.NET_DC_UA
+_ONE = const(64)  # weight of a sample that lasted exactly its period
+_READINGS = const(4)  # ours: conversions of which one reading is the mean; a single one is noisy
+_READINGS_AT_REST = const(16)
 
 
 class Engine:
-    """Owns the sample timer, the ADCs and the gate pin. board: a boards/*/board module; dacs: one hw.dac.Dac.
+    """Owns the timers, the ADCs and the gate pin. board: a boards/*/board module; dacs: one hw.dac.Dac.
 
     Where other engines take or give something per channel, this one knows channel 0 alone.
     """
@@ -44,34 +59,40 @@ class Engine:
         self._dummy = Pin(board.DUMMY_PIN, Pin.OUT, value=0)
         self._estop = Pin(board.ESTOP_PIN, Pin.IN, Pin.PULL_UP)
         self._tripped = Pin(board.TRIPPED_PIN, Pin.IN)
+        # 11 dB: the sense amplifier's 0.15 to 3.15 V need the widest range there is
         self._sense = ADC(Pin(board.SENSE_PIN), atten=ADC.ATTN_11DB)
         self._voltage = ADC(Pin(board.VOLTAGE_PIN), atten=ADC.ATTN_11DB)
         self._supply = ADC(Pin(board.SUPPLY_PIN), atten=ADC.ATTN_11DB)
+        radio_esp32.silence()
         self._timer = Timer(0)
+        self._watch_timer = Timer(1)
+        self._player = Player(board.ZERO_CODE)
         self._history = [0] * _HISTORY_LENGTH
         self.armed = False
-        self._plan = self._next_plan = self._settled = None
-        self._changed_halves = 0
-        self._window = self._follow = self._follow_sensing = self._phase_limit = self._net_limit = 0
+        self._plan = waveplan.Plan()
+        self._follow = self._counts(board.FOLLOW_UA)
+        self._follow_sensing = self._counts(_FOLLOW_SENSING_UA)
+        self._sense_step = board.CONTACT_UA * (units.DAC_STEPS // 2) // board.FULL_SCALE_UA
+        self._window = self._phase_limit = self._net_limit = 0
         self._fed_ms = self._period_us = 0
         self._clear()
 
     def _clear(self):
-        self._running = False
+        """Everything that belongs to one armed session."""
+        self._running = self._ending = False
+        self._settled = None
         self._sent = self._board.ZERO_CODE
-        self._left = self._k = self._fraction = self._phase = self._gain = 0
-        self._cycle = self._alternate_left = self._resting = self._burst_left = self._second = 0
-        self._next_plan = self._settled = None
-        self._chance = _CHANCE_BEGIN
-        self._envelope = self._step = 0
-        self._ticks = self._samples = self._missed = self._late = self._worst_late_us = 0
-        self._sum_net = self._sum_abs = self._active = 0
+        self._wanted = self._sign_wanted = 0
+        self._ticks = self._samples = self._late = self._worst_late_us = 0
+        self._sum_net = self._rest_net = self._sum_abs = self._rest_abs = self._active = self._rest_active = 0
         self._zero = units.ADC_STEPS // 2
+        self._zero_sum = self._zero_count = 0
         self._inside = self._sensing = self._good = self._open_run = self._lift_offs = self._sense_k = 0
-        self._net = self._net_samples = self._history_at = self._halves = 0
-        self._net_begun = self._wrapped = self._wrapped_before = self._skip = False
+        self._net = self._net_weight = self._history_at = self._halves = 0
+        self._net_begun = self._skip = False
         self._history_left = _HISTORY_AFTER
-        self._step_reading = self._late_reading = self._last = self._end_reading = (0, 0)
+        self._step_current = self._step_voltage = self._late_current = self._late_voltage = 0
+        self._last_current = self._last_voltage = self._end_current = self._end_voltage = 0
         self._peak_command = self._phase_current = self._phase_voltage = 0
         self._step_due = False
         self._peak_current = self._peak_voltage = 0
@@ -79,7 +100,6 @@ class Engine:
         self._phases = self._full_phases = 0
         self._trip = self._trip_reading = self._done = self._astray = 0
         self._worst_cycles = 0
-        self._due_us = self._began_us = time.ticks_us()
 
     @property
     def bus_errors(self):
@@ -101,10 +121,10 @@ class Engine:
         self._gate.value(0)
 
     def arm(self, plans, amplitudes_ua, left=0):
-        """Start the timer with the zero code and the gate open. left: samples before the ramp down, 0 = all.
+        """Start the timers with the zero code and the gate open. left: samples before the ramp down, 0 = all.
 
         Returns faults.NONE, or what is wrong with the DAC: it must move and take the zero code, read back, or the
-        timer does not start.
+        timers do not start.
         """
         try:
             self.disarm()
@@ -112,31 +132,31 @@ class Engine:
                 return faults.DAC_READBACK
         except OSError:
             return faults.DAC_NO_ACK
-        self._clear()
         plan = plans[0]
+        self._clear()
         self._plan = plan
         self._period_us = plan.period_us
-        self._gain = plan.gain
-        self._step = plan.ramp_step
-        self._left = left or max(1, plan.total_samples - plan.ramp_samples)
-        self._cycle = plan.cycle_samples
-        self._alternate_left = plan.alternate_cycles
-        board = self._board
-        self._follow = self._counts(board.FOLLOW_UA)
-        self._follow_sensing = self._counts(_FOLLOW_SENSING_UA)
+        self._sense_half = max(1, _SENSE_HALF_US // plan.period_us)
+        self._player.begin(plan, left or max(1, plan.total_samples - plan.ramp_samples))
         self._window, self._phase_limit, self._net_limit = self._limits_of(plan, amplitudes_ua[0])
         self.feed()
-        self._due_us = self._began_us = time.ticks_us()
+        self._began_us = self._ticked_us = time.ticks_us()
+        self._due_us = time.ticks_add(self._began_us, plan.period_us)
+        self.armed = True  # first: a callback that finds the engine not armed is one of before
         self._timer.init(mode=Timer.PERIODIC, period=plan.period_us // 1000, callback=self._tick)
-        self.armed = True
+        self._watch_timer.init(mode=Timer.PERIODIC, period=_WATCH_MS, callback=self._watch)
         return faults.NONE
 
     def _limits_of(self, plan, amplitude_ua):
-        """(window, charge of a phase, net current): what the measured current is held against."""
+        """(window, charge of a phase, net current): what the measured current is held against.
+
+        Charge in sense counts times 1/64 samples. A phase may last a sample longer where a callback is late.
+        """
         window = min(self._counts(amplitude_ua + self._board.TRIP_UA), units.ADC_STEPS // 2 - 48)
-        phase = plan.phase_samples * self._counts(amplitude_ua) * 5 // 4 + 4 * self._follow
-        phase = max(phase, 2 * _SENSE_HALF * self._counts(self._board.CONTACT_UA))  # more than a short pulse moves
-        return window, phase, self._counts(16 * limits.NET_DC_UA) if plan.balanced else 0x3FFF
+        phase = (plan.phase_samples + 1) * self._counts(amplitude_ua) * 5 // 4 + self._follow
+        sensed = (2 * max(1, _SENSE_HALF_US // plan.period_us) + 1) * self._counts(self._board.CONTACT_UA)
+        net = self._counts(16 * limits.NET_DC_UA) if plan.balanced else _NO_NET_LIMIT
+        return window, max(phase, sensed) * _ONE, net
 
     def _counts(self, current_ua):
         return units.counts_of_ua(current_ua, self._board.ADC_REFERENCE_MV, self._board.SENSE_UV_PER_UA)
@@ -145,9 +165,9 @@ class Engine:
         """Close the gate at contact-sensing level. Only core/session.py calls this, after core/gate.py permitted it.
 
         What the sense amplifier showed meanwhile, with the gate open, is its zero. Returns faults.NONE, OUTPUT_ASTRAY
-        when that is no zero, or what the callback has tripped on; then the gate stays open.
+        when that is no zero, or what a callback has tripped on; then the gate stays open.
         """
-        zero = units.rounded_div(self._net, max(1, self._net_samples))
+        zero = units.rounded_div(self._zero_sum, max(1, self._zero_count))
         if abs(zero) > _ZERO_COUNTS_MAX:
             return faults.OUTPUT_ASTRAY
         self._zero += zero
@@ -155,75 +175,79 @@ class Engine:
         if not self._trip:
             self._gate.value(1)
             self._running = True
-        if self._trip:  # before, or in between: the callback must find nothing closed behind it
+        if self._trip:  # before, or in between: a callback must find nothing closed behind it
             self._gate.value(0)
             self._running = False
         return self._trip
 
     def note_state(self, state):
-        """The state's number survives no reset on this port."""
+        """Leave the session's state where it survives a reset: the next boot reads it there."""
+        restart_esp32.keep_state(state)
 
     def ramp_up(self):
         """Contact is stable: from zero to the full amplitude, at the beginning of a cycle."""
-        if self._plan is None:
-            return
-        if self._next_plan is not None:
-            self._take_up(self._next_plan)
-        self._envelope = self._phase = self._k = self._fraction = self._open_run = self._resting = 0
-        self._burst_left = self._plan.burst_cycles
+        self._player.from_zero()
+        self._open_run = 0
         self._net_begun = False
-        self._cycle = self._plan.cycle_samples
-        self._step = self._plan.ramp_step
         self._sensing = 0
 
     def lift(self):
-        """Back to sensing level with the next sample; the way up again is ramp_up()."""
-        self._sensing = 1
-        self._good = self._envelope = self._sense_k = 0
+        """Zero at once, then sensing level; the way up again is ramp_up()."""
+        self._sensing = 1  # first: a callback in between computes no further sample of the treatment
+        self._good = self._player.envelope = self._sense_k = 0
+        try:
+            self._send(self._board.ZERO_CODE)
+        except OSError:
+            self._stop(faults.DAC_NO_ACK, 0)
 
     def change(self, _channel, plan, amplitude_ua):
         """Go on with another plan of the same polarity and sample period, from the end of the cycle under way on.
 
         Up to then, and for two phases more, the wider of both plans' limits hold.
         """
-        self._next_plan = plan
+        self._player.change(plan)
         self._settled = self._limits_of(plan, amplitude_ua)
         now = (self._window, self._phase_limit, self._net_limit)
         self._window, self._phase_limit, self._net_limit = [max(pair) for pair in zip(self._settled, now)]
 
     def _settle(self):
-        if self._settled and self._next_plan is None and self._halves - self._changed_halves > 2:
+        player = self._player
+        if not player.changes and self._halves - player.halves_at_change > 2:
             self._window, self._phase_limit, self._net_limit = self._settled
             self._settled = None
 
     def ramp_down(self):
         """Begin the ramp to zero from wherever the envelope stands; the callback opens the gate at its end."""
-        if self._plan is not None:
-            self._step = -self._plan.ramp_step
+        self._player.ramp_down()
 
     def disarm(self):
-        """Gate open, timer off, DAC at the zero code. Raises OSError when the DAC does not answer."""
+        """Gate open, timers off, DAC at the zero code. Raises OSError when the DAC does not answer."""
         self._gate.value(0)
+        self._running = self.armed = False  # callbacks that are scheduled already still come, and do nothing
         self._timer.deinit()
-        self._running = self.armed = False
+        self._watch_timer.deinit()
         self._dac.write(self._board.ZERO_CODE)
         self._dummy.value(0)  # last: while the DAC is not at zero, a stuck gate must not reach the electrodes
 
     def feed(self):
-        """The main loop's heartbeat: without it for 100 ms the callback opens the gate."""
+        """The main loop's heartbeat: without it for 100 ms a callback opens the gate."""
         self._fed_ms = time.ticks_ms()
         if self._settled:
             self._settle()
 
     def snapshot(self, _channel):
-        """The counters as a tuple of core.meter.SNAPSHOT_FIELDS; peaks start anew."""
-        step, late = self._step_reading, self._late_reading
+        """The counters as a tuple of core.meter.SNAPSHOT_FIELDS; peaks start anew.
+
+        No sample is ever missed: a late one is played late, which `late` and `worst_late_us` tell.
+        """
+        player = self._player
         taken = (
-            self._ticks, self._samples, self._missed, self._late, self._worst_late_us, self._sum_net, self._sum_abs,
+            self._ticks, self._samples, 0, self._late, self._worst_late_us, self._sum_net, self._sum_abs,
             self._active, self._peak_current, self._peak_voltage, self._last_phase, self._phases,
-            self._full_phases, self._envelope, self._trip, self._trip_reading, self._done, self._left, self._inside,
-            self._sensing, self._good, self._lift_offs, self._halves, step[0], step[1], late[0], late[1],
-            self._worst_cycles, time.ticks_diff(time.ticks_us(), self._began_us) & meter.CLOCK_MASK,
+            self._full_phases, player.envelope, self._trip, self._trip_reading, self._done, player.left, self._inside,
+            self._sensing, self._good, self._lift_offs, self._halves, self._step_current, self._step_voltage,
+            self._late_current, self._late_voltage, self._worst_cycles,
+            time.ticks_diff(time.ticks_us(), self._began_us) & meter.CLOCK_MASK,
         )  # fmt: skip
         self._peak_current = self._peak_voltage = 0
         return taken
@@ -231,11 +255,13 @@ class Engine:
     def history(self, _channel):
         """The last 64 samples, oldest first, as hex: three digits of DAC code and three of ADC count each.
 
-        No further ones are kept until the engine is armed again: the callback must not overtake the reader.
+        No further ones are kept until the engine is armed again: a callback must not overtake the reader.
         """
         self._history_left = 0
         at, kept = self._history_at, self._history
         return "".join("%06x" % kept[(at + index) % _HISTORY_LENGTH] for index in range(_HISTORY_LENGTH))
+
+    # What is proven with the gate closed, into the internal dummy load only -----------------------------------------
 
     def select_dummy(self, on):
         """Put the output on the dummy load (1) or on the electrodes (0); the gate opens first. Not while armed."""
@@ -249,32 +275,65 @@ class Engine:
         self._dac.write(code)
         self._gate.value(1)
 
+    # Readings -------------------------------------------------------------------------------------------------------
+
     def housekeeping(self):
         """(supply_mv, temperature_c): present readings."""
         board = self._board
-        counts = self._supply.read_u16() >> 4
-        supply_mv = units.rounded_div(counts * board.ADC_REFERENCE_MV * board.SUPPLY_DIVIDER, units.ADC_STEPS)
+        supply_mv = units.rounded_div(
+            self._mean(self._supply, 1) * board.ADC_REFERENCE_MV * board.SUPPLY_DIVIDER, units.ADC_STEPS
+        )
         return supply_mv, (esp32.raw_temperature() - 32) * 5 // 9  # it tells degrees Fahrenheit
 
     def read_sense(self, _channel):
         """(current sense, electrode voltage) in 12-bit counts, mean of 16, only while not armed."""
-        current = sum(self._sense.read_u16() >> 4 for _ in range(16))
-        voltage = sum(self._voltage.read_u16() >> 4 for _ in range(16))
-        return current // 16, voltage // 16
+        return self._mean(self._sense, _READINGS_AT_REST), self._mean(self._voltage, _READINGS_AT_REST)
+
+    def _mean(self, part, readings):
+        """What an input shows, in 1/4096 of the board's reference.
+
+        read_uv() applies the calibration that every chip carries in its fuses (ports/esp32/adc.c); the bare count is
+        off by up to 6 % and begins only at some 0.1 V.
+        """
+        total = 0
+        for _ in range(readings):
+            total += part.read_uv() // 100
+        return total // readings * units.ADC_STEPS // (self._board.ADC_REFERENCE_MV * 10)
+
+    # The callbacks --------------------------------------------------------------------------------------------------
+
+    def _watch(self, _timer):
+        """Several times per sample: whatever must open the gate. It trusts neither main loop nor sample callback."""
+        if not self.armed:
+            return
+        try:
+            reading = self._mean(self._sense, _READINGS) - self._zero
+            since_us = time.ticks_diff(time.ticks_us(), self._ticked_us)
+            self._supervise(reading, since_us)
+            if since_us > 2 * self._period_us:  # one period, and as much lateness as the supervisor permits
+                self._stop(faults.SAMPLE_INTERRUPT_STOPPED, reading)
+        except Exception:
+            self._stop(faults.SAMPLE_INTERRUPT_RAISED, 0)
+            raise
 
     def _tick(self, _timer):
-        """Output, supervise, account, compute next. An exception opens the gate before it is reported."""
-        self._inside = 1
+        """One sample: what the last one did is measured and accounted for, then the next one is sent."""
+        now_us = time.ticks_us()
+        if not self.armed or 2 * time.ticks_diff(self._due_us, now_us) > self._period_us:
+            return  # of a session before this one: the scheduler keeps what a stopped timer has left there
         began = time.ticks_cpu()
+        self._inside = 1
         try:
-            count = self._sense.read_u16() >> 4
+            lasted_us = time.ticks_diff(now_us, self._ticked_us)
+            self._time(now_us)
+            count = self._mean(self._sense, _READINGS)
             reading = count - self._zero
             self._remember(count)
-            self._supervise(reading)
-            self._look_for_contact(reading)
-            self._account(reading)
-            self._sent = self._next() if self._running else self._board.ZERO_CODE
-            self._dac.write(self._sent)
+            self._supervise(reading, lasted_us)
+            weight = (lasted_us << 6) // self._period_us
+            self._ledger(reading, weight)
+            self._account(reading, weight)
+            self._send(self._next())
         except OSError:
             self._stop(faults.DAC_NO_ACK, 0)
         except Exception:
@@ -283,14 +342,23 @@ class Engine:
         self._worst_cycles = max(self._worst_cycles, time.ticks_diff(time.ticks_cpu(), began))
         self._inside = 0
 
-    def _remember(self, count):
-        """The last samples, for whoever has to understand a fault; they stand still a little after it."""
-        if not self._history_left:
-            return
-        self._history[self._history_at] = self._sent << 12 | count
-        self._history_at = (self._history_at + 1) % _HISTORY_LENGTH
-        if self._trip:
-            self._history_left -= 1
+    def _send(self, code):
+        """Write a code to the DAC, and what current it should give. Raises OSError."""
+        self._dac.write(code)
+        self._sent = code
+        board = self._board
+        wanted_ua = units.ua_of_code(code, board.FULL_SCALE_UA, board.ZERO_CODE)
+        self._wanted = self._counts(abs(wanted_ua))
+        self._sign_wanted = (wanted_ua > 0) - (wanted_ua < 0)
+
+    def _time(self, now_us):
+        late_us = time.ticks_diff(now_us, self._due_us)
+        self._due_us = time.ticks_add(self._due_us, self._period_us)
+        self._ticked_us = now_us
+        self._worst_late_us = max(self._worst_late_us, late_us)
+        if 2 * late_us > self._period_us:
+            self._late += 1
+        self._ticks += 1
 
     def _stop(self, trip, reading):
         """Gate open; the first reason stays."""
@@ -299,10 +367,13 @@ class Engine:
         if not self._trip:
             self._trip, self._trip_reading = trip, reading
 
-    def _supervise(self, reading):
-        trip = self._ledger(reading)
-        if self._strays(reading):
-            trip = faults.OUTPUT_ASTRAY
+    def _supervise(self, reading, since_us):
+        """since_us: how long the present sample stands."""
+        trip = faults.NONE
+        if since_us >= _SETTLED_US:
+            if self._strays(reading):
+                trip = faults.OUTPUT_ASTRAY
+            self._look_for_lift_off(reading)
         if abs(reading) > self._window:
             trip = faults.OVER_CURRENT
         if self._estop.value():
@@ -313,92 +384,109 @@ class Engine:
             trip = faults.SUPERVISOR_LATE
         if trip:
             self._stop(trip, reading)
-        self._time()
-
-    def _wanted(self):
-        """(sense counts that the sent code should give, without sign; its sign)."""
-        board = self._board
-        wanted_ua = units.ua_of_code(self._sent, board.FULL_SCALE_UA, board.ZERO_CODE)
-        return self._counts(abs(wanted_ua)), (wanted_ua > 0) - (wanted_ua < 0)
 
     def _strays(self, reading):
-        """True when the current exceeds or opposes the command in two samples in a row; it may fall short of it."""
-        wanted, sign = self._wanted()
-        along = -reading if sign < 0 else reading
+        """True when the current exceeds or opposes the command; it may fall short of it."""
+        along = -reading if self._sign_wanted < 0 else reading
         follow = self._follow_sensing if self._sensing else self._follow
-        strays = along - wanted > follow or along < -follow
+        strays = along - self._wanted > follow or along < -follow
         self._astray = self._astray + 1 if strays else 0
         return self._astray > _ASTRAY_MAX
 
-    def _ledger(self, reading):
-        """The phase that runs, and the net of whole cycles at full amplitude: a fault, or NONE."""
-        command = self._sent - self._board.ZERO_CODE
-        same = (command > 0) - (command < 0) == self._sign
-        trip = faults.NONE
-        if abs(reading + (self._phase_sum if same else 0)) > self._phase_limit:
-            trip = faults.CHARGE_LIMIT
-        self._net += reading
-        self._net_samples += 1
-        if self._wrapped_before and not self._net_begun:
-            self._net_begun = True
-            self._net = self._net_samples = 0
-        elif self._wrapped_before and self._net_samples * self._period_us >= 1000000:
-            if abs(self._net) > self._net_samples * self._net_limit >> 4:
-                trip = faults.DC_IMBALANCE
-            self._net = self._net_samples = 0
-        return trip
-
-    def _look_for_contact(self, reading):
-        """No current in spite of a command is a lift-off: the next sample is at sensing level already."""
-        wanted, _sign = self._wanted()
-        if not self._running or wanted < _COMMANDED:
+    def _look_for_lift_off(self, reading):
+        """No current in spite of a command: the output is at zero from here on, then at sensing level."""
+        if not self._running or self._sensing or self._wanted < _COMMANDED:
             return
-        if self._sensing:
-            self._good = self._good + 1 if abs(reading) >= _CONTACT else 0
-            return
-        self._open_run = self._open_run + 1 if abs(reading) <= _NO_CURRENT + (wanted >> 4) else 0
+        self._open_run = self._open_run + 1 if abs(reading) <= _NO_CURRENT + (self._wanted >> 4) else 0
         if self._open_run > _OPEN_MAX:
-            self._sensing = 1
             self._lift_offs += 1
-            self._good = self._envelope = self._sense_k = 0
+            self._open_run = 0
+            self.lift()
 
-    def _time(self):
-        period_us = self._period_us
-        late_us = time.ticks_diff(time.ticks_us(), self._due_us)
-        self._due_us = time.ticks_add(self._due_us, period_us)
-        self._worst_late_us = max(self._worst_late_us, late_us)
-        if 2 * late_us > period_us:
-            self._late += 1
-        self._ticks += 1
+    def _remember(self, count):
+        """The last samples, for whoever has to understand a fault; they stand still a little after it."""
+        if not self._history_left:
+            return
+        self._history[self._history_at] = self._sent << 12 | count
+        self._history_at = (self._history_at + 1) % _HISTORY_LENGTH
+        if self._trip:
+            self._history_left -= 1
 
-    def _account(self, reading):
+    def _ledger(self, reading, weight):
+        """The charge of the phase that runs, and the net of whole cycles at full amplitude."""
+        if not self._running:
+            self._zero_sum += reading
+            self._zero_count += 1
+            return
+        charge = reading * weight
+        if abs(charge + (self._phase_sum if self._sign_wanted == self._sign else 0)) > self._phase_limit:
+            self._stop(faults.CHARGE_LIMIT, reading)
+        self._net += charge
+        self._net_weight += weight
+        if self._sensing or not self._player.wrapped:
+            return
+        if not self._net_begun:
+            self._net_begun = True
+            self._net = self._net_weight = 0
+        elif (self._net_weight >> 6) * self._period_us >= 1000000:
+            self._close_net(reading)
+
+    def _close_net(self, reading):
+        """A second of whole cycles: too much net current ends the session, a little is taken back by half."""
+        if abs(self._net) > self._net_weight * self._net_limit >> 4:
+            self._stop(faults.DC_IMBALANCE, reading)
+        if self._plan.balanced:  # of unipolar phases the net is the treatment itself
+            board = self._board
+            mean = units.rounded_div(self._net, self._net_weight)
+            if abs(mean) > _TRIM_FROM:
+                most = _TRIM_MAX_UA * (units.DAC_STEPS // 2 << 18) // board.FULL_SCALE_UA
+                half = (mean << 17) * (units.DAC_STEPS // 2) // self._counts(board.FULL_SCALE_UA)
+                self._player.trim = min(max(self._player.trim - half, -most), most)
+        self._net = self._net_weight = 0
+
+    def _account(self, reading, weight):
         command = self._sent - self._board.ZERO_CODE
-        sign = (command > 0) - (command < 0)
-        if sign != self._sign:
+        if self._sign_wanted != self._sign:
             self._finish_phase()
-            self._sign = sign
-        self._phase_sum += reading
-        self._phase_command += command
-        self._sum_net += reading
-        self._peak_current = max(self._peak_current, abs(reading))
-        voltage = (self._voltage.read_u16() >> 4) - units.ADC_STEPS // 2
-        self._last = (reading, voltage)
+            self._sign = self._sign_wanted
+        charge = reading * weight
+        self._phase_sum += charge
+        self._phase_command += command * weight
+        self._rest_net += charge
+        self._sum_net += self._rest_net >> 6
+        self._rest_net &= 63
+        size = abs(reading)
+        self._peak_current = max(self._peak_current, size)
+        voltage = self._mean(self._voltage, 2) - units.ADC_STEPS // 2
+        self._note_voltage(command, reading, voltage)
+        if not self._sensing:
+            if command:
+                self._rest_abs += size * weight
+                self._sum_abs += self._rest_abs >> 6
+                self._rest_abs &= 63
+                self._rest_active += weight
+                self._active += self._rest_active >> 6
+                self._rest_active &= 63
+        elif self._running and self._wanted >= _COMMANDED:
+            self._good = self._good + 1 if size >= _CONTACT else 0
+
+    def _note_voltage(self, command, reading, voltage):
+        """The phase's impedance: the current of its largest command, and the largest voltage since."""
+        self._last_current, self._last_voltage = reading, voltage
         if self._step_due:
-            self._step_reading = (reading - self._end_reading[0], voltage - self._end_reading[1])
+            self._step_current, self._step_voltage = reading - self._end_current, voltage - self._end_voltage
             self._step_due = False
         if abs(command) >= self._peak_command:
             self._peak_command, self._phase_current, self._phase_voltage = abs(command), reading, 0
         if abs(voltage) >= abs(self._phase_voltage):
             self._phase_voltage = voltage
         self._peak_voltage = max(self._peak_voltage, abs(voltage))
-        if command and not self._sensing:
-            self._sum_abs += abs(reading)
-            self._active += 1
 
     def _finish_phase(self):
         if self._sign:
             self._halves += 1
-            self._late_reading, self._end_reading = (self._phase_current, self._phase_voltage), self._last
+            self._late_current, self._late_voltage = self._phase_current, self._phase_voltage
+            self._end_current, self._end_voltage = self._last_current, self._last_voltage
             self._peak_command = self._phase_voltage = 0
             self._step_due = True
         if self._sensing:
@@ -406,106 +494,30 @@ class Engine:
         elif self._sign and self._skip:
             self._skip = False
         elif self._sign:
-            board = self._board
-            self._last_phase = self._phase_sum
+            self._last_phase = self._phase_sum >> 6
             self._phases += 1
-            wanted = units.ua_of_code(self._phase_command + board.ZERO_CODE, board.FULL_SCALE_UA, board.ZERO_CODE)
-            measured = units.ua_of_counts(self._phase_sum, board.ADC_REFERENCE_MV, board.SENSE_UV_PER_UA)
-            if abs(measured) * 10 >= abs(wanted) * 9:
+            full = self._phase_command * self._counts(self._board.FULL_SCALE_UA) // (units.DAC_STEPS // 2)
+            if abs(self._phase_sum) * 10 >= abs(full) * 9:
                 self._full_phases += 1
         self._phase_sum = self._phase_command = 0
 
     def _next(self):
-        """The next DAC code of the waveform, with ramp and end of session."""
-        self._samples += 1
-        self._wrapped_before, self._wrapped = self._wrapped, False
-        if self._sensing:
-            self._sense_k = (self._sense_k + 1) % (2 * _SENSE_HALF)
-            step = self._board.CONTACT_UA * (units.DAC_STEPS // 2) // self._board.FULL_SCALE_UA
-            return self._board.ZERO_CODE + (step if self._sense_k < _SENSE_HALF else -step)
-        self._left -= 1
-        if self._left == 0:
-            self.ramp_down()
-        self._envelope = min(max(self._envelope + self._step, 0), waveplan.ENVELOPE_ONE)
-        if self._envelope == 0 and self._step < 0:
+        """The next code: zero with the gate open, contact sensing, or the waveform."""
+        zero_code = self._board.ZERO_CODE
+        if self._ending:  # the zero code has been out for a sample
             self._gate.value(0)
-            self._running = False
+            self._running = self._ending = False
             self._done = 1
-            return self._board.ZERO_CODE
-        if self._envelope < waveplan.ENVELOPE_ONE:
+        if not self._running:
+            return zero_code
+        self._samples += 1
+        if self._sensing:
+            self._sense_k = (self._sense_k + 1) % (2 * self._sense_half)
+            return zero_code + (self._sense_step if self._sense_k < self._sense_half else -self._sense_step)
+        code = self._player.next(self._halves)
+        if self._player.envelope < waveplan.ENVELOPE_ONE:
             self._net_begun = False  # cycles of a ramp do not balance
-        gain = (self._gain * (self._envelope >> 16)) >> 12
-        code = units.rounded_div(self._unit() * gain, shapes.UNIT << waveplan.GAIN_SHIFT)
-        return min(max(self._board.ZERO_CODE + code, 0), units.DAC_STEPS - 1)
-
-    def _unit(self):
-        """Value of the shape at this sample, -UNIT..UNIT; advances the cycle."""
-        plan = self._plan
-        if plan is None:
-            return 0
-        if self._resting:
-            self._resting -= 1
-            return 0
-        return self._table_unit(plan) if plan.use_table else self._square_unit(plan)
-
-    def _table_unit(self, plan):
-        value = _between(plan, self._phase)
-        if plan.second_step:
-            value = (value + _between(plan, self._second)) >> 1
-            self._second = (self._second + plan.second_step) & 0xFFFFFFFF
-        self._phase += plan.phase_step
-        if self._phase >> 32:
-            self._phase &= 0xFFFFFFFF
-            self._wrap(plan)
-        return value - shapes.OFFSET
-
-    def _square_unit(self, plan):
-        k, self._k = self._k, self._k + 1
-        if self._k >= self._cycle:
-            self._k = 0
-            self._fraction += plan.cycle_fraction
-            self._cycle = plan.cycle_samples + (self._fraction >> 30)
-            self._fraction &= 0x3FFFFFFF
-            self._wrap(plan)
-        into = k - plan.gap_end if k >= plan.gap_end else k
-        if into >= plan.width:
-            return 0
-        unit = shapes.UNIT
-        if plan.slope:
-            unit = min(unit, (into + 1) * plan.slope, (plan.width - into) * plan.slope)
-        return unit if into == k else -unit * plan.balanced
-
-    def _take_up(self, plan):
-        """Play another plan from here on, with the sign that is played."""
-        self._plan, self._next_plan = plan, None
-        self._gain = -abs(plan.gain) if self._gain < 0 else abs(plan.gain)
-        self._cycle = plan.cycle_samples
-        self._k = self._fraction = 0
-        self._changed_halves = self._halves
-        return plan
-
-    def _wrap(self, plan):
-        self._wrapped = True
-        if self._next_plan is not None:
-            plan = self._take_up(self._next_plan)
-        if plan.burst_cycles:
-            self._burst_left -= 1
-            if self._burst_left <= 0:
-                self._burst_left = plan.burst_cycles
-                self._chance = (self._chance >> 1) ^ (0xB400 if self._chance & 1 else 0)
-                self._resting = plan.rest_samples + ((self._chance >> 1) * plan.rest_span >> 15)
-        if not plan.alternate_cycles:
-            return
-        self._alternate_left -= 1
-        if self._alternate_left == 0:
-            self._alternate_left = plan.alternate_cycles
-            self._gain = -self._gain
-
-
-def _between(plan, phase):
-    """A table's value at a phase, on the line between two points; OFFSET stands for zero."""
-    place = phase >> (24 - plan.table_bits)
-    at, part = place >> 8, place & 0xFF
-    value = plan.table[at]
-    slope = (plan.table[at + 1] - value) * part
-    return value + ((slope + 128 + (slope >> 31)) >> 8)
+        if code < 0:
+            self._ending = True
+            return zero_code
+        return code

@@ -7,7 +7,7 @@ the newest of them.
 """
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, tzinfo
 
@@ -148,12 +148,19 @@ def find(stored: StoredSessions, name: str | None, subject: str | None = None) -
 
 def sessions_of(stored: StoredSessions, subject: str) -> list[Session]:
     """Every treatment of a subject, oldest first. Raises RecordError, also for a damaged one."""
-    return _sessions_by_subject(stored).get(subject, [])
+    return _by_subject(stored, stored.sessions_of(subject)).get(subject, [])
 
 
-def _sessions_by_subject(stored: StoredSessions) -> dict[str, list[Session]]:
+def _sessions_since(stored: StoredSessions, subject: str, first: date) -> list[Session]:
+    """Those of `sessions_of` that began or ended on this day or later, or run; some earlier ones may be among them."""
+    early = first - timedelta(days=2)  # whatever offset the days have, and the dates of the records
+    return _by_subject(stored, stored.sessions_of(subject, early.isoformat())).get(subject, [])
+
+
+def _by_subject(stored: StoredSessions, rows: Iterable[dict]) -> dict[str, list[Session]]:
+    """rows: decoded sessions in the order they were added."""
     found: dict[str, list[Session]] = {}
-    for row in reversed(stored.sessions()):
+    for row in rows:
         if not row.get("subject"):
             continue
         try:
@@ -206,7 +213,7 @@ def status(stored: StoredSessions, row: dict, now_utc: Instant) -> Status:
 
 def every_status(stored: StoredSessions, now_utc: Instant, subject: str | None = None) -> list[Status]:
     """The same of all courses, in the order in which they were made. Raises RecordError."""
-    sessions = _sessions_by_subject(stored)
+    sessions = _by_subject(stored, reversed(stored.sessions()))
     now = moments.instant(now_utc)
     return [_status(row, sessions.get(row["subject"], []), now) for row in courses(stored, subject)]
 
@@ -270,11 +277,12 @@ def check_due(
     this machine's.
     """
     now = moments.instant(now_utc)
-    everything = [one for one in sessions_of(records, subject) if one.flowed or one.ended is None]
     running = [row for row in courses(records, subject) if row["programme"] == programme and not row["ended_utc"]]
     found = next((row for row in running if _period(row, now) is not None), None)
     period = _period(found, now) if found else None
     days = moments.zone(found["plan"]["zone"]) if found else zone or moments.zone(moments.local_zone_name())
+    first = min(period.first if period else now.date(), now.date())  # what is over by then counts for nothing
+    everything = [one for one in _sessions_since(records, subject, first) if one.flowed or one.ended is None]
     same = [one for one in everything if one.programme == programme]
     _check_running(everything, subject)
     per_day = period.per_day if period else PER_DAY_WITHOUT_COURSE
@@ -289,7 +297,7 @@ def check_due(
 def clock_warning(stored: StoredSessions, subject: str, now_utc: Instant) -> str:
     """What to tell before a session when the subject's newest one lies in the future; empty when the clock is right."""
     now = moments.instant(now_utc)
-    newest = max((one.started_utc for one in sessions_of(stored, subject)), default=now)
+    newest = max((one.started_utc for one in _sessions_since(stored, subject, now.date())), default=now)
     return clock_note(newest) if newest > now else ""
 
 

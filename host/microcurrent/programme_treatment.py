@@ -95,7 +95,10 @@ class Treated:
 
 
 class Treatment:
-    """One treatment. Use it with `with`; begin(), then runner.tick() until it returns False, then finish()."""
+    """One treatment. Use it with `with`; begin(), then runner.tick() until it returns False, then finish().
+
+    admit: as of Records.begin; what it raises keeps the treatment from being made.
+    """
 
     def __init__(
         self,
@@ -107,6 +110,7 @@ class Treatment:
         subject: str,
         screening: dict,
         course: str | None,
+        admit: Callable[[], str | None] | None = None,
         sim: "Sim | None" = None,
         lease_ms: int = LEASE_MS,
     ) -> None:
@@ -125,6 +129,7 @@ class Treatment:
             programme=made.as_record(),
             screening=screening,
             course=course,
+            admit=admit,
         )
         self._share = ShareServer(client)
         self.runner = TreatmentRunner(client, made.programme, view, self.record, self._share, lease_ms=lease_ms)

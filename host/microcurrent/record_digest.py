@@ -56,14 +56,14 @@ def _row_lines(db: sqlite3.Connection, number: str) -> Iterator[list]:
     for table, order in tables_of_rows(db).items():
         names = sorted(row[1] for row in db.execute(f"PRAGMA table_info({table})") if row[1] != "session_id")
         counts = db.execute(
-            f"SELECT {', '.join(f'count({_quoted(name)})' for name in names)} FROM {table} WHERE session_id = ?",
+            f"SELECT {', '.join(f'count({quoted(name)})' for name in names)} FROM {table} WHERE session_id = ?",
             (number,),
         ).fetchone()
         used = [name for name, count in zip(names, counts, strict=True) if count]
         if not used:
             continue
         yield [table, *used]
-        columns = ", ".join(map(_quoted, used))
+        columns = ", ".join(map(quoted, used))
         rows = db.execute(f"SELECT {columns} FROM {table} WHERE session_id = ? ORDER BY {order}", (number,))
         yield from map(list, rows)
 
@@ -87,7 +87,8 @@ def any_text(db: sqlite3.Connection) -> Iterator[None]:
         db.text_factory = factory
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
+    """The name of a column as SQL takes it, whatever is in it."""
     return '"' + name.replace('"', '""') + '"'
 
 

@@ -65,16 +65,16 @@ def write_json(handle: IO[str], records: StoredSessions, sessions: Sequence[dict
         count += _write_session(handle, records, session)
     handle.write("\n]")
     for table in TABLES_OF_SUBJECTS:
-        _write_list(handle, table, (_row_of_subject(records, table, row) for row in records.stored_rows(table)))
+        _write_list(handle, table, _rows_of_subjects(records, table))
     handle.write("\n}\n")
     return count
 
 
-def _row_of_subject(records: StoredSessions, table: str, row: dict) -> dict:
-    told = {name: json.loads(row[name]) if name in JSON_OF_TREATMENTS else row[name] for name in row}
-    besides = told_besides(row, stored_row(told))
-    content = records.row_content(table, row["id"])
-    return {"content": content, **told, **({"stored": besides} if besides else {})}
+def _rows_of_subjects(records: StoredSessions, table: str) -> Iterator[dict]:
+    for told, stored in zip(records.rows(table), records.stored_rows(table), strict=True):
+        besides = told_besides(stored, stored_row(told))
+        content = records.row_content(table, told["id"])
+        yield {"content": content, **told, **({"stored": besides} if besides else {})}
 
 
 def stored_row(told: dict) -> dict:

@@ -6,7 +6,7 @@ A session without stored figures (its program was killed, or still runs) gets th
 import contextlib
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from . import chain_of_records as chain
 from . import paths, record_order
 from .errors import RecordError, VerifyError
 from .record_check import check_types
-from .record_digest import content_of, row_content
+from .record_digest import content_of, quoted, row_content
 from .record_schema import CHAIN_OF_SESSIONS, ROWS_OF_SESSIONS, TABLES_OF_SUBJECTS, TELEMETRY_TABLES
 from .record_schema import VERSION as SCHEMA_VERSION
 from .record_writer import is_locked
@@ -32,6 +32,8 @@ _SECOND = ("wave2", "load2")
 _TREATMENT = ("subject", "programme", "screening", "course", "calibration")
 _JSON = {"wave", "wave2", "device", "image", "accepted", "summary", "programme", "screening"}
 JSON_OF_TREATMENTS = {"answers", "detail", "plan"}  # columns of screenings, thresholds and courses
+
+_ONLY_INTEGERS = {int}
 
 # Tried in this order. The first is what a sound disk permits. SQLite's shared-memory file cannot be written on a full
 # or read-only one: the second reads it, and with it the log of a killed session. The third needs no file beside the
@@ -70,6 +72,23 @@ class StoredSessions:
         by_id = {row["id"]: row for row in rows}
         return [self.completed(self._decoded(by_id[number])) for number in reversed(order)]
 
+    def sessions_of(self, subject: str, since: str | None = None) -> list[dict]:
+        """The sessions of one subject in the order they were added, JSON columns decoded. Raises RecordError.
+
+        since: a day as 2026-03-01; only those that began or ended then or later, by the text of their dates, and those
+        that have not ended. Dates may be written with an offset, so take a day that is early by two.
+        """
+        of_it = ("(subject = ?1 AND started_utc >= ?2)", "(subject = ?1 AND ended_utc >= ?2)")
+        of_it += ("(subject = ?1 AND ended IS NULL)",)  # each of the three has its index
+        with self.guarded("read"):
+            if not self._has("sessions"):
+                return []
+            where = "subject = ?1" if since is None else " OR ".join(of_it)
+            values = (subject,) if since is None else (subject, since)
+            rows = self._db.execute(f"SELECT rowid AS place, * FROM sessions WHERE {where}", values).fetchall()
+        in_order = [dict(row) for row in sorted(rows, key=lambda row: row["place"])]
+        return [self.completed(self._decoded(_without(row, "place"))) for row in in_order]
+
     def clock_set_back(self) -> set[str]:
         """The ids of sessions that began by the clock before one that had begun earlier. Raises RecordError."""
         with self.guarded("read"):
@@ -104,7 +123,7 @@ class StoredSessions:
             rows = self._db.execute("SELECT session_id FROM chain WHERE kind = ?", (chain.IMPORTED,)).fetchall()
         return {row["session_id"] for row in rows}
 
-    def _decoded(self, row: sqlite3.Row) -> dict:
+    def _decoded(self, row: sqlite3.Row | dict) -> dict:
         try:
             return decoded(row)
         except ValueError as error:
@@ -131,29 +150,41 @@ class StoredSessions:
             )
         return found[0]
 
-    def telemetry(self, number: str, channel: int = 1) -> list[dict[str, int]]:
+    def telemetry(self, number: str, channel: int = 1, columns: Sequence[str] | None = None) -> list[dict[str, int]]:
         """The telemetry of one session as dicts, in order. What its firmware did not send is as in ABSENT.
 
-        channel: 2 gives rows of the same moments as 1; none when the session had one channel.
+        channel: 2 gives rows of the same moments as 1; none when the session had one channel. columns: only these, for
+        a long session takes seconds to read whole; None: all there are.
         """
-        return [{"seq": 0, **ABSENT, **row} for row in self.stored_telemetry(number, channel)]
+        usual = {"seq": 0, **ABSENT}
+        usual = usual if columns is None else {name: usual.get(name, 0) for name in columns}
+        rows = self.stored_telemetry(number, channel, columns)
+        return [row if row.keys() >= usual.keys() else {**usual, **row} for row in rows]
 
-    def stored_telemetry(self, number: str, channel: int = 1) -> list[dict[str, int]]:
+    def stored_telemetry(
+        self, number: str, channel: int = 1, columns: Sequence[str] | None = None
+    ) -> list[dict[str, int]]:
         """The same, only what was sent."""
         table = TELEMETRY_TABLES[channel - 1]
+        there = self.telemetry_columns(table)
+        wanted = ("seq", *protocol.TELEMETRY_FIELDS, *there) if columns is None else columns
+        names = [name for name in dict.fromkeys(wanted) if name in there]
         # A row from a status reply has seq -1: only its time says where it belongs.
-        query = f"SELECT * FROM {table} WHERE session_id = ? ORDER BY time_ms, elapsed_ms, seq"
+        chosen = ", ".join(map(quoted, names))
+        query = f"SELECT {chosen} FROM {table} WHERE session_id = ? ORDER BY time_ms, elapsed_ms, seq"
         with self.guarded("read"):
-            rows = self._db.execute(query, (number,)).fetchall() if self._has(table) else []
+            cursor = self._db.cursor()
+            cursor.row_factory = None  # tuples: half the time
+            rows = cursor.execute(query, (number,)).fetchall() if names else []
         try:
-            return [_present(row) for row in rows]
+            return [_present(names, row) for row in rows]
         except ValueError as error:
             raise self._damaged(f"session {number}", str(error)) from None
 
-    def telemetry_columns(self) -> list[str]:
+    def telemetry_columns(self, table: str = TELEMETRY_TABLES[0]) -> list[str]:
         """What the rows of telemetry hold, the id of their session left out. Raises RecordError."""
         with self.guarded("read"):
-            names = [row["name"] for row in self._db.execute(f"PRAGMA table_info({TELEMETRY_TABLES[0]})")]
+            names = [row["name"] for row in self._db.execute(f"PRAGMA table_info({table})")]
         return [name for name in names if name != "session_id"]
 
     def events(self, number: str) -> list[dict]:
@@ -223,10 +254,7 @@ class StoredSessions:
         """
         rows = self.stored_rows(table, subject)
         try:
-            return [
-                {name: parsed_json(name, row[name]) if name in JSON_OF_TREATMENTS else row[name] for name in row}
-                for row in rows
-            ]
+            return [{name: _decoded_value(name, value) for name, value in row.items()} for row in rows]
         except ValueError as error:
             raise self._damaged(f"a row of {table}", str(error)) from None
 
@@ -340,12 +368,26 @@ def _connect(path: Path) -> sqlite3.Connection:
     raise first_error or sqlite3.OperationalError("not opened")
 
 
-def _present(row: sqlite3.Row) -> dict[str, int]:
+def _present(names: Sequence[str], row: tuple) -> dict[str, int]:
     """The columns of a telemetry row that its firmware sent. Raises ValueError for one that is no number."""
-    values = {name: row[name] for name in row.keys() if name != "session_id" and row[name] is not None}
-    if set(map(type, values.values())) - {int}:
-        raise ValueError(f"row {row['seq']} of its telemetry holds something else than integers")
+    types = set(map(type, row))
+    if types == _ONLY_INTEGERS:
+        return dict(zip(names, row, strict=True))
+    values = {name: value for name, value in zip(names, row, strict=True) if value is not None}
+    if types - {int, type(None)}:
+        raise ValueError(f"row {values.get('seq', 'unknown')} of its telemetry holds something else than integers")
     return values
+
+
+def _decoded_value(name: str, value: object) -> Any:
+    """A value of screenings, thresholds or courses. Raises ValueError."""
+    if not isinstance(value, str | int | None):
+        raise ValueError(f"its {name} is neither text nor a whole number")
+    return parsed_json(name, value) if name in JSON_OF_TREATMENTS else value
+
+
+def _without(row: dict, name: str) -> dict:
+    return {key: value for key, value in row.items() if key != name}
 
 
 def decoded(row: sqlite3.Row | dict) -> dict:

@@ -1,4 +1,7 @@
-"""Database files as older versions wrote them, with their own statements: two sessions each, one interrupted."""
+"""Database files as older versions wrote them, with their own statements: two sessions each, one interrupted.
+
+The third has a screening, a threshold and a course besides, and a chain of its sessions.
+"""
 
 import sqlite3
 from pathlib import Path
@@ -62,6 +65,43 @@ SECOND = (
     + _SECOND_ROWS
     + "PRAGMA user_version = 2;"
 )
+_THIRD_TABLES = """
+ALTER TABLE sessions ADD COLUMN subject TEXT; ALTER TABLE sessions ADD COLUMN programme TEXT;
+ALTER TABLE sessions ADD COLUMN screening TEXT; ALTER TABLE sessions ADD COLUMN course TEXT;
+ALTER TABLE sessions ADD COLUMN calibration TEXT;
+CREATE TABLE subjects (name TEXT PRIMARY KEY, created_utc TEXT NOT NULL);
+CREATE TABLE screenings (id TEXT PRIMARY KEY, subject TEXT NOT NULL, at_utc TEXT NOT NULL, answers TEXT NOT NULL,
+    outcome TEXT NOT NULL, acknowledged TEXT);
+CREATE TABLE thresholds (id TEXT PRIMARY KEY, subject TEXT NOT NULL, site TEXT NOT NULL, side TEXT NOT NULL,
+    at_utc TEXT NOT NULL, threshold_ua INTEGER NOT NULL, detail TEXT NOT NULL);
+CREATE TABLE courses (id TEXT PRIMARY KEY, subject TEXT NOT NULL, programme TEXT NOT NULL, plan TEXT NOT NULL,
+    created_utc TEXT NOT NULL, ended_utc TEXT);
+CREATE TABLE chain (position INTEGER PRIMARY KEY, kind TEXT NOT NULL, session_id TEXT, content TEXT NOT NULL,
+    prev TEXT NOT NULL, hash TEXT NOT NULL, at_utc TEXT NOT NULL);
+"""
+SCREENING = "3c1e52aa-77aa-4d0b-9d5c-6c1f4f3b2a03"
+THRESHOLD = "4c1e52aa-77aa-4d0b-9d5c-6c1f4f3b2a04"
+COURSE = "5c1e52aa-77aa-4d0b-9d5c-6c1f4f3b2a05"
+_PLAN = (
+    '{"name": "spring", "start": "2025-03-01", "zone": "UTC", "phases": [{"count": null, "per_week": 1, '
+    '"every_days": null, "per_day": 1, "weeks": null}]}'
+)
+_AT = "2025-03-01T09:00:00.000+00:00"
+# The hashes are those that version 3 wrote for these two sessions.
+THIRD_HEAD = "d4724ec695b25bafd7982044c6ad1c9ae9339d645747573860ca22d589b27299"
+_THIRD_ROWS = f"""
+UPDATE sessions SET ended = 'interrupted' WHERE id = '{KILLED}';
+INSERT INTO subjects VALUES ('anon-1', '{_AT}');
+INSERT INTO screenings VALUES ('{SCREENING}', 'anon-1', '{_AT}', '{{"pregnancy": "no"}}', 'clear', NULL);
+INSERT INTO thresholds VALUES ('{THRESHOLD}', 'anon-1', 'cheek', 'left', '{_AT}', 120, '{{}}');
+INSERT INTO courses VALUES ('{COURSE}', 'anon-1', 'lift', '{_PLAN}', '{_AT}', NULL);
+INSERT INTO chain VALUES (1, 'migrated', '{ENDED}', '21968c5a14a73d6441faa375340f313e2a5905d1a7ce8794f862f26cd5b8b260',
+    '{"0" * 64}', 'c8df6ebe33ba12ff84dc659e90f71cc697fce0c6abeb53f95b7360bd0347549f', '2026-11-28T04:08:57.053+00:00'),
+    (2, 'interrupted', '{KILLED}', 'bd46ce06c2d47ccd6262292a999893fe47b9866131f8f5531a49cdc27987e90f',
+    'c8df6ebe33ba12ff84dc659e90f71cc697fce0c6abeb53f95b7360bd0347549f', '{THIRD_HEAD}',
+    '2026-11-28T04:08:57.063+00:00');
+"""
+THIRD = SECOND + _THIRD_TABLES + _THIRD_ROWS + "PRAGMA user_version = 3;"
 
 
 def leave(place: Path, schema: str) -> None:

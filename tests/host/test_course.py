@@ -292,6 +292,7 @@ def test_damaged_rows(records: Records) -> None:
     records.change("courses", number, {"plan": course_plan.make("spring", MONDAY, "UTC", ["1/week"])})
     with pytest.raises(RecordError, match="is damaged"):
         course.every_status(records, at(0))
+    records.change("courses", number, {"ended_utc": None})
     add_session(records, at(0))
     session = add_session(records, at(1))
     records.change("sessions", session, {"started_utc": "soon"})

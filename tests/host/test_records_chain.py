@@ -20,6 +20,7 @@ from microcurrent.record_reader import FILE_NAME, open_stored
 from microcurrent.records import Records
 
 from .old_records import ENDED, FIRST, KILLED, SECOND, leave
+from .subject_records import all_kinds, planned
 from .test_records import DEVICE, WAVE, begin, killed_session, read_on_full_disk, row, run_cli
 
 # What `records repair` says of a file that SQLite can read.
@@ -151,9 +152,12 @@ def test_edits_are_named(tmp_path: Path, statement: str, problem: str) -> None:
 
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """The file of three sessions."""
+    """The file of three sessions, a screening, a threshold and two courses."""
     place = tmp_path_factory.mktemp("sound") / "data"
     three(place)
+    with Records(str(place)) as records:
+        all_kinds(records, "anon")
+        planned(records, "anon")
     edit(place, "PRAGMA journal_mode = DELETE")
     return (place / FILE_NAME).read_bytes()
 
@@ -167,7 +171,7 @@ VALUES = st.one_of(
 )
 
 
-TABLES = ["sessions", "telemetry", "telemetry2", "events", "chain"]
+TABLES = ["sessions", "telemetry", "telemetry2", "events", "screenings", "thresholds", "courses", "chain"]
 
 
 @contextlib.contextmanager

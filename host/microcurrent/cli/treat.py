@@ -195,9 +195,17 @@ def treatment(
     sim: "Sim | None",
 ) -> "Treatment":
     """The treatment, its record open, nothing started."""
+    from .. import course as courses
     from ..programme_treatment import Treatment
+    from ..record_writer import now_utc
 
-    return Treatment(client, records, planned, view, subject=subject, screening=screening, course=course, sim=sim)
+    def admit() -> str | None:
+        """The limits once more: another process may have begun a session since they were asked for."""
+        return courses.check_due(records, subject, planned.programme.name, now_utc())
+
+    return Treatment(
+        client, records, planned, view, subject=subject, screening=screening, course=course, admit=admit, sim=sim
+    )
 
 
 def report(treated: "Treated", records: "Records", client: "DeviceClient", as_json: bool) -> None:

@@ -15,8 +15,8 @@ from .charts import Plots, plots_of
 from .facts import Fact, Notice
 from .figure_map import FigureMap, maps_of
 from .key_figures import KeyFigure
-from .parts import parts_of
-from .series import Row, timeline
+from .parts import has_figures, parts_of
+from .series import COLUMNS, Row, timeline
 from .step_table import StepRow, table_of
 
 DISCLAIMER = "Not a medical device; no claim that it works."
@@ -59,9 +59,10 @@ def read_report(records: StoredSessions, name: str) -> Report:
     """
     session = records.session(name)
     number = session["id"]
-    rows, rows2 = (records.telemetry(number, channel) for channel in (1, 2))
     entries = [entry for entry in records.rows("chain") if entry.get("session_id") == number]
     try:
+        columns = COLUMNS if has_figures(session) else None
+        rows, rows2 = (records.telemetry(number, channel, columns) for channel in (1, 2))
         return build(session, rows, rows2, records.events(number), entries[-1]["hash"] if entries else None)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError) as error:
         raise RecordError(

@@ -6,7 +6,7 @@ from firmware.shared import waveform
 
 from ..record_reader import RUNNING
 from ..summary import NOTHING, commanded_mean_ua, summarize
-from .series import Point, Timeline, impedance_course, step_rows
+from .series import Point, StepRows, Timeline, impedance_course
 from .texts import whole
 
 NOT_BEGUN = "not begun"
@@ -56,15 +56,23 @@ def parts_of(session: dict, lines: tuple[Timeline, Timeline], told: dict[int, di
         return _plain(session, lines)
     stored = {step.get("index"): step for step in (session.get("summary") or {}).get("steps") or []}
     found = []
+    by_step = [StepRows(line) for line in lines]
     for number, step in enumerate(steps, 1):
         index = whole(step.get("index")) or number
         figures = stored.get(index) or {}
         device_session = whole(figures.get("device_session")) or whole(told.get(index, {}).get("session"))
-        kept = [step_rows(line, index, device_session) for line in lines]
+        kept = [rows.of(index, device_session) for rows in by_step]
         second = (told.get(index, {}).get("terms") or {}).get("terms2") or {}
         own = {**step, "index": index, "terms2": second}
         found += _of_step(session, own, figures or _measured(step, kept), kept)
     return found
+
+
+def has_figures(session: dict) -> bool:
+    """False when `parts_of` must make a step's figures of its telemetry, of which it then needs every column."""
+    steps = (session.get("programme") or {}).get("steps") or []
+    stored = {step.get("index") for step in (session.get("summary") or {}).get("steps") or []}
+    return all((whole(step.get("index")) or number) in stored for number, step in enumerate(steps, 1))
 
 
 def _measured(step: dict, kept: list[Timeline]) -> dict:

@@ -1,6 +1,7 @@
 """A record's telemetry as lines of a plot: time since the start, breaks where nothing was measured, few points."""
 
 import statistics
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
@@ -11,6 +12,11 @@ Point = tuple[float, float | None]  # seconds since the start, value; None: the 
 Row = dict[str, int]
 BUCKETS = 360  # ours: two points each are as many as a printed line shows
 GAP_S = 3.0  # ours: rows come ten times a second; a longer silence is a hole, not a line
+# What a report takes of each row; figures come from the record's summary.
+COLUMNS = (
+    *("time_ms", "session", "step", "state", "contact", "sensing", "lift_offs"),
+    *("commanded_ua", "delivered_ua", "impedance_ohm", "total_charge_nc", "net_charge_nc"),
+)
 FLOWING_STATES = (protocol.RAMP_UP, protocol.ACTIVE, protocol.RAMP_DOWN)
 _IN_STEP = (*FLOWING_STATES, protocol.PAUSED)
 
@@ -110,20 +116,23 @@ def _is_lost(row: Row) -> bool:
     return bool(row["sensing"]) and row["state"] in FLOWING_STATES
 
 
-def step_rows(line: Timeline, index: int, device_session: int | None) -> Timeline:
-    """The rows of one step: by its number where the firmware tells it, else by the device's session."""
-    kept = [
-        (at_s, row)
-        for at_s, row in zip(line.time_s, line.rows, strict=True)
-        if row["state"] in _IN_STEP and _is_of(row, index, device_session)
-    ]
-    return Timeline([row for _at_s, row in kept], [at_s for at_s, _row in kept])
+class StepRows:
+    """The rows of a channel by step: by its number where the firmware tells it, else by the device's session."""
 
+    def __init__(self, line: Timeline) -> None:
+        self._by_step: dict[int, list[tuple[float, Row]]] = defaultdict(list)
+        self._by_session: dict[int, list[tuple[float, Row]]] = defaultdict(list)
+        for at_s, row in zip(line.time_s, line.rows, strict=True):
+            if row["state"] in _IN_STEP:
+                step = row.get("step")
+                (self._by_step[step] if step else self._by_session[row["session"]]).append((at_s, row))
 
-def _is_of(row: Row, index: int, device_session: int | None) -> bool:
-    if row.get("step"):
-        return row["step"] == index
-    return device_session is not None and row["session"] == device_session
+    def of(self, index: int, device_session: int | None) -> Timeline:
+        """The rows of one step, in order."""
+        kept = self._by_step.get(index, [])
+        if device_session is not None:
+            kept = sorted(kept + self._by_session.get(device_session, []), key=lambda each: each[0])
+        return Timeline([row for _at_s, row in kept], [at_s for at_s, _row in kept])
 
 
 def impedance_course(line: Timeline, buckets: int = 24) -> list[Point]:

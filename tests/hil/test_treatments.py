@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from firmware.shared import programme as schema
 from microcurrent import personal_thresholds
 from microcurrent.programme import Programme
 from microcurrent.programme_library import Library
@@ -92,6 +93,7 @@ def records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Records
         yield opened
 
 
+_MOVE_MS = next(default for name, _low, _high, default in schema.STEP_FIELDS if name == "move_ms")
 Moment = Callable[[Hand], bool]
 
 
@@ -130,7 +132,7 @@ def judge(treated: Treated, hand: Hand, programme: Programme) -> None:
         assert step["lift_offs"] + second["lift_offs"] >= 1
         assert step["missed"] == 0 and step["total_charge_nc"] > 0
         assert step["elapsed_ms"] == pytest.approx(written.duration_ms, abs=80)  # without contact the time stands still
-    moves = sum(1 for step in programme.steps[1:] if step.device["move_ms"])
+    moves = sum(1 for step in programme.steps[1:] if step.device.get("move_ms", _MOVE_MS))
     assert hand.cues.count("relocate") == moves and hand.cues.count("contact-lost") >= len(steps)
 
 

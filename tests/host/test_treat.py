@@ -3,13 +3,18 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from firmware.shared import settings
+from microcurrent import programme_treatment
 from microcurrent.bench.pico import VirtualPico
 from microcurrent.record_reader import open_stored
+from microcurrent.record_writer import SessionRecord
+from microcurrent.records import Records
 
+from . import course_records
 from .conftest import Cli, make_board, run_cli
 
 PROGRAMME = """
@@ -141,3 +146,28 @@ def test_no_contact_begins_nothing(mc: Cli, board: VirtualPico, trial: Path, tmp
     board.at(board.now_ns + 4_000_000_000, touch)
     result = mc(f"treat {trial} --subject D4 --screening {screened(tmp_path, 'D4')} --plain")
     assert result.exit_code == 0 and done and "open: put both electrodes on the skin" in result.stderr
+
+
+def test_two_that_start_at_once(
+    mc: Cli, board: VirtualPico, trial: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process begins a session of the same person after this one was permitted: refused, and nothing flows."""
+    edges = len(board.trace.pin_edges(board.board.GATE_PIN))
+    own = programme_treatment.plan
+    begun: list[SessionRecord] = []
+    with Records() as other:
+
+        def plan(*arguments: Any) -> programme_treatment.Plan:
+            wave, device = course_records.WAVE, course_records.DEVICE
+            begun.append(other.begin(wave, device, port="q", image=None, load=None, subject="A17"))
+            return own(*arguments)
+
+        monkeypatch.setattr(programme_treatment, "plan", plan)
+        result = mc(f"treat {trial} --subject A17 --screening {screened(tmp_path)} --plain")
+        begun[0].finish("stopped", {})
+    assert (result.exit_code, "a session of A17 runs already; no current of another has flowed" in result.stderr) == (
+        6,
+        True,
+    ), result.stderr
+    assert len(sessions()) == 1
+    assert len(board.trace.pin_edges(board.board.GATE_PIN)) == edges

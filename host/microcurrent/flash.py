@@ -9,7 +9,7 @@ from pathlib import Path
 from . import build, remote
 from .client import DeviceClient
 from .connect import client_on
-from .errors import FirmwareError, ImageError, PortError, RefusedError
+from .errors import FirmwareError, ImageError, PortError, RefusedError, VerifyError
 from .session import is_running
 from .transport import open_transport
 
@@ -47,11 +47,11 @@ def flash(
     if board:
         build.build_firmware(board)  # an unknown name is refused before the board is disturbed
     say(f"asking the board on {port} for its files")
-    answered = quiesce(port)
+    answered = quiesce(port, refuse_frozen)
     try:
         wanted = build.build_firmware(board or running_board(answered))
         held = remote.inventory(port)
-        check_board(held, wanted)
+        check_board(held, wanted, port)
     except (FirmwareError, ImageError):
         if answered:
             restart(port)  # refused, so it goes on with what it had
@@ -75,20 +75,35 @@ def flash(
 def verify(port: str, board: str | None) -> tuple[str, int]:
     """(board, number of files) when every file on the board is that of the build. Raises VerifyError.
 
-    The firmware is put into maintenance for it (output off) and started again afterwards.
+    The firmware is put into maintenance for it (output off) and started again afterwards. One that is frozen goes on:
+    it names the hash of the very files that were frozen, and its self-test proves that the flash still holds them.
     """
     if board:
         build.build_firmware(board)  # an unknown name is refused before the board is disturbed
-    identity = quiesce(port)
+    try:
+        identity = quiesce(port, refuse_frozen)
+    except FrozenError as frozen:
+        return _verify_frozen(frozen.identity, board, port)
     held = remote.inventory(port)
     if identity:
         restart(port)  # it ran before, so it goes on, whatever is found
     chosen = board or running_board(identity)
     wanted = build.build_firmware(chosen)
-    check_board(held, wanted)
+    check_board(held, wanted, port)
     remote.require_same(wanted.hashes(), held.files, port)
     if not identity:
         restart(port)
+    return wanted.board, len(wanted.files)
+
+
+def _verify_frozen(identity: dict, board: str | None, port: str) -> tuple[str, int]:
+    wanted = build.build_firmware(board or running_board(identity))
+    if (identity["board"], identity["manifest"]) != (wanted.board, wanted.hash):
+        raise VerifyError(
+            f"the production image on {port} holds {identity['board']} with manifest {identity['manifest']}, the build "
+            f"for {wanted.board} has {wanted.hash}; it goes on; build a new one with: microcurrent image --production, "
+            f"and put it there with: microcurrent flash --production IMAGE.uf2"
+        )
     return wanted.board, len(wanted.files)
 
 
@@ -98,10 +113,29 @@ def running_board(identity: dict) -> str:
     return named if named in build.known_boards() else DEFAULT_BOARD
 
 
-def quiesce(port: str) -> dict:
+class FrozenError(FirmwareError):
+    """Files are meant for a board whose modules are frozen; `identity` is what it said of itself, {} at a prompt."""
+
+    def __init__(self, port: str, identity: dict) -> None:
+        super().__init__(
+            f"the board on {port} has a production image, whose frozen modules go before every file; nothing was "
+            f"written; give it another image with: microcurrent flash --production IMAGE.uf2, or for uploads plain "
+            f"MicroPython: microcurrent image"
+        )
+        self.identity = identity
+
+
+def refuse_frozen(identity: dict, port: str) -> None:
+    """Raise FrozenError when the firmware that answered is frozen."""
+    if identity.get("image") == "frozen":
+        raise FrozenError(port, identity)
+
+
+def quiesce(port: str, look: Callable[[dict, str], None]) -> dict:
     """Bring the board to a prompt without output and without watchdog; {} when no firmware answered.
 
-    Raises RefusedError while a session runs. Without a firmware that answers, mpremote's Ctrl-C does the rest.
+    look(identity, port) may refuse, before the board is disturbed. Raises RefusedError while a session runs. Without a
+    firmware that answers, mpremote's Ctrl-C does the rest.
     """
     with client_on(port) as client:
         try:
@@ -110,7 +144,9 @@ def quiesce(port: str) -> dict:
             if not client.identity:
                 return {}
             identity = client.identity  # it answers, in another version of the protocol
+            look(identity, port)
         else:
+            look(identity, port)
             if is_running(client.request("status")):
                 raise RefusedError(f"a session is running on {port}; it goes on; stop it first with: microcurrent stop")
         client.request("maintenance")
@@ -140,8 +176,10 @@ def boards_for(held: remote.Inventory) -> list[str]:
     return [name for name in build.known_boards() if held.machine.startswith(build.board_constants(name).MACHINE)]
 
 
-def check_board(held: remote.Inventory, wanted: build.Build) -> None:
-    """Raise FirmwareError when the image is too old or the chip is not the one the build is for."""
+def check_board(held: remote.Inventory, wanted: build.Build, port: str) -> None:
+    """Raise FirmwareError when the image is frozen or too old, or the chip is not the one the build is for."""
+    if held.frozen:
+        raise FrozenError(port, {})
     fitting = boards_for(held)
     if wanted.board not in fitting:
         remedy = f"choose another with --board ({', '.join(fitting)})" if fitting else "connect another board"
@@ -159,7 +197,7 @@ def check_board(held: remote.Inventory, wanted: build.Build) -> None:
 
 def require_installed(held: remote.Inventory, port: str) -> None:
     """Raise FirmwareError when the board holds no firmware of ours."""
-    if "/main.py" not in held.files or build.MANIFEST not in held.files:
+    if not held.frozen and ("/main.py" not in held.files or build.MANIFEST not in held.files):
         raise FirmwareError(
             f"no firmware is installed on {port}; the output is off; run: microcurrent flash --port {port}"
         )

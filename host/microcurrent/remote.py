@@ -48,18 +48,24 @@ for name in os.listdir('/'):
         found['/' + name] = digest('/' + name)
 if 'lib' in os.listdir('/'):
     walk('/lib', found)
+try:
+    import frozen_image
+    frozen = True
+except ImportError:
+    frozen = False
 v = '.'.join(str(x) for x in sys.implementation.version[:3])
-print('{_MARK}' + json.dumps([v, os.uname().machine, found]))
+print('{_MARK}' + json.dumps([v, os.uname().machine, found, frozen]))
 """
 
 
 class Inventory:
-    """What the board said: MicroPython version, machine, {path: sha256 hex} of its files."""
+    """What the board said: MicroPython version, machine, {path: sha256 hex} of its files, whether ours are frozen."""
 
-    def __init__(self, version: str, machine: str, files: dict[str, str]) -> None:
+    def __init__(self, version: str, machine: str, files: dict[str, str], frozen: bool = False) -> None:
         self.version = version
         self.machine = machine
         self.files = files
+        self.frozen = frozen
 
 
 def run(port: str, arguments: Sequence[str], on_line: Callable[[str], None] = lambda _text: None) -> list[str]:
@@ -138,8 +144,7 @@ def inventory(port: str) -> Inventory:
 def _parse_inventory(lines: list[str]) -> Inventory:
     for line in lines:
         if line.startswith(_MARK):
-            version, machine, files = json.loads(line.removeprefix(_MARK))
-            return Inventory(version, machine, files)
+            return Inventory(*json.loads(line.removeprefix(_MARK)))
     raise FirmwareError(
         "the board did not list its files; nothing was written; unplug the board, plug it in and try again"
     )
@@ -176,6 +181,11 @@ for path in {list(folders)!r}:
 def reset(port: str) -> None:
     """Reset the board's chip. Raises PortError."""
     run(port, ["reset"])
+
+
+def enter_bootloader(port: str) -> None:
+    """Have the board at its prompt show the drive that takes an image, instead of starting. Raises PortError."""
+    run(port, ["bootloader"])
 
 
 def require_same(expected: dict[str, str], found: dict[str, str], port: str) -> None:

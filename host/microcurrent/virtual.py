@@ -85,9 +85,9 @@ def borrowed(
     from .image.resolver import resolve_image
 
     state = paths.make_data_dir(data_dir) / "sim"
-    board = board or board_in(state)
-    two = emulated_board(board).SECOND is not None
     image = resolve_image(wishes.image, say)
+    board = board or board_of(image) or board_in(state)
+    two = emulated_board(board).SECOND is not None
     install(image, state, board=board)
     options = ServerOptions(
         str(image.path),
@@ -129,11 +129,20 @@ def board_in(state: Path) -> str:
     return named if named in emulated_boards() else DEFAULT_BOARD
 
 
+def board_of(image: Image) -> str | None:
+    """The board that a production image is for; None for plain MicroPython. Raises ImageError."""
+    from .image.seal import described_if_ours
+
+    sealed = described_if_ours(image.path)
+    return sealed.board if sealed else None
+
+
 def install(image: Image, state: Path, dac_code: int = 0, board: str = DEFAULT_BOARD) -> None:
     """Put the present firmware into a stopped virtual Pico whose flash holds another.
 
-    dac_code: what the DACs of a new state directory power on with; 0 V is the worst case of this stage.
-    Raises ImageError, PortError, BadValueError for a board without an emulator.
+    dac_code: what the DACs of a new state directory power on with; 0 V is the worst case of this stage. A production
+    image has its firmware inside, and is left as it is.
+    Raises ImageError, PortError, BadValueError for a board without an emulator, or with another's production image.
     """
     from .bench.boards import emulated_board
     from .bench.pico import VirtualPico
@@ -141,7 +150,13 @@ def install(image: Image, state: Path, dac_code: int = 0, board: str = DEFAULT_B
     from .build import build_firmware
 
     wiring = emulated_board(board)
-    wanted = build_firmware(board).files
+    frozen_for = board_of(image)
+    if frozen_for not in (None, board):
+        raise BadValueError(
+            f"{image.path} is a production image for {frozen_for}, the virtual Pico is wired as {board}; nothing was "
+            f"started; leave --board away, or name another image"
+        )
+    wanted = {} if frozen_for else build_firmware(board).files
     kept = StateDirectory(state)
     try:
         first, second = [kept.dac_eeprom((dac_code, 0), channel) for channel in (1, 2)]

@@ -13,8 +13,8 @@ from firmware.shared import faults, settings, waveform
 from microcurrent.bench.pico import VirtualPico
 from microcurrent.build import build_firmware
 from microcurrent.client import DeviceClient, telemetry_values
-from microcurrent.image.resolver import resolve_image
 from microcurrent.transport import BenchTransport
+from tests import frozen
 from tests.support import compile_for_pico
 
 ROOT = Path(__file__).parents[2]
@@ -35,9 +35,11 @@ class Stand:
     def __init__(self, files: dict[str, bytes] | None = None, bit_ns: int = 0, **keywords: object) -> None:
         """files: of the firmware, by default those of the build. bit_ns: of SCL; 0: what the registers say."""
         options: dict = {"dac_eeprom": (2048, 0)} | keywords
-        self.pico = VirtualPico(resolve_image().path, **options)
+        board = getattr(keywords.get("board"), "BOARD", "rp2040_pico")
+        image, beside = frozen.code(board, files or product_files())
+        self.pico = VirtualPico(image, **options)
         declared = settings.encode_slot(1, settings.defaults() | DECLARED)
-        self.pico.install_files((files or product_files()) | {"/settings_a": declared})
+        self.pico.install_files(beside | {"/settings_a": declared})
         if bit_ns:
             clock_bus(self.pico, bit_ns)
         self.client = DeviceClient(BenchTransport(self.pico))
@@ -100,7 +102,10 @@ def product_files() -> dict[str, bytes]:
 
 
 def recompiled(path: Path, *places: str) -> bytes:
-    """A source file with some places changed (old, new, old, new ...), compiled. Raises ValueError if one is gone."""
+    """A source file with some places changed (old, new, old, new ...), compiled. Raises ValueError if one is gone.
+
+    path: of a module of the firmware, or a board.py.
+    """
     source = path.read_text()
     for old, new in zip(places[::2], places[1::2], strict=True):
         if source.count(old) != 1:
@@ -109,7 +114,7 @@ def recompiled(path: Path, *places: str) -> bytes:
     with TemporaryDirectory() as folder:
         copy = Path(folder) / path.name
         copy.write_text(source)
-        return compile_for_pico(copy)
+        return compile_for_pico(copy, "board.py" if path.name == "board.py" else path.relative_to(ROOT).as_posix())
 
 
 def filling_wire(files: dict[str, bytes], period_us: int = WIRE_PERIOD_US) -> dict[str, bytes]:

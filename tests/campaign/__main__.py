@@ -4,6 +4,7 @@ usage: python -m tests.campaign [faults|doubles|random|pulls] [--seed N] [--only
 """
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Iterable
@@ -11,6 +12,9 @@ from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from microcurrent.image.production import production_image
+from microcurrent.image.resolver import IMAGE_ENV
 
 from . import doubles, pulls, report, wander
 from .campaign import Campaign, keys, quick_keys
@@ -111,7 +115,12 @@ def main() -> int:
     parser.add_argument("--cases", type=int, default=10_000, help="random: how many")
     parser.add_argument("--count", type=int, default=500, help="pulls: how many")
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--frozen", action="store_true", help="boards with production images; needs --quick or --only")
     options = parser.parse_args()
+    if options.frozen:
+        if not (options.quick or options.only):
+            parser.error("results.md is of uploaded firmware: give --quick or --only with --frozen")
+        os.environ[IMAGE_ENV] = str(production_image("rp2040_pico", Console(stderr=True).print)[0])
     return RUNS[options.what](Run(options))
 
 

@@ -2,9 +2,12 @@
 
 from firmware.core import journal
 from microcurrent.bench.files import install_files
+from microcurrent.image import uf2
+from tests import frozen
 
 from . import variants
 from .case import Case
+from .plant import firmware_files
 
 
 def settings_corrupt(case: Case) -> None:
@@ -21,8 +24,13 @@ def journal_altered(case: Case) -> None:
 
 
 def other_board(case: Case) -> None:
-    """The firmware that was uploaded is for another board."""
-    install_files(case.pico.mcu.flash, variants.other_board())
+    """The firmware that was uploaded, or frozen, is for another board."""
+    image, beside = frozen.code("rp2040_pico", firmware_files() | variants.other_board())
+    if beside:
+        install_files(case.pico.mcu.flash, variants.other_board())
+    else:
+        _begin, data = uf2.contents(image)
+        case.pico.mcu.flash[: len(data)] = data
     case.power_cycle()
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from firmware.shared import protocol, settings, waveform
 from microcurrent.bench.pico import STATE_SCRATCH, VirtualPico
 from microcurrent.build import build_firmware
-from microcurrent.image.resolver import resolve_image
+from tests import frozen
 
 from .host import Host
 
@@ -28,10 +28,11 @@ class Plant:
 
     def __init__(self, files: dict[str, bytes] | None = None, **options: Any) -> None:
         arguments: dict[str, Any] = {"dac_eeprom": (ZERO_CODE, 0)} | options
-        self.pico = VirtualPico(resolve_image().path, **arguments)
+        image, beside = frozen.code("rp2040_pico", files or firmware_files())
+        self.pico = VirtualPico(image, **arguments)
         if "flash" not in options:
             slot = settings.encode_slot(1, SETTINGS)
-            self.pico.install_files((files or firmware_files()) | {"/settings_a": slot})
+            self.pico.install_files(beside | {"/settings_a": slot})
         self.states: list[tuple[int, int]] = [(0, protocol.OFF)]
         self.host = Host(self.pico)
         self.began_ns = 0  # what was before is not judged

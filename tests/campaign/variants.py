@@ -16,12 +16,12 @@ _LOOP = "        dog.proof(2)\n"
 _INTERRUPT = "    s[_INSIDE] = 1\n"
 
 
-def compiled(source: str, name: str = "variant.py") -> bytes:
-    """The .mpy of a source text, with viper for the RP2040."""
+def compiled(source: str, name: str) -> bytes:
+    """The .mpy of a source text, with viper for the RP2040. name: that of its module's file under /lib."""
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / name
+        path = Path(folder) / Path(name).name
         path.write_text(source)
-        return compile_for_pico(path)
+        return compile_for_pico(path, name)
 
 
 def changed(files: dict[str, bytes], name: str, *places: str) -> dict[str, bytes]:
@@ -32,7 +32,7 @@ def changed(files: dict[str, bytes], name: str, *places: str) -> dict[str, bytes
         source = source.replace(old, new)
     path = f"/lib/firmware/{name.removesuffix('.py')}.mpy"
     assert path in files
-    return files | {path: compiled(source, Path(name).name)}
+    return files | {path: compiled(source, f"firmware/{name}")}
 
 
 @cache

@@ -1,7 +1,8 @@
 """The board under test: virtual by default, real with --port.
 
 A scenario that takes `device` runs on both. Every other one needs injection or exact truth, and is left out on a real
-board.
+board. With --frozen the virtual boards have production images, also with a changed module; what works at the prompt,
+without main.py or with a module of its own, is left out then.
 """
 
 from bisect import bisect_left
@@ -19,8 +20,8 @@ from microcurrent.bench.pico import VirtualPico
 from microcurrent.build import build_firmware
 from microcurrent.client import DeviceClient, telemetry_values
 from microcurrent.errors import MicrocurrentError
-from microcurrent.image.resolver import resolve_image
 from microcurrent.transport import BenchTransport, SerialTransport
+from tests import frozen
 
 from . import forked
 
@@ -36,11 +37,10 @@ _COMMON = {"bench": pico_board, "device": pico_board, "dual": dual_board}
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if not config.getoption("--port"):
-        return
-    kept = [item for item in items if "device" in getattr(item, "fixturenames", ())]
-    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
-    items[:] = kept
+    if config.getoption("--port"):
+        kept = [item for item in items if "device" in getattr(item, "fixturenames", ())]
+        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+        items[:] = kept
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -50,7 +50,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         return
     used = {fixture for item in session.items for fixture in common_boards(item)}
     for board in {_COMMON[fixture].BOARD: _COMMON[fixture] for fixture in used}.values():
-        made = made_bench(resolve_image().path, build_firmware(board.BOARD).files, {"board": board})
+        made = made_bench(*code_of(board.BOARD), {"board": board})
         _BOOTED[board.BOARD] = made
         made.pico.open_port()
         made.pico.run_for_ms(1500 if board.SECOND is None else 2000)  # it has tested itself and said its first line
@@ -69,6 +69,20 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
     item.session._setupstate.teardown_exact(nextitem)
     item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
     return True
+
+
+def code_of(board: str, files: dict[str, bytes] | None = None) -> tuple[Path, dict[str, bytes]]:
+    """(image, files beside it) of a board, with others than its firmware's files if given."""
+    wanted = build_firmware(board).files if files is None else files
+    if "/main.py" not in wanted:
+        not_frozen()
+    return frozen.code(board, wanted)
+
+
+def not_frozen() -> None:
+    """Skip, on a production image, what works at MicroPython's prompt or with files that no image holds."""
+    if frozen.chosen():
+        pytest.skip("works at the prompt, with files that no production image holds")
 
 
 def common_boards(item: pytest.Item) -> set[str]:
@@ -216,12 +230,15 @@ def made_bench(image: Path, files: dict[str, bytes], keywords: dict[str, Any]) -
 
 
 @pytest.fixture
-def boot(image: Path, firmware_files: dict[str, bytes]) -> Callable[..., Bench]:
-    """Make a virtual Pico with our firmware; keywords go to VirtualPico. It has not run yet."""
+def boot() -> Callable[..., Bench]:
+    """Make a virtual Pico with our firmware; keywords go to VirtualPico. It has not run yet.
+
+    files: others than those of its board's firmware.
+    """
 
     def made(files: dict[str, bytes] | None = None, **keywords: Any) -> Bench:
-        installed = firmware_files if files is None else files
-        return made_bench(image, installed, keywords)
+        board = keywords.get("board", pico_board).BOARD
+        return made_bench(*code_of(board, files), keywords)
 
     return made
 

@@ -10,6 +10,8 @@ from firmware.shared import faults
 from microcurrent.bench.mcp4725 import EEPROM_WRITE_MAX_NS
 from microcurrent.bench.trace import ADDRESS, WRITE
 from microcurrent.errors import FaultError
+from microcurrent.image import uf2
+from tests import frozen
 from tests.support import compile_for_pico
 
 from .conftest import Bench, Device
@@ -33,7 +35,7 @@ def changed(files: Files, tmp_path: Path, name: str, *places: str) -> Files:
         source = source.replace(old, new)
     copy = tmp_path / Path(name).name
     copy.write_text(source)
-    return files | {f"/lib/firmware/{name.removesuffix('.py')}.mpy": compile_for_pico(copy)}
+    return files | {f"/lib/firmware/{name.removesuffix('.py')}.mpy": compile_for_pico(copy, f"firmware/{name}")}
 
 
 def test_a_good_board_passes_all(device: Device) -> None:
@@ -114,7 +116,13 @@ def test_surroundings_out_of_range_forbid_output(bench: Bench, setting: dict[str
 
 
 def test_altered_firmware_files_are_noticed(boot: Boot, firmware_files: Files) -> None:
-    bench = boot(firmware_files | {"/lib/adafruit_mcp4725.mpy": firmware_files["/lib/adafruit_mcp4725.mpy"] + b"x"})
+    bench = boot()
+    if frozen.chosen():  # a bit of the image's last page
+        _begin, image = uf2.contents(frozen.image_of("rp2040_pico", firmware_files))
+        bench.pico.mcu.flash[len(image) - 1] ^= 1
+    else:
+        name = "/lib/adafruit_mcp4725.mpy"
+        bench.pico.install_files({name: firmware_files[name] + b"x"})
     bench.client.hello()
     assert failed(bench) == ["firmware-files"]
 
@@ -148,7 +156,7 @@ def test_firmware_for_another_board_refuses_output(boot: Boot, firmware_files: F
     source = (FIRMWARE.parent / "boards" / "rp2040_pico" / "board.py").read_text()
     copy = tmp_path / "board.py"
     copy.write_text(source.replace('MACHINE = "Raspberry Pi Pico with RP2040"', 'MACHINE = "Another board"'))
-    bench = boot(firmware_files | {"/lib/board.mpy": compile_for_pico(copy)})
+    bench = boot(firmware_files | {"/lib/board.mpy": compile_for_pico(copy, "board.py")})
     bench.client.hello()
     assert bench.request("faults")["code"] == faults.BOARD_MISMATCH
     with pytest.raises(FaultError, match="still for another board"):

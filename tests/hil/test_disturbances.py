@@ -5,6 +5,8 @@ import pytest
 from tests.bench import disturb
 from tests.bench.stand import OPEN_PERIOD_US
 
+from .conftest import not_frozen
+
 # ours: an alarm of the main loop that falls due just before a sample delays it by so much, now and then
 WORST_US = 4
 STD_US = 0.1
@@ -29,6 +31,7 @@ def test_garbage_collection_with_more_than_100_kb_live(period_us: int) -> None:
 
 
 def test_imports_from_source(period_us: int) -> None:
+    not_frozen()
     assert check("imports", period_us)["done"] >= 15
 
 

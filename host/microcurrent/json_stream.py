@@ -91,7 +91,10 @@ class JsonStream:
         """Append up to so many characters to the text that is not used up."""
         if len(self._text) - self._at > LARGEST_VALUE:
             raise ValueError(f"one of its values is longer than {LARGEST_VALUE // 2**20} MB")
-        more = self._handle.read(count)
+        try:
+            more = self._handle.read(count)
+        except UnicodeDecodeError as error:
+            raise ValueError(f"it is no text ({error.reason} at byte {error.start} of a piece)") from None
         self._ended = not more
         self._text, self._at = self._text[self._at :] + more, 0
 

@@ -330,15 +330,22 @@ def guarded(path: Path, action: str) -> Iterator[None]:
         yield
     except (sqlite3.Error, OSError, OverflowError) as error:
         raise RecordError(_trouble(path, action, error)) from None
+    except UnicodeDecodeError:  # SQLite's message names what is no text: its own schema
+        raise RecordError(_trouble(path, action, _corrupt("its schema is no text"))) from None
+
+
+def _corrupt(text: str) -> sqlite3.DatabaseError:
+    """An error as SQLite raises it for a damaged file."""
+    error = sqlite3.DatabaseError(text)
+    error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+    return error
 
 
 def refuse_lost_file(path: Path) -> None:
     """Raise sqlite3.DatabaseError for an empty file with a log beside it, which SQLite would take for new."""
     log = path.with_name(f"{path.name}-wal")
     if path.exists() and not path.stat().st_size and log.exists() and log.stat().st_size:
-        error = sqlite3.DatabaseError("the file is empty, but not its log")
-        error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
-        raise error
+        raise _corrupt("the file is empty, but not its log")
 
 
 def check_version(db: sqlite3.Connection) -> int:

@@ -178,7 +178,7 @@ class _Copy:
         try:
             self._old.execute("PRAGMA writable_schema = ON")  # reads a file that is shorter than it says
             check_version(self._old)
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             if "newer version" in str(error):
                 raise
         for table in _BY_ROWID:
@@ -214,7 +214,7 @@ class _Copy:
         """Those of the old table; the new one gets what it lacks of them."""
         try:
             told = self._old.execute(f"PRAGMA table_info({table})").fetchall()
-        except sqlite3.DatabaseError:
+        except (sqlite3.DatabaseError, UnicodeDecodeError):
             return []
         known = {row[1] for row in self._new.execute(f"PRAGMA table_info({table})")}
         columns = [row[1] for row in told if str(row[1]).isidentifier()]

@@ -57,5 +57,5 @@ class Salvage:
         """Rows up to the first that cannot be read."""
         try:
             yield from self._db.execute(self._query + order, (self._value, low, high))
-        except sqlite3.DatabaseError:
+        except (sqlite3.DatabaseError, UnicodeDecodeError):  # the second: SQLite's message holds what is no text
             self.failed += 1

@@ -525,3 +525,24 @@ def test_values_that_no_program_writes(tmp_path: Path, odd: object) -> None:
     assert f"lost: course {numbers['courses']}\n" in run_cli("records repair").stdout
     assert run_cli("course list").exit_code == 0
     assert run_cli("records verify").exit_code == 0
+
+
+def test_a_schema_that_is_no_text(tmp_path: Path) -> None:
+    """SQLite's own message then holds bytes that are none: a sentence still, and a repair of all that is left."""
+    place = tmp_path / "data"
+    kept(place)
+    edit(place, "PRAGMA journal_mode = DELETE")
+    data = (place / FILE_NAME).read_bytes()
+    named = b"tablecoursescourses"
+    assert data.count(named) == 1
+    at = data.index(named)
+    data = data.replace(named, b"tableco\xdfrsesco\xdfrses")
+    (place / FILE_NAME).write_bytes(data[:at] + data[at:].replace(b"CREATE TABLE courses", b"CREATE TABBE courses", 1))
+    for line in ("records list", "records export --all", "records verify", "subjects list", "course list"):
+        result = run_cli(line)
+        assert (result.exit_code, "keep what can be read of it with: microcurrent records repair" in result.stderr) == (
+            9,
+            True,
+        ), result.stderr
+    assert run_cli("records repair").exit_code == 0
+    assert run_cli("records verify").exit_code == 0

@@ -36,3 +36,8 @@ def made_esp32(folder: Path, files: dict[str, bytes] | None = None, **keywords: 
     firmware = build_firmware("esp32_devkit").files | (files or {})
     board.install_files(firmware | {"/settings_a": settings.encode_slot(1, settings.defaults() | DECLARED)})
     return Bench(cast(Any, board), firmware)
+
+
+def ended(stand: Bench) -> None:
+    """End the interpreter behind a board."""
+    cast(VirtualEsp32, stand.pico).close()

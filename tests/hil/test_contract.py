@@ -16,7 +16,7 @@ from firmware.shared import faults, framing, protocol
 from microcurrent import journal
 from microcurrent.build import build_firmware
 from microcurrent.errors import BadValueError, FaultError, RefusedError
-from tests.esp32.stand import made_esp32
+from tests.esp32.stand import ended, made_esp32
 from tests.support import compile_for_pico
 
 from .conftest import Bench, made_bench
@@ -37,7 +37,7 @@ HANGS = HANG.replace("_arguments", "arguments") + (
 Scenario = Callable[[Bench], None]
 
 
-def wave(stand: Bench, **changes: object) -> dict[str, object]:
+def wave(stand: Bench, **changes: object) -> dict[str, Any]:
     """What is asked for, in samples of the board."""
     return WAVE | {"sample_us": SAMPLE_US[stand.pico.board.BOARD]} | changes
 
@@ -55,6 +55,11 @@ def start(stand: Bench, **changes: object) -> dict:
 
 def latched(stand: Bench) -> int:
     return stand.request("faults")["code"]
+
+
+def recorded(stand: Bench) -> list[str]:
+    """The kinds of the journal's records."""
+    return [record["kind"] for record in journal.read(stand.client).records if record]
 
 
 def off_after_ms(stand: Bench, hurt: Callable[[], None], wait_ms: float = 150) -> float:
@@ -236,7 +241,7 @@ def what_the_samples_cannot_play_is_refused(stand: Bench) -> None:
         stand.request("arm", {"wave": wave(stand), "wave2": wave(stand)})
 
 
-SHAPES: tuple[dict[str, object], ...] = (
+SHAPES: tuple[dict[str, Any], ...] = (
     {"shape": "sine", "frequency_mhz": 1000},
     {"polarity": "alternate", "alternate_ms": 1000, "amplitude_ua": 90},
     {"burst_ms": 500, "rest_ms": 300, "rest_random_ms": 100},
@@ -271,7 +276,7 @@ def a_fault_survives_a_loss_of_power(stand: Bench) -> None:
     stand.pico.fail(pump_rail="")
     stand.pico.reset("power")
     stand.client.reconnect()
-    kinds = [record["kind"] for record in journal.read(stand.client).records]
+    kinds = recorded(stand)
     assert latched(stand) == faults.OVER_CURRENT and stand.request("status")["state"] == "FAULT"
     assert kinds[:1] == ["session"] and "fault" in kinds
     assert stand.request("clear") == {"code": 0}
@@ -282,7 +287,7 @@ def a_session_cut_off_by_a_loss_of_power_is_told(stand: Bench) -> None:
     stand.pico.reset("power")
     hello = stand.client.reconnect()
     assert hello["state"] == protocol.READY and stand.pico.gate == 0
-    assert "interrupted" in [record["kind"] for record in journal.read(stand.client).records]
+    assert "interrupted" in recorded(stand)
 
 
 def a_watchdog_that_bites_is_proven(stand: Bench) -> None:
@@ -357,7 +362,7 @@ def esp32(tmp_path: Path) -> Iterator[Bench]:
     stand.pico.serial_read()
     stand.client.hello()
     yield stand
-    stand.pico.close()
+    ended(stand)
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.__name__)
@@ -391,7 +396,7 @@ def hanging(request: pytest.FixtureRequest, image: Path, tmp_path: Path) -> Iter
     stand.client.hello()
     yield stand
     if request.param == esp32_board.BOARD:
-        stand.pico.close()
+        ended(stand)
 
 
 def test_a_main_loop_that_hangs_loses_the_output_then_the_board(hanging: Bench) -> None:

@@ -61,6 +61,18 @@ def test_a_good_session_trips_nothing():
     assert run.made.flowed_ms == 60000
 
 
+def test_of_long_samples_two_may_be_missing():
+    """One is under way, and it may be as late as the next one: samples of 40 ms, as on the ESP32."""
+    for missing_us, code in ((80000, faults.NONE), (80001, faults.SAMPLE_INTERRUPT_STOPPED)):
+        made = supervisor.Supervisor(board)
+        made.begin(200, 100000, 40000, 0)
+        assert made.look(snapshot(), 0, GOOD_SUPPLY_MV, 27, 0, 0) == faults.NONE
+        look = snapshot(ticks=3, clock_us=120000 + missing_us)
+        assert made.look(look, 200, GOOD_SUPPLY_MV, 27, 0, 0) == code
+        if code:
+            assert (made.reading, made.limit) == (81, 80)
+
+
 def test_a_silent_interrupt_is_found_at_the_next_look():
     for start_ms in (0, 2**30 - 3, 2**32 - 3):
         run = Run(start_ms=start_ms)

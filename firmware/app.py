@@ -80,7 +80,7 @@ class Device:
         self._last_state = restart.last_state()
         self.events = []
         self.last_rows = [None, None]  # telemetry of the first and the second channel
-        self.link = link.Link()
+        self.link = link.Link(board.LINK_BAUD)
         self._estop = Pin(board.ESTOP_PIN, Pin.IN, Pin.PULL_UP)
         self._button = Pin(board.BUTTON_PIN, Pin.IN, Pin.PULL_UP)
         self._vbus = Pin(board.VBUS_PIN, Pin.IN)

@@ -28,6 +28,8 @@ MUX_PINS = ()  # no analog multiplexer before the ADC
 VOLTAGE_INPUT = SUPPLY_INPUT = 0
 TEMPERATURE_CHANNEL = 4  # ADC channel of the chip's own sensor, RP2040 data sheet 4.9.5
 
+LINK_BAUD = 0  # USB says when it has room
+
 I2C_ID = 0
 I2C_HZ = 400000  # MCP4725 data sheet, section 5: fast mode
 DAC_ADDRESS = 0x60  # A0 strapped low

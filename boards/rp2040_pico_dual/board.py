@@ -28,6 +28,8 @@ VOLTAGE_INPUT = 0  # of the multiplexer: output voltage divider
 SUPPLY_INPUT = 2  # positive rail of the output stages, divided
 TEMPERATURE_CHANNEL = 4  # ADC channel of the chip's own sensor, RP2040 data sheet 4.9.5
 
+LINK_BAUD = 0  # USB says when it has room
+
 I2C_ID = 0
 I2C_HZ = 400000  # MCP4725 data sheet, section 5: fast mode
 DAC_ADDRESS = 0x60  # A0 strapped low

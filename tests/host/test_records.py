@@ -24,8 +24,10 @@ from microcurrent.records import FILE_NAME, MIN_FREE_BYTES, Records
 from microcurrent.report import played_text
 from microcurrent.summary import summarize
 from microcurrent.treatment import checked_wave
+from microcurrent.treatment_report import series
 
 from .conftest import PORT, Cli, run_cli
+from .old_records import FIRST, SECOND, leave
 
 WAVE = checked_wave({"amplitude_ua": 200, "frequency_mhz": 10_000, "duration_ms": 10_000})
 DEVICE = {"board": "rp2040_pico", "uid": "00", "firmware": "0.1.0", "micropython": "1.26.1", "manifest": "none"}
@@ -475,3 +477,23 @@ def test_ids_are_completed(tmp_path: Path) -> None:
     assert completed(f"records show --data-dir {tmp_path / 'none'} ") == []
     (records.path).write_bytes(NO_DATABASE)
     assert completed("records show ") == []
+
+
+@pytest.mark.parametrize("schema", [FIRST, SECOND], ids=["schema 1", "schema 2"])
+def test_some_columns_of_the_telemetry(tmp_path: Path, schema: str) -> None:
+    """What a report reads is the same as of whole rows, also where the firmware did not send all of it."""
+    leave(tmp_path / "data", schema)
+    columns = series.COLUMNS
+    for _ in range(2):  # as the older version left it, then migrated, with rows of this one
+        with open_stored() as stored:
+            for session in stored.sessions():
+                for channel in (1, 2):
+                    whole = stored.telemetry(session["id"], channel)
+                    some = stored.telemetry(session["id"], channel, columns)
+                    assert some == [{name: values.get(name, 0) for name in columns} for values in whole]
+                    assert all(list(values)[:3] == ["seq", *protocol.TELEMETRY_FIELDS[:2]] for values in whole)
+            assert any(stored.telemetry(each["id"]) for each in stored.sessions())
+        with Records() as records:
+            record = begin(records)
+            record.add_telemetry(1, row(elapsed_ms=5, impedance_ohm=9000, commanded_ua=3))
+            record.finish("duration", {})

@@ -29,7 +29,7 @@ _PACKET_BYTES = const(64)  # USB full speed bulk packet; on a UART the padding d
 
 
 class Link:
-    """Line-wise access to stdin and stdout. Main loop only. baud: of a UART that does not say when it has room, else 0."""
+    """Line-wise access to stdin and stdout. Main loop only. baud: of a UART that never says it is full, else 0."""
 
     def __init__(self, baud=0):
         self._packet_us = _PACKET_BYTES * _BITS_PER_BYTE * 1000000 // baud if baud else 0

@@ -1,6 +1,6 @@
 """The output stage's differential equation in small steps: what the closed forms are held against."""
 
-from math import exp
+from math import exp, inf
 
 from microcurrent.bench.segments import TAU_D
 from microcurrent.bench.stage import Stage
@@ -15,13 +15,14 @@ def integrated(
     """
     load, p = stage.load, stage.parameters
     rs, rp, c_pf = load.series_ohm / 1e3, load.parallel_ohm / 1e3, load.capacity_nf * 1e3
-    drive = p.series_ohm / 1e3 + rs
+    most_mv = p.compliance_mv + p.spare_mv
+    drive = (p.series_ohm + (p.bare_ohm if inf in limits_ua or -inf in limits_ua else p.rail_ohm)) / 1e3 + rs
     pump = target = p.gain * p.commanded_ua(2048) + p.offset_ua
     v = t = 0.0
 
     def current(v: float, pump: float) -> float:
-        low = max(limits_ua[0], (-p.compliance_mv - v) / drive)
-        high = min(limits_ua[1], (p.compliance_mv - v) / drive)
+        low = max(limits_ua[0], (-most_mv - v) / drive)
+        high = min(limits_ua[1], (most_mv - v) / drive)
         return min(max(pump, low), high)
 
     while t < end_ns - step_ns / 2:

@@ -149,12 +149,12 @@ def test_pump_at_a_rail(side: str, sign: int, shorted: bool) -> None:
     stage = stage_on("10k", ua=100)
     stage.fail(MS, pump_rail=side, limiter_shorted=side if shorted else "", comparator_dead=True)
     assert stage.current_ua(MS - 1) == pytest.approx(100, abs=0.3)
-    compliance_ua = 10_000 / 13.2
+    compliance_ua = 11_950 / (13.2 + (0.56 if shorted else 2.0))
     assert stage.current_ua(MS) == pytest.approx(sign * compliance_ua)
     stage.connect(2 * MS, load_of("short", 1000))
-    assert stage.current_ua(2 * MS) == pytest.approx(sign * (10_000 / 3.2 if shorted else LIMITER_UA))
+    assert stage.current_ua(2 * MS) == pytest.approx(sign * (11_950 / 3.76 if shorted else LIMITER_UA))
     stage.dac(3 * MS, code_for(-200), 0)  # it does not listen
-    assert stage.current_ua(4 * MS) == pytest.approx(sign * (10_000 / 3.2 if shorted else LIMITER_UA))
+    assert stage.current_ua(4 * MS) == pytest.approx(sign * (11_950 / 3.76 if shorted else LIMITER_UA))
     stage.fail(5 * MS, pump_rail="")
     assert stage.current_ua(5 * MS) == pytest.approx(-200, abs=0.3)
 

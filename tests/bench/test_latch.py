@@ -93,12 +93,12 @@ def test_the_limiter_holds_the_current_below_the_threshold() -> None:
 
 
 def test_what_passes_sooner_than_the_response_time_does_not_trip() -> None:
-    """A pump at its rail charges a small capacity: 10 V over 3.3 kohm, falling with tau 3.3 kohm * C."""
+    """A pump at its rail charges a small capacity: 11.95 V over 3.86 kohm, falling with tau 3.86 kohm * C."""
     for over_ns, trips in ((RESPONSE_NS - 5, False), (RESPONSE_NS + 5, True)):
-        tau_ns = over_ns / log(10_000 / 3.3 / THRESHOLD_UA)
-        stage = stage_on(Load("capacity", 100.0, 1e9, tau_ns / 3.3e3), limiter_shorted="up")
+        tau_ns = over_ns / log(11_950 / 3.86 / THRESHOLD_UA)
+        stage = stage_on(Load("capacity", 100.0, 1e9, tau_ns / 3.86e3), limiter_shorted="up")
         stage.fail(MS, pump_rail="up")
-        assert stage.current_ua(MS) == pytest.approx(10_000 / 3.3)
+        assert stage.current_ua(MS) == pytest.approx(11_950 / 3.86)
         assert stage.current_ua(MS + over_ns) == pytest.approx(0 if trips else THRESHOLD_UA, rel=1e-3, abs=1e-9)
         assert (stage.latch.set, stage.switch.edges[-1][0]) == ((True, MS + RESPONSE_NS) if trips else (False, 0))
 
@@ -291,4 +291,4 @@ def test_agrees_with_a_search_on_random_courses() -> None:
         assert tripped_ns == expected_ns == inf or abs(tripped_ns - expected_ns) <= 8, seed
         assert stage.current_ua(end_ns) == (0 if stage.latch.set else twin.current_ua(end_ns))
         tripped += stage.latch.set
-    assert 15 <= tripped <= 45
+    assert 15 <= tripped <= 50

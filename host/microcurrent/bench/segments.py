@@ -23,8 +23,8 @@ class Circuit:
     rs: float  # load: series
     rp: float  # load: parallel
     cp: float  # load: capacity; 0 for a resistor
-    r_drive: float  # stage series resistance plus rs
-    v_max: float  # compliance across load and stage series resistance
+    r_drive: float  # resistance of the stage at its rail, plus rs
+    v_max: float  # what the stage drives at its rail across all of that
     i_min: float  # passive limiter: most negative current; -inf with its diode shorted
     i_max: float  # most positive current
     bleeder: float  # across the load while nothing drives it
@@ -33,7 +33,10 @@ class Circuit:
 def circuit_of(
     load: Load, stage_ohm: float, compliance_mv: float, limits_ua: tuple[float, float], bleeder_ohm: float
 ) -> Circuit:
-    """Circuit of a load behind the stage; limits_ua: (most negative, most positive) current."""
+    """Circuit of a load behind the stage; limits_ua: (most negative, most positive) current.
+
+    compliance_mv: of the stage without current, stage_ohm: what is in series with it inside the stage.
+    """
     rs = load.series_ohm / 1e3
     return Circuit(
         rs,

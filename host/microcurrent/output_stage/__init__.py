@@ -1,0 +1,1 @@
+"""The output stage: netlists, drawing, parts list, SPICE suite and page, from boards/output_stage/circuit.py."""

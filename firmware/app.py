@@ -25,7 +25,7 @@ else:
 
 from .core import commands, consent, cues, journal, no_programme, report, ring, session, terms, touch
 from .hw import bus, checks, commission, dac, image, journal_files, link, outputs, storage, watchdog
-from .shared import faults, framing, protocol
+from .shared import calibration, faults, framing, protocol
 
 _PASS_MS = const(12)  # ours: the supervisor runs at 80 Hz; a dead sample interrupt must be off within 20 ms
 _LOOK_MS = const(5)  # ours: what came before it took longer than usual, so the supervisor looks once more in this pass
@@ -99,6 +99,10 @@ class Device:
         self.journal = journal.Journal(journal_files.Files(lambda: self.engine.gate_closed))
         self.settings, self._settings_problem = self.storage.load()
         self.telemetry_hz = self.settings["telemetry_hz"]
+        self._calibration_slots = storage.calibration_slots(lambda: self.engine.gate_closed, self.engine.channels)
+        self.calibration, self.calibration_problem = self._calibration_slots.load()
+        self.zero_code = board.ZERO_CODE
+        self._use_calibration()
         self.programme = no_programme.NoProgramme(self, self._cue)
         self.can_run_programmes = False
         self.hard_cap_ua = board.HARD_CAP_UA
@@ -130,6 +134,7 @@ class Device:
             "image": self._image,
             "channels": self.engine.channels,
             "commissioned": self._commissioned,
+            "calibration": self.calibration and [self.calibration["id"], self.calibration["day"]],
             "state": self.session.state,
             "maintenance": False,
             "hard_cap_ua": board.HARD_CAP_UA,
@@ -147,6 +152,43 @@ class Device:
         self.settings = values
         self.telemetry_hz = values["telemetry_hz"]
         self._settings_problem = None
+
+    def _use_calibration(self):
+        """The stored constants. Of a damaged calibration none are used: an older one may be of parts since replaced,
+        and without one every limit holds as it does for any new board.
+        """
+        if self.calibration_problem:
+            self.calibration = None
+        self.session.calibrate(calibration.scales(board, self.calibration, self.engine.channels))
+
+    def set_calibration(self, found):
+        """Store a calibration, checked before; None erases it. The board tests itself with it."""
+        slots = self._calibration_slots
+        if found is None:
+            self._patiently(slots.erase)
+        else:
+            self._patiently(slots.save, found)
+        self.calibration, self.calibration_problem = found, None
+        self._use_calibration()
+        self._emit({"ev": "calibration", "text": "%s is in use" % (found["id"] if found else "none")})
+        self._prove(checks.boot)
+
+    def measure(self, index, codes):
+        """(rows, problem) of hw/measure.py; what the last self-test has proven holds on."""
+        passed = self.session.checks_passed
+        self.session.begin_test()
+        try:
+            return self._patiently(self._measure, index, codes)
+        except OSError:
+            passed = False
+            raise
+        finally:
+            self.session.end_test(passed == 1)
+
+    def _measure(self, index, codes):
+        from .hw import measure
+
+        return measure.measured(self.engine, index, board, codes)
 
     def await_confirmation(self, changes, raised):
         """Keep a change that raises a cap until the button is held, or the time is over."""
@@ -334,6 +376,8 @@ class Device:
         watchdog_test = restart.take_watchdog_test()
         if self.reset_cause == "watchdog" and not watchdog_test:
             self._latch(faults.WATCHDOG_RESET, board.WATCHDOG_MS, self._last_state)
+        if self.calibration_problem:
+            self._emit({"ev": "calibration", "text": self.calibration_problem})
         if self._settings_problem:
             self._latch(faults.SETTINGS_CORRUPT, 0, 0)
         if not _fits():

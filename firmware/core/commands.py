@@ -3,6 +3,7 @@
 `device` is the wired board of firmware/app.py. Each handler returns the reply's data or raises terms.Refused.
 """
 
+from ..shared import calibration as calibrations
 from ..shared import faults, limits, protocol, settings, shapes, waveform
 from .session import SEEK_FAULT, SEEK_ONLY
 from .terms import Refused
@@ -307,6 +308,46 @@ def _held(part):
     }
 
 
+def calibration(device, arguments):
+    """Read, set or erase the calibration. The answer is what the board has afterwards."""
+    if "set" in arguments:
+        _need_ready(device, "calibrating")
+        problem = calibrations.check(arguments["set"], device.engine.channels)
+        if problem:
+            raise Refused(protocol.ERR_VALUE, "%s; the calibration was not changed" % problem)
+        device.set_calibration(arguments["set"])
+    elif arguments.get("erase") is True:
+        _need_ready(device, "erasing the calibration")
+        device.set_calibration(None)
+    return {"calibration": device.calibration, "problem": device.calibration_problem}
+
+
+def _need_ready(device, what):
+    """As _need_idle, and with the gate open; a board whose self-test fails for want of a calibration may have one."""
+    _need_idle(device, what)
+    if device.engine.gate_closed:
+        raise Refused(protocol.ERR_STATE, "%s needs the gate open" % what)
+
+
+def measure(device, arguments):
+    """Codes into the internal dummy load, and what the ADC shows."""
+    _need_ready(device, "measuring")
+    index = _integer(arguments, "channel", 1, device.engine.channels, 1) - 1
+    codes = arguments.get("codes")
+    if not isinstance(codes, list) or not 0 < len(codes) <= protocol.MEASURE_CODES:
+        raise Refused(protocol.ERR_VALUE, "codes must be a list of 1..%d DAC codes" % protocol.MEASURE_CODES)
+    for code in codes:
+        if not waveform.is_int(code) or abs(code - device.zero_code) > protocol.MEASURE_SPAN:
+            text = "a code must be a whole number within %d of %d"
+            raise Refused(protocol.ERR_VALUE, text % (protocol.MEASURE_SPAN, device.zero_code))
+    if device.estop():
+        raise Refused(protocol.ERR_STATE, "the emergency stop is open: close it")
+    rows, problem = device.measure(index, codes)
+    if problem:
+        raise Refused(protocol.ERR_HARDWARE, "%s; the output is off" % problem)
+    return {"rows": rows, "temperature_c": device.session.temperature_c}
+
+
 def read_faults(device, _arguments):
     """The latched fault, its reading and the samples around it."""
     code, reading, limit, time_ms, number, number_of_channel = device.session.fault
@@ -382,6 +423,8 @@ HANDLERS = {
     "selftest": selftest,
     "commission": commission,
     "dac": dac,
+    "calibration": calibration,
+    "measure": measure,
     "faults": read_faults,
     "clear": clear,
     "log": log,

@@ -6,7 +6,7 @@ Time comes in as `now_ms`, readings as engine snapshots. Everything that goes wr
 fault stays latched until clear(). Order everywhere: the gate opens, then it is told and written down.
 """
 
-from ..shared import faults, protocol, units
+from ..shared import faults, protocol
 from . import channel, gate, latch, meter, pair, points, report, states, supervisor, sweep, waveplan
 from .terms import Nothing, Refused, Terms
 
@@ -286,6 +286,12 @@ class Session:
         """(code, reading, limit, time_ms, session) of what is latched; code faults.NONE = nothing."""
         return self.latch.fault
 
+    def calibrate(self, scales):
+        """What outputs and senses make of codes and counts (shared.calibration.Scale per output). Not while it runs."""
+        self._engine.calibrate(scales)
+        for each, scale in zip(self.channels, scales):
+            each.meter.sense_uv_per_ua = scale.sense_uv_per_ua
+
     @property
     def terms(self):
         """The first channel's terms; time, ramp, lease and sample period are those of all."""
@@ -401,9 +407,8 @@ class Session:
         snapshot = each.latest
         if not snapshot[meter.TRIP]:
             return
-        board = self._board
-        reading = units.ua_of_counts(snapshot[meter.TRIP_READING], board.ADC_REFERENCE_MV, board.SENSE_UV_PER_UA)
-        limit_ua = each.amplitude_ua + board.TRIP_UA if snapshot[meter.TRIP] == faults.OVER_CURRENT else 0
+        reading = each.meter.current_ua(snapshot[meter.TRIP_READING])
+        limit_ua = each.amplitude_ua + self._board.TRIP_UA if snapshot[meter.TRIP] == faults.OVER_CURRENT else 0
         self.raise_fault(snapshot[meter.TRIP], reading, limit_ua, now_ms, each.index)
 
     def _supervise(self, each, now_ms, bare_usb):

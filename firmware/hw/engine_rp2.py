@@ -79,6 +79,15 @@ class Engine:
                 return 1
         return 0
 
+    def calibrate(self, scales):
+        """Conversions of each output (shared.calibration.Scale), from the next arm() on. Not while armed."""
+        for output, scale in zip(self.outputs, scales):
+            output.scale = scale
+
+    def scale(self, channel):
+        """The conversions of one output (0 or 1)."""
+        return self.outputs[channel].scale
+
     def open_gate(self):
         """Off, first half: no current can flow from here on. Callable in any state."""
         for output in self.outputs:

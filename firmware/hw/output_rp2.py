@@ -21,7 +21,7 @@ from machine import ADC, Pin
 from micropython import const
 
 from ..core import waveplan
-from ..shared import faults, limits, shapes, units
+from ..shared import calibration, faults, limits, shapes, units
 
 # Word indexes, the most used first: the interrupt reaches the first 32 with one instruction.
 _DUE = const(0)
@@ -161,8 +161,12 @@ _LEDGER = const(133)
 _LEDGER_SAMPLES = const(134)
 _LEDGERS = const(135)
 _BEFORE = const(136)
-_NEW = const(137)
-_LENGTH = const(154)
+_SHIFT = const(137)
+_LOW = const(138)
+_HIGH = const(139)
+_STEP = const(140)
+_NEW = const(141)
+_LENGTH = const(158)
 
 # What a plan sets, in the order of _words_of(). A change is laid down from _NEW on in the same order.
 _PLAN_WORDS = bytes((
@@ -243,14 +247,15 @@ def tick(_timer):
         # Output. The transmit FIFO still holding bytes means the bus is late: the sample is dropped whole, never torn.
         i2c = ptr32(s[_I2C])
         code = s[_NEXT]
+        x = code + s[_SHIFT]  # all codes here count from 2048; this unit's zero may be beside it
         s[_WAS] = s[_SENT]
         k = i2c[29]  # IC_TXFLR
         if s[_SPARSE]:
             if code == s[_SENT]:
                 k = -1  # the bus takes single samples of this period, but not one after the other
         if k == 0:
-            i2c[4] = code >> 8  # IC_DATA_CMD: power-down bits clear, upper four bits
-            i2c[4] = (code & 0xFF) | s[_LAST_BYTE]  # lower eight bits; STOP, or the transaction stays open
+            i2c[4] = x >> 8  # IC_DATA_CMD: power-down bits clear, upper four bits
+            i2c[4] = (x & 0xFF) | s[_LAST_BYTE]  # lower eight bits; STOP, or the transaction stays open
             s[_SENT] = code
             s[_BLOCKED] = 0
         elif k > 0:
@@ -272,7 +277,8 @@ def tick(_timer):
         adc = ptr32(s[_ADC])
         sio = ptr32(-0x30000000)
         pins = sio[1]  # GPIO_IN; before anything opens the gate, for that clears the comparator's latch
-        d = (adc[1] & 0xFFF) - s[_ZERO_SENSE]
+        v = adc[1] & 0xFFF
+        d = v + ((v + 511) >> 10) * s[_STEP] - s[_ZERO_SENSE]  # the ADC's steps: calibration.Scale.linear()
         a = d
         if a < 0:
             a = -a
@@ -382,7 +388,7 @@ def tick(_timer):
         if s[_HISTORY_LEFT]:
             history = ptr32(s[_HISTORY])
             k = s[_HISTORY_AT]
-            history[k] = ((b + 2048) << 12) | (d + s[_ZERO_SENSE])
+            history[k] = ((b + 2048) << 12) | v
             s[_HISTORY_AT] = (k + 1) & 63
             if s[_TRIP]:
                 s[_HISTORY_LEFT] -= 1
@@ -614,10 +620,10 @@ def tick(_timer):
                         q = (k + 131072) >> 18
                         s[_TRIM_OWED] = k - (q << 18)
                         code += q
-                if code < 0:
-                    code = 0
-                if code > 4095:
-                    code = 4095
+                if code < s[_LOW]:
+                    code = s[_LOW]
+                if code > s[_HIGH]:
+                    code = s[_HIGH]
                 if wrapped:
                     if s[_CHANGED]:
                         s[_CHANGED] = 0
@@ -753,6 +759,7 @@ class Output:
         self._settled = None  # limits of a change, from when on nothing of what was before is measured any more
         self._changed_phases = self._ledgers = 0
         self._held = False  # whether the interrupt keeps one bus transaction open for all its samples
+        self.scale = calibration.Scale(board)  # replaced by a calibration's while nothing runs
 
     def bus_us(self, bits):
         """Time to give to `bits` on the bus at the SCL rate its registers ask for, with a margin for slow edges."""
@@ -793,7 +800,7 @@ class Output:
         self._load_limits(words)
         self._limit(self._limits_of(plan, amplitude_ua))
         words[_ENVELOPE_STEP] = words[_DOWN_STEP] = plan.ramp_step
-        for index, value in zip(_PLAN_WORDS, _words_of(plan)):
+        for index, value in zip(_PLAN_WORDS, self._words_of(plan)):
             words[index] = value
         words[_CHANGE_AT] = uctypes.addressof(_PLAN_WORDS)
         words[_MIRROR] = -plan.balanced
@@ -816,8 +823,10 @@ class Output:
         words[_TRIPPED_MASK] = 1 << pins.TRIPPED_PIN
         words[_STOP_MASK] = 1 << board.ESTOP_PIN | words[_TRIPPED_MASK]
         words[_NEXT] = words[_SENT] = board.ZERO_CODE
-        words[_ZERO_SENSE] = units.ADC_STEPS // 2
-        words[_SENSE_STEP] = board.CONTACT_UA * (units.DAC_STEPS // 2) // board.FULL_SCALE_UA
+        words[_ZERO_SENSE] = units.ADC_STEPS // 2 + 2 * self.scale.step
+        words[_STEP], words[_SHIFT] = self.scale.step, self.scale.shift
+        words[_LOW], words[_HIGH] = max(0, -self.scale.shift), units.DAC_STEPS - 1 - max(0, self.scale.shift)
+        words[_SENSE_STEP] = self.scale.gain(board.CONTACT_UA * (units.DAC_STEPS // 2) // board.FULL_SCALE_UA)
         words[_MUXED] = len(board.MUX_PINS)
         words[_VOLTAGE_SET], words[_VOLTAGE_CLEAR] = self._mux.masks(pins.VOLTAGE_INPUT)
         words[_ADC_VOLTAGE] = ADC_RUN | board.VOLTAGE_PIN - 26 << ADC_CHANNEL_SHIFT
@@ -850,18 +859,19 @@ class Output:
 
     def _load_limits(self, words):
         board = self._board
-        full_counts = self._counts(board.FULL_SCALE_UA)
-        words[_SENSE_OF_CODE] = (full_counts << 12) // (units.DAC_STEPS // 2)
+        words[_SENSE_OF_CODE] = self.scale.sense_of_code
         words[_FOLLOW] = self._counts(board.FOLLOW_UA)
         # A phase is "full" at 90 % of its commanded charge: compared as counts * a >= codes * b, in small integers.
-        # The factors stay small: five seconds of full scale times eleven is still below 2**31.
-        words[_FULL_SENSE] = (
-            board.ADC_REFERENCE_MV * 5000 // (board.SENSE_UV_PER_UA * board.FULL_SCALE_UA // 1000) // 1000
-        )
-        words[_FULL_COMMAND] = 9
+        words[_FULL_SENSE], words[_FULL_COMMAND] = self.scale.full_share
 
     def _counts(self, current_ua):
-        return units.counts_of_ua(current_ua, self._board.ADC_REFERENCE_MV, self._board.SENSE_UV_PER_UA)
+        return self.scale.counts_of_ua(current_ua)
+
+    def _words_of(self, plan):
+        """A plan's numbers in the order of _PLAN_WORDS, its amplitude in codes of this unit."""
+        words = list(_words_of(plan))
+        words[0] = self.scale.gain(words[0])
+        return words
 
     def join(self, second):
         """Run in one interrupt with another output, this one first; a trip of one opens both gates."""
@@ -963,9 +973,9 @@ class Output:
         words[_CHANGED] = 0  # from here on the interrupt takes up nothing
         playing = words[_TABLE]
         self._plans = tuple(kept for kept in self._plans if _address(kept) == playing) + (plan,)
-        for index, value in enumerate(_words_of(plan)):
+        for index, value in enumerate(self._words_of(plan)):
             words[_NEW + index] = value
-        words[_NEW] = abs(plan.gain)  # the interrupt keeps the sign that it plays
+        words[_NEW] = abs(words[_NEW])  # the interrupt keeps the sign that it plays
         self._settled = self._limits_of(plan, amplitude_ua)
         now = (words[_WINDOW], words[_PHASE_LIMIT], words[_NET_LIMIT])
         self._limit([max(pair) for pair in zip(self._settled, now)])
@@ -1039,7 +1049,7 @@ class Output:
     def read_sense(self):
         """(current sense, output voltage) in ADC counts, mean of 16, only while not armed."""
         self._mux.select(self._pins.VOLTAGE_INPUT)
-        current = sum(self._sense.read_u16() >> 4 for _ in range(_READINGS))
+        current = sum(self.scale.linear(self._sense.read_u16() >> 4) for _ in range(_READINGS))
         voltage = sum(self._voltage.read_u16() >> 4 for _ in range(_READINGS))
         return current // _READINGS, voltage // _READINGS
 

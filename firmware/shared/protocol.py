@@ -8,7 +8,7 @@ A session has one channel or two. What belongs to the second one stands beside t
 carry "channel": 1 or 2.
 """
 
-PROTOCOL_VERSION = 4  # raised whenever a name, a field or a meaning below changes
+PROTOCOL_VERSION = 5  # raised whenever a name, a field or a meaning below changes
 FIRMWARE_VERSION = "0.2.0"
 
 # Device states. OFF is a state of its own: gate open and DAC parked, not "0 uA". core/states.py says what may follow.
@@ -25,6 +25,9 @@ STATE_NAMES = ("OFF", "RAMP_UP", "ACTIVE", "RAMP_DOWN", "FAULT", "SELF_TEST", "R
 ARM_MS = 10000  # ours: an armed request that nobody starts within this time is forgotten
 CONFIRM_MS = 30000  # ours: time to hold the device's button for a change that raises a cap
 HOLD_MS = 1000  # ours: how long the button must be held; a brush is no consent
+
+MEASURE_CODES = 16  # ours: what one "measure" may ask for; it takes 0.2 s, and the answer fits in a line
+MEASURE_SPAN = 1434  # codes from the middle, 700 uA: ours, below the limiter's 820 uA with its tolerance
 
 # Why the last session ended.
 END_NONE = 0
@@ -48,7 +51,7 @@ CONTACT_NAMES = ("unknown", "good", "dry", "open", "short")
 # Commands the device answers.
 COMMANDS = (
     "hello",  # -> identity: protocol, firmware, board, uid, channels, commissioned, maintenance; "image": "frozen" or
-    # "uploaded", the code that runs
+    # "uploaded", the code that runs; "calibration": [id, day it was made on], null without
     "status",  # -> one status dict
     "arm",  # args: "wave": the fields of shared/waveform.py, "lease_ms", for two channels also "wave2" -> the session's
     # terms, "terms2" among them; starts nothing. Time, ramp and sample period are those of "wave": "wave2" has none.
@@ -72,6 +75,10 @@ COMMANDS = (
     "config_reset",  # settings back to their defaults
     "selftest",  # -> [name, passed, reading, sentence] per check; "watchdog": true lets the watchdog reset the board
     "commission",  # writes the zero-current code into the DAC's EEPROM and reads it back
+    "calibration",  # args: none to read, {"set": shared/calibration.py} or {"erase": true} -> "calibration", null
+    # without, and "problem", null or why a stored one is not used. Gate open; the board tests itself afterwards.
+    "measure",  # args: "channel", "codes" -> "rows": [code, sense, voltage] in ADC counts on the internal dummy load,
+    # sums of four readings, the first row with the gate open (code -1); "temperature_c". No calibration is in them.
     "dac",  # -> read-back of DAC register and EEPROM
     "faults",  # -> the latched fault, its readings and its last 64 samples
     "clear",  # clears the latched fault; refused while the cause persists

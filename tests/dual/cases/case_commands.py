@@ -2,7 +2,7 @@
 
 from boards.rp2040_pico import board
 from firmware.core import commands, meter, no_programme, programme, report, ring, session
-from firmware.shared import faults, framing, protocol, settings, waveform
+from firmware.shared import calibration, faults, framing, protocol, settings, waveform
 from tests.dual.session_bench import File
 
 
@@ -84,6 +84,17 @@ class Device:
         self.can_run_programmes = False
         self.seek = None
         self.flash_refuses = False
+        self.calibration = self.calibration_problem = None
+        self.zero_code = board.ZERO_CODE
+        self.stop_open = 0
+        self.unmeasured = None
+
+    def set_calibration(self, found):
+        self.calibration = found
+
+    def measure(self, index, codes):
+        self.asked.append((index, codes))
+        return ([[-1, 8192, 8192]], None) if not self.unmeasured else (None, self.unmeasured)
 
     def now_ms(self):
         return 1000
@@ -94,7 +105,7 @@ class Device:
             self.session.stop(True, self.now_ms())
 
     def estop(self):
-        return 0
+        return self.stop_open
 
     def identity(self):
         return {"firmware": "x"}
@@ -201,13 +212,73 @@ def test_every_command_has_a_handler_and_answers():
     arguments = {
         "arm": {"wave": WAVE}, "lease": {"session": 1}, "start": {"session": 1},
         "change": {"session": 1, "wave": {"amplitude_ua": 90}}, "table": {"points": 256, "values": [0]},
-        "programme_start": {"hash": "00ff"},
+        "programme_start": {"hash": "00ff"}, "measure": {"codes": [2048]},
     }  # fmt: skip
     for command in protocol.COMMANDS:
         device = Device()
         prepare.get(command, lambda _device: None)(device)
         reply = ask(device, command, **arguments.get(command, {}))
         assert reply["id"] == 7 and reply["ok"] is True, (command, reply)
+
+
+def calibrated(channels=1, **constants):
+    each = dict(calibration.NOMINAL)
+    each.update(constants)
+    found = {"day": 20000, "temperature_c": 23, "reference": "meter", "channels": [each] * channels}
+    found["id"] = calibration.id_of(found)
+    return found
+
+
+def test_a_calibration_is_read_set_and_erased_while_nothing_runs():
+    device = Device()
+    assert ask(device, "calibration")["data"] == {"calibration": None, "problem": None}
+    found = calibrated()
+    assert ask(device, "calibration", set=found)["data"]["calibration"] == found == device.calibration
+    for wrong, text in (
+        (calibrated(gain_ppm=60001), "channel 1: gain_ppm is 60001; an honest unit has -60000..60000"),
+        (None, "a calibration must be an object"),
+        (calibrated(2), "channels must be a list of 1, one per output"),
+    ):
+        reply = ask(device, "calibration", set=wrong)
+        assert (reply["err"], reply["text"]) == ("value", text + "; the calibration was not changed")
+        assert device.calibration == found
+    assert ask(device, "calibration", erase=1)["data"]["calibration"] == found
+    assert ask(device, "calibration", erase=True)["data"]["calibration"] is None
+    for prepare in (armed, flowing, paused, under_way):
+        device = Device()
+        prepare(device)
+        for arguments in ({"set": found}, {"erase": True}):
+            assert ask(device, "calibration", **arguments)["err"] == "state"
+        assert ask(device, "measure", codes=[2048])["err"] == "state"
+        assert ask(device, "calibration")["ok"] and device.calibration is None
+    device = Device()
+    device.engine.gate_closed = 1  # in spite of the state
+    for command, arguments in (("calibration", {"set": found}), ("calibration", {"erase": True}), ("measure", {})):
+        reply = ask(device, command, **arguments)
+        assert reply["err"] == "state" and "needs the gate open" in reply["text"]
+
+
+def test_what_may_be_measured():
+    device = Device(2)
+    assert ask(device, "measure", channel=2, codes=[614, 3482])["data"] == {
+        "rows": [[-1, 8192, 8192]],
+        "temperature_c": 0,
+    }
+    assert device.asked == [(1, [614, 3482])]
+    for arguments in (
+        {}, {"codes": []}, {"codes": [2048] * 17}, {"codes": "2048"}, {"codes": [613]}, {"codes": [3483]},
+        {"codes": [2048, 0]}, {"codes": [True]}, {"codes": [2048.0]}, {"codes": [2048], "channel": 3},
+        {"codes": [2048], "channel": 0},
+    ):  # fmt: skip
+        assert ask(device, "measure", **arguments)["err"] == "value", arguments
+    assert len(device.asked) == 1
+    assert ask(device, "measure", codes=[2048] * 16)["ok"]
+    device.unmeasured = "the dummy load measures 9 ohm, wanted 4700"
+    reply = ask(device, "measure", codes=[2048])
+    assert (reply["err"], reply["text"]) == ("hardware", device.unmeasured + "; the output is off")
+    device.stop_open = 1
+    reply = ask(device, "measure", codes=[2048])
+    assert (reply["err"], reply["text"]) == ("state", "the emergency stop is open: close it")
 
 
 def test_nothing_in_a_request_can_raise():

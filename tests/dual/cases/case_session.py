@@ -5,7 +5,7 @@ What a real engine does is proven on the virtual Pico (tests/hil); here the timi
 
 from boards.rp2040_pico import board
 from firmware.core import report, session, supervisor, waveplan
-from firmware.shared import faults, limits, protocol
+from firmware.shared import calibration, faults, limits, protocol
 from tests.dual.session_bench import OPEN, PERIOD_US, STABLE, WAVE, Bench, refusal
 
 # Arming ---------------------------------------------------------------------------------------------------------------
@@ -990,3 +990,17 @@ def test_charge_before_the_session_counts():
         bench.made.charge_before_uc = limits.SESSION_CHARGE_UC + more_uc
         bench.tick()
         assert bench.made.latch.code == code
+
+
+def test_a_calibration_reaches_the_engine_and_what_is_told():
+    bench = Bench(channels=2)
+    constants = dict(calibration.NOMINAL)
+    constants["sense_gain_ppm"] = -40000
+    scales = [calibration.Scale(board), calibration.Scale(board, constants)]
+    bench.made.calibrate(scales)
+    assert bench.engine.asked == [("calibrate", 2)]
+    assert [each.meter.current_ua(372) for each in bench.made.channels] == [200, 208]
+    assert [each.meter.charge_nc(3720) for each in bench.made.channels] == [2, 2]  # us: begin() has the sample's length
+    for each in bench.made.channels:
+        each.meter.begin(100)
+    assert [each.meter.charge_nc(37200) for each in bench.made.channels] == [1998, 2081]

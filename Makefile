@@ -10,7 +10,7 @@ export MICROCURRENT_BUILD := $(CURDIR)/build
 FIRMWARE_FOR := $(or $(BOARD),rp2040_pico)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check campaign programs pulls mutation tables bench soak sigrok sim flash firmware image setup clean distclean
+.PHONY: help demo test check campaign programs pulls mutation tables boards spice bench soak sigrok sim flash firmware image setup clean distclean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +47,12 @@ mutation: setup  ## change the safety files in every small way: each change must
 tables: setup  ## write the tables of README.md and tests/hazards/HAZARDS.md anew from their data
 	$(BIN)/python -m tests.readme
 	$(BIN)/python -m tests.hazards render
+
+boards: setup  ## write wiring tables and pin diagrams of boards/*/README.md anew from board.py
+	$(BIN)/python -m microcurrent.output_stage.board_pages
+
+spice: setup  ## calculate the output stage in ngspice: every fault, tolerances, dynamics; write its page (half an hour)
+	$(BIN)/python -m microcurrent.output_stage
 
 bench: setup image  ## measure: rates, jitter, cost, signal quality, against what a user would write (five minutes)
 	$(BIN)/python -m tests.bench.measure

@@ -70,7 +70,7 @@ def unit(variant: str, changed: dict[str, float], folder: Path) -> Unit:
     *plots, full = run(text, folder)
     if len(plots) != len(LOADS_OHM) or any(len(plot["i(vel)"]) != len(POINTS_UA) for plot in plots):
         raise SpiceError(f"ngspice left out points of a unit; nothing was counted; look into {folder}")
-    # The ADC measures in shares of the same 3.3 V: a unit's reference drops out of what it shows in volts, not in ampere.
+    # The ADC measures in shares of the same 3.3 V, which the firmware takes for 3.3 V exactly.
     shown = [((plot["v(sense)"] / reference - 1.65) / 1.5e-3).tolist() for plot in plots]
     delivered = [(plot["i(vel)"] * 1e6).tolist() for plot in plots]
     limit = tuple(abs(float(value)) * 1e6 for value in (full["i(vel)"][-1], full["i(vel)"][0]))

@@ -10,15 +10,17 @@ export MICROCURRENT_BUILD := $(CURDIR)/build
 FIRMWARE_FOR := $(or $(BOARD),rp2040_pico)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check campaign programs pulls mutation tables boards spice bench soak sigrok sim flash firmware image setup clean distclean
+.PHONY: help demo test check campaign programs pulls mutation tables boards spice bench soak sigrok sim flash firmware firmware-twice test-frozen image setup clean distclean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: setup image  ## boot the virtual Pico, flash it, run a treatment, show what was delivered
 	$(BIN)/microcurrent demo
 
 test: setup image  ## run every test
+	@$(BIN)/microcurrent image --production >/dev/null \
+		|| echo "NO PRODUCTION IMAGE CAN BE BUILT HERE (see above why): the tests that boot one are skipped"
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 	@echo "Line and branch coverage of firmware/shared and firmware/core by the cases that run on both interpreters:"
 	@$(BIN)/coverage run -m pytest -q tests/dual -k cpython
@@ -71,6 +73,13 @@ flash: setup  ## upload the firmware to a real board: make flash PORT=/dev/ttyAC
 
 firmware: setup  ## build the production image, modules frozen: make firmware BOARD=rp2040_pico
 	$(BIN)/microcurrent image --production --board $(FIRMWARE_FOR) --output build/microcurrent-$(FIRMWARE_FOR).uf2
+
+firmware-twice: setup  ## the production image from nothing in two places: the same bytes
+	$(BIN)/python -m tests.twice $(FIRMWARE_FOR)
+
+test-frozen: setup  ## all of tests/hil and the quick campaign on production images (about 15 minutes)
+	$(BIN)/python -m pytest -n 2 --dist worksteal tests/hil --frozen
+	$(BIN)/python -m tests.campaign --frozen --quick
 
 image: setup  ## obtain the MicroPython image (cache, download or build) and show it
 	$(BIN)/microcurrent image

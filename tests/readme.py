@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from firmware.shared import faults
-from tests.bench import results, writers
+from tests.bench import production, results, writers
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -50,7 +50,18 @@ def quality_table() -> str:
     return writers.quality_markdown(results.everything())
 
 
-TABLES = {"faults": fault_table, "campaign": campaign_table, "bench": bench_table, "quality": quality_table}
+def frozen_table() -> str:
+    """What it measured of a production image."""
+    return production.markdown(results.everything())
+
+
+TABLES = {
+    "faults": fault_table,
+    "campaign": campaign_table,
+    "bench": bench_table,
+    "quality": quality_table,
+    "frozen": frozen_table,
+}
 
 
 def rendered(text: str) -> str:

@@ -16,7 +16,7 @@ from rich.table import Table
 from tests.campaign.fork import forked
 from tests.campaign.fork import spread as on_cores
 
-from . import bridge, disturb, footprint, latency, ours, peers, picture, quality, results, speed, writers
+from . import bridge, disturb, footprint, latency, ours, peers, picture, production, quality, results, speed, writers
 from .soak import wire_stand
 from .stand import OPEN_PERIOD_US, Stand, dual_stand
 
@@ -50,6 +50,7 @@ def main() -> int:
     console.print(compared(results.everything()))
     picture.draw(results.everything())
     console.print(NOT_MODELLED)
+    console.print(production.NOT_MODELLED)
     console.print("\n".join([*said, repeated]))
     console.print(f"{time.perf_counter() - began:.0f} s; written: {results.FILE.name}, {picture.TARGET.name}")
     return int(any("DIFFERS" in line for line in [*said, repeated]))
@@ -61,6 +62,7 @@ def jobs(stand: Stand, wire: Stand, dual: Stand) -> list[Job]:
         *peers.jobs(),
         *ours.jobs(stand, wire, dual),
         *footprint.jobs(),
+        *production.jobs(),
         *disturbances(),
         *quality.jobs(stand),
     ]

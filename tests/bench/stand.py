@@ -32,11 +32,18 @@ DECLARED = {"profile": 1, "zone": waveform.ZONES.index("body"), "area_mm2": 1000
 class Stand:
     """A virtual Pico that answers, and a client at its port."""
 
-    def __init__(self, files: dict[str, bytes] | None = None, bit_ns: int = 0, **keywords: object) -> None:
-        """files: of the firmware, by default those of the build. bit_ns: of SCL; 0: what the registers say."""
+    def __init__(
+        self, files: dict[str, bytes] | None = None, bit_ns: int = 0, image: Path | None = None, **keywords: object
+    ) -> None:
+        """files: of the firmware, by default those of the build. bit_ns: of SCL; 0: what the registers say.
+
+        image: the one to boot with these files beside it, instead of what the environment names.
+        """
         options: dict = {"dac_eeprom": (2048, 0)} | keywords
         board = getattr(keywords.get("board"), "BOARD", "rp2040_pico")
-        image, beside = frozen.code(board, files or product_files())
+        beside = files or {}
+        if image is None:
+            image, beside = frozen.code(board, files or product_files())
         self.pico = VirtualPico(image, **options)
         declared = settings.encode_slot(1, settings.defaults() | DECLARED)
         self.pico.install_files(beside | {"/settings_a": declared})

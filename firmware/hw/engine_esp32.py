@@ -16,7 +16,7 @@ from machine import ADC, Pin, Timer
 from micropython import const
 
 from ..core import meter, waveplan
-from ..shared import faults, limits, units
+from ..shared import calibration, faults, limits, units
 from . import radio_esp32, restart_esp32
 from .player_esp32 import Player
 
@@ -70,9 +70,7 @@ class Engine:
         self._history = [0] * _HISTORY_LENGTH
         self.armed = False
         self._plan = waveplan.Plan()
-        self._follow = self._counts(board.FOLLOW_UA)
-        self._follow_sensing = self._counts(_FOLLOW_SENSING_UA)
-        self._sense_step = board.CONTACT_UA * (units.DAC_STEPS // 2) // board.FULL_SCALE_UA
+        self.calibrate([calibration.Scale(board)])
         self._window = self._phase_limit = self._net_limit = 0
         self._fed_ms = self._period_us = 0
         self._clear()
@@ -100,6 +98,20 @@ class Engine:
         self._phases = self._full_phases = 0
         self._trip = self._trip_reading = self._done = self._astray = 0
         self._worst_cycles = 0
+
+    def calibrate(self, scales):
+        """Conversions of the output (shared.calibration.Scale), from the next arm() on. Not while armed."""
+        board = self._board
+        self._scale = scale = scales[0]
+        self._follow = scale.counts_of_ua(board.FOLLOW_UA)
+        self._follow_sensing = scale.counts_of_ua(_FOLLOW_SENSING_UA)
+        self._sense_step = scale.gain(board.CONTACT_UA * (units.DAC_STEPS // 2) // board.FULL_SCALE_UA)
+        self._sense_of_code = scale.sense_of_code
+        self._full_sense, self._full_command = scale.full_share
+
+    def scale(self, _channel):
+        """The conversions of the output."""
+        return self._scale
 
     @property
     def bus_errors(self):
@@ -137,7 +149,7 @@ class Engine:
         self._plan = plan
         self._period_us = plan.period_us
         self._sense_half = max(1, _SENSE_HALF_US // plan.period_us)
-        self._player.begin(plan, left or max(1, plan.total_samples - plan.ramp_samples))
+        self._player.begin(plan, self._scale, left or max(1, plan.total_samples - plan.ramp_samples))
         self._window, self._phase_limit, self._net_limit = self._limits_of(plan, amplitudes_ua[0])
         self.feed()
         self._began_us = self._ticked_us = time.ticks_us()
@@ -152,14 +164,12 @@ class Engine:
 
         Charge in sense counts times 1/64 samples. A phase may last a sample longer where a callback is late.
         """
-        window = min(self._counts(amplitude_ua + self._board.TRIP_UA), units.ADC_STEPS // 2 - 48)
-        phase = (plan.phase_samples + 1) * self._counts(amplitude_ua) * 5 // 4 + self._follow
-        sensed = (2 * max(1, _SENSE_HALF_US // plan.period_us) + 1) * self._counts(self._board.CONTACT_UA)
-        net = self._counts(16 * limits.NET_DC_UA) if plan.balanced else _NO_NET_LIMIT
+        counts_of_ua = self._scale.counts_of_ua
+        window = min(counts_of_ua(amplitude_ua + self._board.TRIP_UA), units.ADC_STEPS // 2 - 48)
+        phase = (plan.phase_samples + 1) * counts_of_ua(amplitude_ua) * 5 // 4 + self._follow
+        sensed = (2 * max(1, _SENSE_HALF_US // plan.period_us) + 1) * counts_of_ua(self._board.CONTACT_UA)
+        net = counts_of_ua(16 * limits.NET_DC_UA) if plan.balanced else _NO_NET_LIMIT
         return window, max(phase, sensed) * _ONE, net
-
-    def _counts(self, current_ua):
-        return units.counts_of_ua(current_ua, self._board.ADC_REFERENCE_MV, self._board.SENSE_UV_PER_UA)
 
     def run(self):
         """Close the gate at contact-sensing level. Only core/session.py calls this, after core/gate.py permitted it.
@@ -287,7 +297,8 @@ class Engine:
 
     def read_sense(self, _channel):
         """(current sense, electrode voltage) in 12-bit counts, mean of 16, only while not armed."""
-        return self._mean(self._sense, _READINGS_AT_REST), self._mean(self._voltage, _READINGS_AT_REST)
+        current = self._scale.linear(self._mean(self._sense, _READINGS_AT_REST))
+        return current, self._mean(self._voltage, _READINGS_AT_REST)
 
     def _mean(self, part, readings):
         """What an input shows, in 1/4096 of the board's reference.
@@ -307,7 +318,7 @@ class Engine:
         if not self.armed:
             return
         try:
-            reading = self._mean(self._sense, _READINGS) - self._zero
+            reading = self._scale.linear(self._mean(self._sense, _READINGS)) - self._zero
             since_us = time.ticks_diff(time.ticks_us(), self._ticked_us)
             self._supervise(reading, since_us)
             if since_us > 2 * self._period_us:  # one period, and as much lateness as the supervisor permits
@@ -327,7 +338,7 @@ class Engine:
             lasted_us = time.ticks_diff(now_us, self._ticked_us)
             self._time(now_us)
             count = self._mean(self._sense, _READINGS)
-            reading = count - self._zero
+            reading = self._scale.linear(count) - self._zero
             self._remember(count)
             self._supervise(reading, lasted_us)
             weight = (lasted_us << 6) // self._period_us
@@ -343,13 +354,15 @@ class Engine:
         self._inside = 0
 
     def _send(self, code):
-        """Write a code to the DAC, and what current it should give. Raises OSError."""
-        self._dac.write(code)
+        """Write a code to the DAC, and note what current it should give. Raises OSError.
+
+        All codes here count from the middle; this unit's zero may be beside it.
+        """
+        self._dac.write(code + self._scale.shift)
         self._sent = code
-        board = self._board
-        wanted_ua = units.ua_of_code(code, board.FULL_SCALE_UA, board.ZERO_CODE)
-        self._wanted = self._counts(abs(wanted_ua))
-        self._sign_wanted = (wanted_ua > 0) - (wanted_ua < 0)
+        command = code - self._board.ZERO_CODE
+        self._wanted = abs(command) * self._sense_of_code >> 12
+        self._sign_wanted = (command > 0) - (command < 0)
 
     def _time(self, now_us):
         late_us = time.ticks_diff(now_us, self._due_us)
@@ -440,7 +453,7 @@ class Engine:
             mean = units.rounded_div(self._net, self._net_weight)
             if abs(mean) > _TRIM_FROM:
                 most = _TRIM_MAX_UA * (units.DAC_STEPS // 2 << 18) // board.FULL_SCALE_UA
-                half = (mean << 17) * (units.DAC_STEPS // 2) // self._counts(board.FULL_SCALE_UA)
+                half = (mean << 29) // self._sense_of_code
                 self._player.trim = min(max(self._player.trim - half, -most), most)
         self._net = self._net_weight = 0
 
@@ -496,8 +509,7 @@ class Engine:
         elif self._sign:
             self._last_phase = self._phase_sum >> 6
             self._phases += 1
-            full = self._phase_command * self._counts(self._board.FULL_SCALE_UA) // (units.DAC_STEPS // 2)
-            if abs(self._phase_sum) * 10 >= abs(full) * 9:
+            if abs(self._phase_sum) * self._full_sense >= abs(self._phase_command) * self._full_command:
                 self._full_phases += 1
         self._phase_sum = self._phase_command = 0
 

@@ -18,13 +18,16 @@ class Player:
 
     def __init__(self, zero_code):
         self._zero_code = zero_code
-        self.begin(waveplan.Plan(), 0)
+        self.begin(waveplan.Plan(), None, 0)
 
-    def begin(self, plan, left):
-        """A session begins. left: samples before the ramp down."""
+    def begin(self, plan, scale, left):
+        """A session begins. scale: this unit's shared.calibration.Scale; left: samples before the ramp down."""
         self._plan = plan
+        self._scale = scale
         self._next_plan = None
-        self._gain = plan.gain
+        self._gain = scale.gain(plan.gain) if scale else 0
+        shift = scale.shift if scale else 0
+        self._lowest, self._highest = max(0, -shift), units.DAC_STEPS - 1 - max(0, shift)
         self._alternate_left = plan.alternate_cycles
         self._chance = _CHANCE_BEGIN
         self.left = left
@@ -72,7 +75,7 @@ class Player:
         code = units.rounded_div(self._unit(halves) * gain, shapes.UNIT << waveplan.GAIN_SHIFT)
         if self.trim and abs(code) > _TRIM_MIN_CODES:
             code += self._trimmed()
-        return min(max(self._zero_code + code, 0), units.DAC_STEPS - 1)
+        return min(max(self._zero_code + code, self._lowest), self._highest)
 
     def _trimmed(self):
         owed = self._trim_owed + self.trim
@@ -140,7 +143,8 @@ class Player:
         """Play the plan that waits from here on, with the sign that is played."""
         plan, self._next_plan = self._next_plan, None
         self._plan = plan
-        self._gain = -abs(plan.gain) if self._gain < 0 else abs(plan.gain)
+        gain = abs(self._scale.gain(plan.gain))
+        self._gain = -gain if self._gain < 0 else gain
         self._cycle = plan.cycle_samples
         self._k = self._phase = self._fraction = 0
         self.halves_at_change = halves

@@ -32,7 +32,7 @@ POLL_NS = 1_000_000  # run_while looks at its predicate at least this often
 HEAP = "2M"  # ours: no claim about memory rests on this interpreter, whose objects are twice as large
 BOOT_US = 300_000  # ours: from reset to boot.py; unverified
 ENDED = 70  # fake/world.py: the chip was reset
-CAUSES = {"power": 1, "software": 2, "watchdog": 3}  # machine.reset_cause(), ports/esp32/modmachine.c
+CAUSES = {"power": 1, "software": 2, "watchdog": 3, "soft": 5}  # machine.reset_cause(), ports/esp32/modmachine.c
 _OUT, _OPEN_DRAIN, _PULL_UP = 3, 7, 2
 _ADC_LOW_MV, _ADC_HIGH_MV = 142, 3150  # ours: what read_uv() can tell at 11 dB; unverified
 _RAW_LOW_MV, _RAW_MV = 130, 3050  # ours: raw readings at 11 dB begin and span so; up to 6 % off in the middle
@@ -152,9 +152,10 @@ class VirtualEsp32:
             os.dup2(23, 3)
             os.dup2(24, 4)
 
-        self._offset_us = self._now_ns // 1000 - (self._start_us if self._cause == "power" else 0) + BOOT_US
+        start_us = self._start_us if self._cause == "power" else 0
+        self._offset_us = self._now_ns // 1000 - start_us + BOOT_US
         self._process = subprocess.Popen(
-            self._command,
+            [*self._command, str(start_us)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

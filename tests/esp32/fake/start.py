@@ -1,4 +1,4 @@
-"""What the port does after a reset: boot.py, main.py, then the prompt. Arguments: its flash; these modules."""
+"""What the port does after a reset: boot.py, main.py, then the prompt. Arguments: flash, modules, clock."""
 
 import sys
 
@@ -14,6 +14,7 @@ import time
 import vfs
 import world
 
+world.now_us = int(sys.argv[3])
 assert None not in (bluetooth, esp32, machine, network, time)  # loaded while their directory can still be reached
 vfs.umount("/")
 vfs.mount(vfs.VfsPosix(_flash), "/")

@@ -53,12 +53,12 @@ def _checked(name, function, own):
 
 def check(name, args, keywords):
     """Raise TypeError, as the port does, unless one of the signatures takes these arguments."""
-    problem = ""
+    problems = []
     for signature in SIGNATURES[name]:
-        problem = _problem(signature, args, keywords)
-        if not problem:
+        problems.append(_problem(signature, args, keywords))
+        if not problems[-1]:
             return
-    raise TypeError("%s: %s" % (name, problem))
+    raise TypeError("%s: %s" % (name, problems[0]))
 
 
 def _problem(signature, args, keywords):

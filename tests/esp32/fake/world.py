@@ -72,10 +72,12 @@ def spend(us):
 def sleep(us):
     """time.sleep: callbacks run while it waits."""
     end_us = now_us + us
-    _run_scheduled()
     while now_us < end_us:
+        if _queue and not _in_callback:
+            _run_scheduled()
+            continue
         _pass_to(min([end_us, _stop_us] + [alarm[0] for alarm in _alarms]))
-        _run_scheduled()
+    _run_scheduled()
 
 
 def _pass_to(t_us):
@@ -115,16 +117,15 @@ def _stop():
 
 
 def _run_scheduled():
-    """As mp_sched_run_pending: one after the other, never nested; an exception is printed and forgotten."""
+    """As mp_sched_run_pending: one at a time, never nested; an exception is printed and forgotten."""
     global _in_callback
-    if _in_callback:
+    if _in_callback or not _queue:
         return
-    while _queue:
-        callback, argument = _queue.pop(0)
-        _in_callback = True
-        try:
-            callback(argument)
-        except Exception as error:
-            sys.print_exception(error)
-        finally:
-            _in_callback = False
+    callback, argument = _queue.pop(0)
+    _in_callback = True
+    try:
+        callback(argument)
+    except Exception as error:
+        sys.print_exception(error)
+    finally:
+        _in_callback = False

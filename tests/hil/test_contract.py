@@ -2,11 +2,12 @@
 
 The ESP32 side is tests/esp32: the firmware's own .mpy files on MicroPython's unix port, against a strict fake of the
 port's machine module, with the same DAC, output stage and skin as the virtual Pico. Nothing here has run on an ESP32.
+What needs neither injection nor exact truth runs on a real board too, with --port: with 10 kΩ in the place of skin.
 """
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -14,12 +15,12 @@ from boards.esp32_devkit import board as esp32_board
 from boards.rp2040_pico import board as pico_board
 from firmware.shared import faults, framing, protocol
 from microcurrent import journal
-from microcurrent.build import build_firmware
+from microcurrent.build import board_constants, build_firmware
 from microcurrent.errors import BadValueError, FaultError, RefusedError
 from tests.esp32.stand import ended, made_esp32
 from tests.support import compile_for_pico
 
-from .conftest import Bench, made_bench
+from .conftest import Bench, Device, made_bench
 
 MS = 1_000_000
 # 2 Hz is what both play. The ESP32's one sample period, and one of the Pico's that takes little emulation.
@@ -40,6 +41,11 @@ Scenario = Callable[[Bench], None]
 def wave(stand: Bench, **changes: object) -> dict[str, Any]:
     """What is asked for, in samples of the board."""
     return WAVE | {"sample_us": SAMPLE_US[stand.pico.board.BOARD]} | changes
+
+
+def tolerance_ua(stand: Bench) -> int:
+    """How far delivered may be from commanded."""
+    return getattr(stand.pico, "tolerance_ua", 6)
 
 
 def start(stand: Bench, **changes: object) -> dict:
@@ -93,10 +99,10 @@ def a_session_delivers_what_was_asked_for(stand: Bench) -> None:
     assert ran.reason == "duration", ran.events
     assert ran.states[ran.states.index("ARMED") :] == ["ARMED", "RAMP_UP", "ACTIVE", "RAMP_DOWN", "READY"]
     delivered = ran.plateau("delivered_ua")
-    assert delivered and all(194 <= value <= 206 for value in delivered)
+    assert delivered and all(abs(value - 200) <= tolerance_ua(stand) for value in delivered)
     assert ran.last["full_phases"] == ran.last["phases"] > 0 and ran.last["missed"] == 0
-    assert abs(ran.last["phase_charge_nc"]) <= 50_000 * 1.03
-    assert stand.pico.gate == 0 and stand.pico.dac.code == 2048
+    assert abs(ran.last["phase_charge_nc"]) <= 250 * (200 + tolerance_ua(stand))
+    assert stand.pico.gate == 0
 
 
 def stop_ramps_down_and_stop_now_does_not_wait(stand: Bench) -> None:
@@ -163,7 +169,8 @@ def a_dac_that_vanishes_ends_the_session(stand: Bench) -> None:
     def vanish() -> None:
         stand.pico.dac.absent = True
 
-    assert off_after_ms(stand, vanish) <= OFF_MS[stand.pico.board.BOARD] + stand.pico.board.PERIODS_US[0] / 1000
+    board = stand.pico.board.BOARD
+    assert off_after_ms(stand, vanish) <= OFF_MS[board] + SAMPLE_US[board] / 1000  # not before a sample is sent
     assert latched(stand) == faults.DAC_NO_ACK
     with pytest.raises(FaultError, match="the cause persists"):
         stand.request("clear")
@@ -260,6 +267,8 @@ def the_gate_is_read_back(stand: Bench) -> None:
     assert stand.request("status")["gate"] == stand.pico.gate == 0
     start(stand)
     assert stand.request("status")["gate"] == stand.pico.gate == 1
+    stand.request("stop", {"now": True})
+    assert stand.request("status")["gate"] == stand.pico.gate == 0 and stand.pico.dac.code == 2048
 
 
 def settings_survive_a_loss_of_power(stand: Bench) -> None:
@@ -342,16 +351,40 @@ def maintenance_boots_to_the_prompt(stand: Bench) -> None:
     assert stand.pico.gate == 0 and len(stand.pico.trace.resets) == 1
 
 
-SCENARIOS: tuple[Scenario, ...] = (
-    boots_from_off_to_ready, self_test_passes, a_session_delivers_what_was_asked_for,
-    stop_ramps_down_and_stop_now_does_not_wait, pause_and_resume, over_current_trips, comparator_is_told,
-    emergency_stop_opens_the_gate, a_broken_estop_wire_means_stop, a_dac_that_vanishes_ends_the_session,
-    an_open_electrode_never_gets_more_than_sensing, lifting_brings_no_shock_on_contact_again, lease_expiry_ramps_down,
-    felt_lowers_the_current, a_change_is_taken_up, a_threshold_binds, what_the_samples_cannot_play_is_refused,
-    every_kind_of_waveform_runs, the_gate_is_read_back, settings_survive_a_loss_of_power,
-    a_fault_survives_a_loss_of_power, a_session_cut_off_by_a_loss_of_power_is_told, a_watchdog_that_bites_is_proven,
-    a_programme_runs, ctrl_c_leaves_a_prompt_with_the_output_off, maintenance_boots_to_the_prompt,
+# What the link alone can tell: on a real board too.
+BY_LINK: tuple[Scenario, ...] = (
+    self_test_passes, a_session_delivers_what_was_asked_for, stop_ramps_down_and_stop_now_does_not_wait,
+    pause_and_resume, lease_expiry_ramps_down, a_threshold_binds, what_the_samples_cannot_play_is_refused,
+    every_kind_of_waveform_runs, a_programme_runs,
 )  # fmt: skip
+# What needs injection, or the truth about pins and current.
+BY_TRUTH: tuple[Scenario, ...] = (
+    boots_from_off_to_ready, over_current_trips, comparator_is_told, emergency_stop_opens_the_gate,
+    a_broken_estop_wire_means_stop, a_dac_that_vanishes_ends_the_session,
+    an_open_electrode_never_gets_more_than_sensing, lifting_brings_no_shock_on_contact_again,
+    felt_lowers_the_current, a_change_is_taken_up, the_gate_is_read_back, settings_survive_a_loss_of_power,
+    a_fault_survives_a_loss_of_power, a_session_cut_off_by_a_loss_of_power_is_told, a_watchdog_that_bites_is_proven,
+    ctrl_c_leaves_a_prompt_with_the_output_off, maintenance_boots_to_the_prompt,
+)  # fmt: skip
+
+
+class Outside:
+    """Stands where the bench's board stands, for a real one: what the link tells of it, in real time."""
+
+    tolerance_ua = 36  # ours: offset and gain of a stage without calibration, as hw/output_checks.py permits
+
+    def __init__(self, device: Device) -> None:
+        self._device = device
+        self.board = board_constants(device.request("hello")["board"])
+
+    @property
+    def gate(self) -> int:
+        return self._device.request("status")["gate"]
+
+    def run_for_ms(self, ms: float) -> None:
+        ends_s = self._device.client.transport.now() + ms / 1000
+        while self._device.client.transport.now() < ends_s:
+            self._device.client.next_event(0.02)
 
 
 @pytest.fixture
@@ -365,13 +398,29 @@ def esp32(tmp_path: Path) -> Iterator[Bench]:
     ended(stand)
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.__name__)
+@pytest.mark.parametrize("scenario", BY_LINK, ids=lambda scenario: scenario.__name__)
+def test_board(device: Device, scenario: Scenario) -> None:
+    """The virtual Pico, or the board on --port, whose settings are those of before afterwards."""
+    stand = cast(Any, device)
+    if isinstance(device, Bench):
+        scenario(stand)
+        return
+    stand.pico = Outside(device)
+    before = device.request("config")
+    try:
+        scenario(stand)
+    finally:
+        device.request("stop", {"now": True})
+        device.request("config", before)
+
+
+@pytest.mark.parametrize("scenario", BY_TRUTH, ids=lambda scenario: scenario.__name__)
 def test_pico(bench: Bench, scenario: Scenario) -> None:
     scenario(bench)
     assert bench.pico.gate == 0 or bench.request("stop", {"now": True})
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.__name__)
+@pytest.mark.parametrize("scenario", BY_LINK + BY_TRUTH, ids=lambda scenario: scenario.__name__)
 def test_esp32(esp32: Bench, scenario: Scenario) -> None:
     scenario(esp32)
     assert esp32.pico.gate == 0 or esp32.request("stop", {"now": True})

@@ -10,7 +10,7 @@ export MICROCURRENT_BUILD := $(CURDIR)/build
 FIRMWARE_FOR := $(or $(BOARD),rp2040_pico)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check campaign programs pulls mutation tables boards spice bench soak sigrok sim flash firmware firmware-twice test-frozen image setup clean distclean
+.PHONY: help demo test check campaign programs pulls mutation tables boards spice bench soak sigrok proxy sim flash firmware firmware-twice test-frozen image setup clean distclean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,6 +21,9 @@ demo: setup image  ## boot the virtual Pico, flash it, run a treatment, show wha
 test: setup image  ## run every test
 	@$(BIN)/microcurrent image --production >/dev/null \
 		|| echo "NO PRODUCTION IMAGE CAN BE BUILT HERE (see above why): the tests that boot one are skipped"
+	@$(MAKE) --no-print-directory build/stubs/esp32
+	@$(BIN)/python -m tests.esp32.unix_port >/dev/null \
+		|| echo "MICROPYTHON'S UNIX PORT CANNOT BE BUILT HERE (see above why): the ESP32's scenarios are skipped"
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 	@echo "Line and branch coverage of firmware/shared and firmware/core by the cases that run on both interpreters:"
 	@$(BIN)/coverage run -m pytest -q tests/dual -k cpython
@@ -64,6 +67,9 @@ soak: setup image  ## a minute of sessions at the wire's limit, 22.2 and 13.7 kS
 
 sigrok: setup image  ## read a session's VCD with sigrok-cli's I2C decoder and compare every DAC code
 	@$(BIN)/python -m tests.bench.sigrok_check
+
+proxy: setup image  ## the ESP32's engine on the emulated RP2040: what it keeps; table of its page (two minutes)
+	$(BIN)/python -m tests.esp32.proxy
 
 sim: setup image  ## run the virtual Pico until Ctrl-C and print its port
 	$(BIN)/microcurrent sim

@@ -10,8 +10,7 @@ from microcurrent.build import build_firmware
 from tests.hil.conftest import Bench
 
 from .bench import VirtualEsp32
-from .stand import ended, made_esp32, modules
-from .unix_port import unix_port
+from .stand import ended, interpreter, made_esp32, modules
 
 MakeStand = Callable[..., Bench]
 RunProgram = Callable[..., str]
@@ -38,7 +37,7 @@ def stand(tmp_path: Path) -> Iterator[MakeStand]:
 @pytest.fixture
 def chip(tmp_path: Path) -> Iterator[VirtualEsp32]:
     """A chip without any file."""
-    board = VirtualEsp32(unix_port(), modules(), tmp_path / "flash", dac_eeprom=(2048, 0))
+    board = VirtualEsp32(interpreter(), modules(), tmp_path / "flash", dac_eeprom=(2048, 0))
     yield board
     board.close()
 

@@ -16,7 +16,14 @@ SCRIPT = Path(__file__).with_name("build_unix.sh")
 
 
 class UnixPortError(RuntimeError):
-    """It cannot be built on this machine; the text says why and what to do."""
+    """It cannot be built on this machine; the text says why and what to do.
+
+    code: exit code of the script; 3 and 4: this machine has no Debian archive, or no compiler.
+    """
+
+    def __init__(self, text: str, code: int) -> None:
+        super().__init__(text)
+        self.code = code
 
 
 def unix_port() -> Path:
@@ -38,7 +45,8 @@ def _build(path: Path) -> None:
         result = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
     if result.returncode:
         tail = "\n".join((result.stdout + result.stderr).splitlines()[-8:])
-        raise UnixPortError(f"MicroPython's unix port was not built ({result.returncode}); what it said last:\n{tail}")
+        text = f"MicroPython's unix port was not built ({result.returncode}); what it said last:\n{tail}"
+        raise UnixPortError(text, result.returncode)
 
 
 if __name__ == "__main__":

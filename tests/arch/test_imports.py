@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PORTABLE = {"array", "binascii", "hashlib", "json"}
-MICROPYTHON = {"gc", "machine", "micropython", "os", "select", "sys", "time", "uctypes", "esp32"}
+MICROPYTHON = {"gc", "machine", "micropython", "os", "select", "sys", "time", "uctypes", "esp32", "network"}
 DEVICE = PORTABLE | MICROPYTHON | {"adafruit_mcp4725"}
 
 WIRING = "firmware"  # the files directly in it: app.py, main.py, boot.py

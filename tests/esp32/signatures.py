@@ -23,7 +23,9 @@ Constants = dict[str, dict[str, int]]
 
 
 def read_stubs(folder: Path = STUBS) -> tuple[Table, Constants]:
-    """({"machine.Pin.value": [signature of each overload]}, {"machine.Pin": {"OUT": 3}}). Raises OSError without it."""
+    """({"machine.Pin.value": [signature of each overload]}, {"machine.Pin": {"OUT": 3}}). Raises FileNotFoundError."""
+    if not folder.is_dir():
+        raise FileNotFoundError(f"there are no stubs of the ESP32 in {folder}; make them: make build/stubs/esp32")
     table: Table = {}
     constants: Constants = {}
     for module in MODULES:

@@ -160,6 +160,7 @@ class Device:
         if self.calibration_problem:
             self.calibration = None
         self.session.calibrate(calibration.scales(board, self.calibration, self.engine.channels))
+        _forget("shared", "calibration_slot")
 
     def set_calibration(self, found):
         """Store a calibration, checked before; None erases it. The board tests itself with it."""
@@ -188,7 +189,10 @@ class Device:
     def _measure(self, index, codes):
         from .hw import measure
 
-        return measure.measured(self.engine, index, board, codes)
+        try:
+            return measure.measured(self.engine, index, board, codes)
+        finally:
+            _forget("hw", "measure")
 
     def await_confirmation(self, changes, raised):
         """Keep a change that raises a cap until the button is held, or the time is over."""
@@ -578,6 +582,13 @@ class Device:
         told.update(zip(protocol.ROW_KEYS, rows))
         self.link.send(told, droppable=True)
         self._sequence += 1
+
+
+def _forget(package, name):
+    """Give back the memory of a module that is seldom used; the next import takes it in anew."""
+    path = "firmware." + package
+    if sys.modules.pop(path + "." + name, None):
+        delattr(sys.modules[path], name)
 
 
 def _fits():

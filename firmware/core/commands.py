@@ -3,7 +3,6 @@
 `device` is the wired board of firmware/app.py. Each handler returns the reply's data or raises terms.Refused.
 """
 
-from ..shared import calibration as calibrations
 from ..shared import faults, limits, protocol, settings, shapes, waveform
 from .session import SEEK_FAULT, SEEK_ONLY
 from .terms import Refused
@@ -312,7 +311,9 @@ def calibration(device, arguments):
     """Read, set or erase the calibration. The answer is what the board has afterwards."""
     if "set" in arguments:
         _need_ready(device, "calibrating")
-        problem = calibrations.check(arguments["set"], device.engine.channels)
+        from ..shared import calibration_slot  # set_calibration() forgets it again
+
+        problem = calibration_slot.check(arguments["set"], device.engine.channels)
         if problem:
             raise Refused(protocol.ERR_VALUE, "%s; the calibration was not changed" % problem)
         device.set_calibration(arguments["set"])

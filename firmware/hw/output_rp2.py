@@ -1049,9 +1049,9 @@ class Output:
     def read_sense(self):
         """(current sense, output voltage) in ADC counts, mean of 16, only while not armed."""
         self._mux.select(self._pins.VOLTAGE_INPUT)
-        current = sum(self.scale.linear(self._sense.read_u16() >> 4) for _ in range(_READINGS))
+        current = sum(self._sense.read_u16() >> 4 for _ in range(_READINGS))
         voltage = sum(self._voltage.read_u16() >> 4 for _ in range(_READINGS))
-        return current // _READINGS, voltage // _READINGS
+        return self.scale.linear(current // _READINGS), voltage // _READINGS
 
 
 def _words_of(plan):

@@ -7,11 +7,12 @@ interrupts for 45 ms and more.
 
 import os
 
-from ..shared import calibration, settings
+from ..shared import settings
 
 PATHS = ("/settings_a", "/settings_b")
 CALIBRATION_PATHS = ("/calibration_a", "/calibration_b")
 _UNFINISHED = ".new"
+_SLOT_BYTES = 1024  # ours: settings take below 350, a calibration of two outputs below 600
 
 
 class Slots:
@@ -66,7 +67,7 @@ class Slots:
         """(serial, values) of a slot, None when it does not exist, or a sentence when it is damaged."""
         try:
             with open(path, "rb") as file:
-                return self._decode(file.read(2048))
+                return self._decode(file.read(_SLOT_BYTES))
         except OSError:
             return None
         except settings.SlotError as error:
@@ -87,6 +88,15 @@ class Storage(Slots):
 
 def calibration_slots(gate_closed, channels):
     """Those of the calibration of a board with so many outputs."""
-    return Slots(
-        gate_closed, CALIBRATION_PATHS, calibration.encode_slot, lambda data: calibration.decode_slot(data, channels)
-    )
+
+    def encode(serial, found):
+        from ..shared import calibration_slot  # only for boards that have one: it takes 3 kB
+
+        return calibration_slot.encode_slot(serial, found)
+
+    def decode(data):
+        from ..shared import calibration_slot
+
+        return calibration_slot.decode_slot(data, channels)
+
+    return Slots(gate_closed, CALIBRATION_PATHS, encode, decode)

@@ -36,6 +36,7 @@ SHORT_TIME = Kind("time", "us", (("us", 1), ("µs", 1), ("μs", 1), ("ms", 1000)
 AREA = Kind("area", "mm2", (("mm2", 1), ("mm²", 1), ("cm2", 100), ("cm²", 100)), "10cm2")
 SHARE = Kind("share", "permille", (("permille", 1), ("%", 10)), "50%")
 ANGLE = Kind("angle", "deg", (("deg", 1), ("°", 1)), "90deg")
+RESISTANCE = Kind("resistance", "ohm", (("ohm", 1), ("R", 1), ("kohm", 1000), ("k", 1000)), "10k")
 RATE = Kind("rate", "Hz", (("Hz", 1),), "10Hz")
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from firmware.shared import calibration, protocol
+from firmware.shared import calibration, calibration_slot, protocol
 from microcurrent.bench.skin import Load
 
 from .conftest import Bench
@@ -17,7 +17,7 @@ SLOW = {"amplitude_ua": 500, "frequency_mhz": 2000, "duration_ms": 3000, "ramp_m
 def made(channels: int = 1, **constants: int) -> dict[str, Any]:
     found: dict[str, Any] = {"day": 20000, "temperature_c": 23, "reference": "meter"}
     found["channels"] = [NONE | constants for _ in range(channels)]
-    return found | {"id": calibration.id_of(found)}
+    return found | {"id": calibration_slot.id_of(found)}
 
 
 def delivered_ua(bench: Bench, **changes: int) -> tuple[float, float, list[int]]:

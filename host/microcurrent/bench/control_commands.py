@@ -3,7 +3,7 @@
 Each command takes the request {"do": name, ...} and gives the answer's fields. Answers about the past carry
 "kept_from_ns": what was before it is not kept, and is left out of them. Every command acts at the present instant.
 
-load, status, dac, samples and fail concern one output: "channel": 1, or 2 on a board that has two; 1 unless given.
+load, status, dac, samples, meter and fail concern one output: "channel": 1, or 2 on a board that has two; 1 unless given.
 """
 
 from collections.abc import Callable
@@ -17,6 +17,9 @@ from .pico import NS_PER_MS, VirtualPico
 Request = dict[str, Any]
 Answer = dict[str, Any]
 MAX_SAMPLES = 200_000
+METER_MS = 100  # ours: what a bench meter of 6 digits takes for a reading, five cycles of the mains
+METER_MAX_MS = 10_000
+METER_STEP_NS = 20_000
 PRESS_MAX_MS = 600_000  # ours: ten minutes; nobody holds a button longer
 # What may be set: far outside of what the board takes, inside of what the model means something for.
 SUPPLY_MAX_MV = 16_500  # 3.3 V at the divided input of the ADC
@@ -124,6 +127,18 @@ def _samples(pico: VirtualPico, request: Request) -> Answer:
     }
 
 
+def _meter(pico: VirtualPico, request: Request) -> Answer:
+    """A bench meter in series with the electrodes and one across them: means over the last "ms" [100]."""
+    trace = _output(pico, request).trace
+    window_ns = int(_number(request.get("ms", METER_MS), "ms", 1, METER_MAX_MS) * NS_PER_MS)
+    to_ns = pico.now_ns
+    from_ns = max(trace.begin_ns, to_ns - window_ns)
+    _t, _commanded, delivered, electrode = trace.current(from_ns, to_ns, METER_STEP_NS)
+    if not len(delivered):
+        raise BadValueError("nothing has been recorded yet; nothing was read; ask again when the board has run")
+    return {"ua": float(delivered.mean()), "mv": float(electrode.mean()), "ms": (to_ns - from_ns) / NS_PER_MS}
+
+
 def _reset(pico: VirtualPico, request: Request) -> Answer:
     pico.reset(str(request.get("cause", "run")))
     return {}
@@ -183,6 +198,7 @@ COMMANDS: dict[str, Callable[[VirtualPico, Request], Answer]] = {
     "csv": _csv,
     "vcd": _vcd,
     "samples": _samples,
+    "meter": _meter,
     "reset": _reset,
     "button": _button,
     "supply": _supply,

@@ -19,6 +19,7 @@ COMMANDS = {
     "verify": "Compare every file on the board with the build.",
     "commission": "Store the zero-current code in the DAC's EEPROM.",
     "selftest": "Run the board's self-test.",
+    "calibrate": "Measure what the board's output and sense differ in from the design, and store it.",
     "config": "Show and change the board's settings.",
     "limits": "Explain which current and time a waveform may have, and why.",
     "run": "Run a waveform and record it.",

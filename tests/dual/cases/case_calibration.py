@@ -1,25 +1,25 @@
 """Calibration: bounds, slots, damage, and conversions worked out by hand; no constants make a threshold wider."""
 
 from boards.rp2040_pico import board
-from firmware.shared import calibration, framing, settings, units
+from firmware.shared import calibration, calibration_slot, framing, settings, units
 
 
 def made(channels=1, **constants):
     each = dict(calibration.NOMINAL)
     each.update(constants)
     found = {"day": 20000, "temperature_c": 23, "reference": "meter", "channels": [dict(each) for _ in range(channels)]}
-    found["id"] = calibration.id_of(found)
+    found["id"] = calibration_slot.id_of(found)
     return found
 
 
 def signed(found):
-    found["id"] = calibration.id_of(found)
+    found["id"] = calibration_slot.id_of(found)
     return found
 
 
 def refused(data, channels=1):
     try:
-        calibration.decode_slot(data, channels)
+        calibration_slot.decode_slot(data, channels)
     except settings.SlotError as error:
         return error.args[0]
     return None
@@ -28,8 +28,8 @@ def refused(data, channels=1):
 def test_slot_round_trip_and_truncation_at_every_byte():
     for channels in (1, 2):
         found = made(channels, offset_na=-1234, gain_ppm=5000, sense_zero=-300, sense_gain_ppm=-42, step=2278)
-        data = calibration.encode_slot(7, found)
-        assert calibration.decode_slot(data, channels) == (7, found)
+        data = calibration_slot.encode_slot(7, found)
+        assert calibration_slot.decode_slot(data, channels) == (7, found)
         for length in range(len(data) - 1):  # the last byte is the newline
             assert refused(data[:length], channels), length
         assert refused(data, 3 - channels) == "calibration invalid: channels must be a list of %d, one per output" % (
@@ -47,67 +47,67 @@ def test_slots_of_other_schemas_and_nonsense_are_refused():
         assert refused(data) == "calibration invalid: serial %s" % serial
     assert refused(framing.encode({"schema": 1, "values": made()})) == "calibration invalid: serial -1"
     assert refused(framing.encode({"schema": 1, "serial": 1})) == "calibration invalid: a calibration must be an object"
-    assert calibration.decode_slot(framing.encode({"schema": 1, "serial": 0, "values": made()}), 1)[0] == 0
+    assert calibration_slot.decode_slot(framing.encode({"schema": 1, "serial": 0, "values": made()}), 1)[0] == 0
 
 
 def test_every_boundary_of_every_constant():
-    for name, low, high, meaning in calibration.FIELDS:
+    for name, low, high, meaning in calibration_slot.FIELDS:
         assert meaning and low <= 0 <= high
         for value in (low, high):
-            assert calibration.check(made(**{name: value}), 1) is None
+            assert calibration_slot.check(made(**{name: value}), 1) is None
         for value in (low - 1, high + 1):
             text = "channel 1: %s is %d; an honest unit has %d..%d" % (name, value, low, high)
-            assert calibration.check(made(**{name: value}), 1) == text
+            assert calibration_slot.check(made(**{name: value}), 1) == text
         for value in (None, True, 1.5, "1"):
             text = "channel 1: %s must be a whole number %d..%d" % (name, low, high)
-            assert calibration.check(made(**{name: value}), 1) == text
+            assert calibration_slot.check(made(**{name: value}), 1) == text
     for name, low, high in (("day", 1, 65535), ("temperature_c", -20, 80)):
         for value in (low - 1, high + 1):
             found = made()
             found[name] = value
             text = "%s is %d; an honest unit has %d..%d" % (name, value, low, high)
-            assert calibration.check(signed(found), 1) == text
+            assert calibration_slot.check(signed(found), 1) == text
         for value in (low, high):
             found = made()
             found[name] = value
-            assert calibration.check(signed(found), 1) is None
+            assert calibration_slot.check(signed(found), 1) is None
 
 
 def test_what_is_no_calibration():
     for found in (None, 5, "x", []):
-        assert calibration.check(found, 1) == "a calibration must be an object"
+        assert calibration_slot.check(found, 1) == "a calibration must be an object"
     for reference in (None, 5, "x" * 41):
         found = made()
         found["reference"] = reference
-        assert calibration.check(found, 1) == "reference must be a text of at most 40 characters"
+        assert calibration_slot.check(found, 1) == "reference must be a text of at most 40 characters"
     found = made()
     found["reference"] = "x" * 40
-    assert calibration.check(signed(found), 1) is None
+    assert calibration_slot.check(signed(found), 1) is None
     for channels in (None, {}, [], "x"):
         found = made()
         found["channels"] = channels
-        assert calibration.check(found, 1) == "channels must be a list of 1, one per output"
+        assert calibration_slot.check(found, 1) == "channels must be a list of 1, one per output"
     found = made(2)
     found["channels"][1] = 5
-    assert calibration.check(found, 2) == "channel 2: it is no object"
+    assert calibration_slot.check(found, 2) == "channel 2: it is no object"
     found = made()
     good = found["id"]
     assert len(good) == 8
     for wrong in ("00000000", None, 5):
         found["id"] = wrong
         shown = "00000000" if wrong == "00000000" else str(wrong)
-        assert good in calibration.check(found, 1) and shown in calibration.check(found, 1)
+        assert good in calibration_slot.check(found, 1) and shown in calibration_slot.check(found, 1)
 
 
 def test_the_id_depends_on_every_number():
-    ids = {calibration.id_of(made()), calibration.id_of(made(2))}
-    for row in calibration.FIELDS:
-        ids.add(calibration.id_of(made(**{row[0]: 1})))
+    ids = {calibration_slot.id_of(made()), calibration_slot.id_of(made(2))}
+    for row in calibration_slot.FIELDS:
+        ids.add(calibration_slot.id_of(made(**{row[0]: 1})))
     for name, value in (("day", 1), ("temperature_c", 0), ("reference", "")):
         found = made()
         found[name] = value
-        ids.add(calibration.id_of(found))
-    assert len(ids) == 2 + len(calibration.FIELDS) + 3
+        ids.add(calibration_slot.id_of(found))
+    assert len(ids) == 2 + len(calibration_slot.FIELDS) + 3
 
 
 def test_without_constants_everything_is_the_designs():
@@ -154,7 +154,7 @@ def test_steps_of_the_adc_are_put_back():
 
 def test_a_full_phase_is_nine_tenths_of_what_the_unit_makes():
     low, high = {}, {}
-    for name, least, most, _meaning in calibration.FIELDS:
+    for name, least, most, _meaning in calibration_slot.FIELDS:
         low[name], high[name] = least, most
     for gain_ppm in (-60000, -31000, 0, 31000, 60000):
         for sense_gain_ppm in (-50000, -13000, 0, 27000, 50000):

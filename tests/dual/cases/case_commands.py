@@ -2,7 +2,7 @@
 
 from boards.rp2040_pico import board
 from firmware.core import commands, meter, no_programme, programme, report, ring, session
-from firmware.shared import calibration, faults, framing, protocol, settings, waveform
+from firmware.shared import calibration, calibration_slot, faults, framing, protocol, settings, waveform
 from tests.dual.session_bench import File
 
 
@@ -225,7 +225,7 @@ def calibrated(channels=1, **constants):
     each = dict(calibration.NOMINAL)
     each.update(constants)
     found = {"day": 20000, "temperature_c": 23, "reference": "meter", "channels": [each] * channels}
-    found["id"] = calibration.id_of(found)
+    found["id"] = calibration_slot.id_of(found)
     return found
 
 

@@ -1,0 +1,190 @@
+"""Phases of an ordinary session into a known resistor: what was asked, what the board told, what a reference measured.
+
+There is no other way for current to get out: the board arms, permits, looks for contact, supervises as always.
+"""
+
+from collections.abc import Callable
+from types import ModuleType
+
+from firmware.shared import calibration, limits, protocol, waveform
+
+from ..client import DeviceClient
+from ..errors import FaultError, RefusedError
+from ..live import LiveSession
+from .fit import Point, code_sent
+from .meters import Meter
+
+Say = Callable[[str], None]
+Row = dict[str, int]
+AMPLITUDES_UA = (50, 200, 500)  # ours: near the smallest and the largest that treatments use, and one between
+VERIFY_UA = (125, 400)  # others than those
+LARGEST_MIN_UA = 200  # ours: below it the sense's counts do not tell 0.5 % apart
+OHM_TOLERANCE = 0.15  # ours: divider 2 %, sense 4 %, a few counts of voltage
+TICK_S = 0.05
+SETTLE_SHARE = 0.3  # of a phase, before the reference is read
+TRIES = 3  # ours: cycles in which a reading may miss its phase
+RAMP_MS = 100
+OTHER_CHANNEL_UA = 10  # what the first channel plays while the second one is measured
+
+
+class Phases:
+    """One session with slow square phases. channel: 1 or 2, the one that is measured."""
+
+    def __init__(self, client: DeviceClient, board: ModuleType, channel: int, phase_ms: int, ohm: int) -> None:
+        self._client, self._board, self._channel = client, board, channel
+        self._phase_ms, self._ohm = phase_ms, ohm
+        self._live = LiveSession(client)
+        self._asked_ua = 0
+
+    def measure(self, amplitudes_ua: tuple[int, ...], meter: Meter, constants: dict | None) -> list[Point]:
+        """Both phases of every amplitude. constants: of the channel, as the board has them."""
+        scale = calibration.Scale(self._board, constants)
+        found: list[Point] = []
+        if meter.live:
+            return self._session(amplitudes_ua, meter, scale)
+        for amplitude_ua in amplitudes_ua:
+            found += self._session((amplitude_ua,), meter, scale)
+        return found
+
+    def _session(self, amplitudes_ua: tuple[int, ...], meter: Meter, scale: calibration.Scale) -> list[Point]:
+        """One session through some amplitudes."""
+        taken: list[tuple[int, float | None, float, int]] = []
+        self._begin(amplitudes_ua[0], len(amplitudes_ua))
+        try:
+            for amplitude_ua in amplitudes_ua:
+                first = self._go_to(amplitude_ua)
+                for phase in (first, first + 1):
+                    asked_ua = amplitude_ua if phase % 2 == 0 else -amplitude_ua
+                    taken.append((asked_ua, *self._phase(phase, asked_ua, meter)))
+        finally:
+            self._end()
+        return [
+            Point(
+                asked_ua,
+                code_sent(asked_ua, scale, self._board),
+                meter.read_ua(asked_ua) if true_ua is None else true_ua,
+                told_ua,
+                ohm,
+            )
+            for asked_ua, true_ua, told_ua, ohm in taken
+        ]
+
+    def _begin(self, amplitude_ua: int, count: int) -> None:
+        wave = {
+            "amplitude_ua": amplitude_ua if self._channel == 1 else OTHER_CHANNEL_UA,
+            "frequency_mhz": 500_000 // self._phase_ms,
+            "duration_ms": (4 * count + 4 * TRIES) * 2 * self._phase_ms + 10_000,
+            "ramp_ms": RAMP_MS,
+        }
+        asked: dict = {"wave": wave}
+        if self._channel == 2:
+            asked["wave2"] = {"amplitude_ua": amplitude_ua, "frequency_mhz": wave["frequency_mhz"]}
+        self._live.begin(**asked)
+        self._asked_ua = amplitude_ua
+
+    def _go_to(self, amplitude_ua: int) -> int:
+        """The first whole phase at this amplitude, a positive one; phases count from 0."""
+        if amplitude_ua == self._asked_ua:
+            row = self._until(lambda row: protocol.STATE_NAMES[row["state"]] == "ACTIVE")
+        else:
+            key = "wave" if self._channel == 1 else "wave2"
+            self._client.request(
+                "change", {"session": self._live.terms["session"], key: {"amplitude_ua": amplitude_ua}}
+            )
+            self._asked_ua = amplitude_ua
+            row = self._rows[-1]
+        return 2 * (row["phases"] // 2) + 2
+
+    def _phase(self, phase: int, asked_ua: int, meter: Meter) -> tuple[float | None, float, int]:
+        """(reference, board, impedance) of one phase, when it has passed; of the same phase a cycle later where the
+        reading did not fit into it.
+        """
+        for again in range(TRIES):
+            this = phase + 2 * again
+            row = self._until(lambda row, this=this: row["phases"] >= this)
+            settled_ms = row["time_ms"] + int(self._phase_ms * SETTLE_SHARE)
+            row = self._until(lambda row, ms=settled_ms: row["time_ms"] >= ms)
+            if row["phases"] != this:
+                continue
+            self._require_resistor(asked_ua)
+            true_ua = meter.read_ua(asked_ua) if meter.live else None
+            row = self._until(lambda row: True)  # told after the reading: so the phase had not ended before it
+            if row["phases"] != this:
+                continue
+            row = self._until(lambda row, this=this: row["phases"] >= this + 1)
+            if row["phases"] == this + 1:
+                terms = self._live.terms if self._channel == 1 else self._live.terms["terms2"]
+                told_ua = row["phase_charge_nc"] * 1000 / terms["phase_us"]
+                return true_ua, told_ua if asked_ua > 0 else -told_ua, row["impedance_ohm"]
+        raise RefusedError(
+            f"{TRIES} readings took longer than a phase of {self._phase_ms / 1000:g} s; nothing was stored; the "
+            f"session was ramped down; try a faster range of the meter"
+        )
+
+    def _require_resistor(self, asked_ua: int) -> None:
+        """What flows must meet the resistor that was named."""
+        row = self._rows[-1]
+        if abs(asked_ua) < LARGEST_MIN_UA // 2:
+            return
+        if not abs(row["impedance_ohm"] - self._ohm) <= OHM_TOLERANCE * self._ohm:
+            raise RefusedError(
+                f"the electrodes measure {row['impedance_ohm']} ohm, {self._ohm} ohm +-{OHM_TOLERANCE:.0%} were "
+                f"expected; nothing was stored; the session was ramped down; is the right resistor connected?"
+            )
+
+    @property
+    def _rows(self) -> list[Row]:
+        return self._live.rows if self._channel == 1 else self._live.rows2
+
+    def _until(self, arrived: Callable[[Row], bool]) -> Row:
+        """The first row that `arrived` takes. Raises what has ended the session instead."""
+        seen = len(self._rows)
+        while True:
+            for row in self._rows[seen:]:
+                if row["lift_offs"]:
+                    raise RefusedError(
+                        "contact was lost; nothing was stored; the session was ramped down; fasten the clips and begin "
+                        "again"
+                    )
+                if arrived(row):
+                    return row
+            seen = len(self._rows)
+            if self._live.ended:
+                raise self._ended()
+            self._live.tick(TICK_S)
+
+    def _ended(self) -> Exception:
+        if self._live.fault:
+            return FaultError(self._live.fault)
+        return RefusedError(
+            f"the session ended early ({self._live.ended}); nothing was stored; is the resistor connected? begin again "
+            f"with: microcurrent calibrate"
+        )
+
+    def _end(self) -> None:
+        if not self._live.ended:
+            self._live.stop()
+        while not self._live.ended:
+            self._live.tick(TICK_S)
+
+
+def permitted_ua(client: DeviceClient, phase_ms: int) -> tuple[int, str]:
+    """(largest amplitude that the board permits such phases, the rule that binds)."""
+    request = {"amplitude_ua": 1, "frequency_mhz": 500_000 // phase_ms, "duration_ms": 60_000, "ramp_ms": RAMP_MS}
+    wave, problem = waveform.check(request)
+    assert wave is not None, problem
+    settings = client.request("config")["set"]
+    limit_ua, binding, _source = limits.permitted(wave, settings, client.identity["hard_cap_ua"])
+    return limit_ua, binding
+
+
+def amplitudes(permitted: int, binding: str, wanted: tuple[int, ...] = AMPLITUDES_UA) -> tuple[int, ...]:
+    """What to measure at within a limit: in proportion. Raises RefusedError where it permits too little."""
+    largest = max(AMPLITUDES_UA)
+    if permitted < LARGEST_MIN_UA:
+        raise RefusedError(
+            f"the board permits {permitted} uA (rule {binding}), a calibration needs {LARGEST_MIN_UA} uA into its "
+            f"resistor; nothing was sent; permit more for the time of it, with the device's button: microcurrent "
+            f"config set profile professional zone body area_mm2 10cm2"
+        )
+    return wanted if permitted >= largest else tuple(each * permitted // largest for each in wanted)

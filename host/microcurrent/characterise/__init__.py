@@ -1,0 +1,1 @@
+"""The table that describes an output: voltage, current and charge at known resistors, measured."""

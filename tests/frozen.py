@@ -1,13 +1,14 @@
 """Production images for tests: the board's own, and one with some of its modules changed, which is built for it."""
 
+import functools
 import hashlib
 import os
-from functools import cache
 from pathlib import Path
 
 from microcurrent.build import Build, build_firmware
-from microcurrent.image.production import build_into, production_image, tree
-from microcurrent.image.resolver import IMAGE_ENV, resolve_image
+from microcurrent.image import cache
+from microcurrent.image.production import build_into, production_image
+from microcurrent.image.resolver import IMAGE_ENV, VERSION, resolve_image
 from microcurrent.image.seal import described_if_ours
 
 PLACE = Path(__file__).parents[1] / "build" / "frozen"
@@ -17,7 +18,7 @@ def silent(_text: str) -> None:
     """Nobody listens to the steps of a build."""
 
 
-@cache
+@functools.cache
 def chosen() -> bool:
     """Whether the image that the environment names is a production image: then boards of tests are to have one."""
     named = os.environ.get(IMAGE_ENV)
@@ -37,7 +38,7 @@ def image_of(board: str, files: dict[str, bytes]) -> Path:
         return usual
     digest = hashlib.sha256(b"".join(hashlib.sha256(name.encode() + files[name]).digest() for name in sorted(files)))
     place = PLACE / f"{usual.stem}-{digest.hexdigest()[:12]}.uf2"
-    with tree() as work:
+    with cache.tree(VERSION) as work:
         if not place.exists():
             build_into(place, Build(board, files, built.mpy_cross), work, silent)
     return place

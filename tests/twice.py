@@ -13,12 +13,23 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 SOURCES = ("boards", "firmware", "host")
-BUILD = "import sys; from microcurrent.image.production import production_image as p; print(p(sys.argv[1])[0])"
+BUILD = """
+import sys
+from microcurrent.errors import ImageError
+from microcurrent.image.production import production_image
+try:
+    print(production_image(sys.argv[1])[0])
+except ImageError as error:
+    sys.exit(f"error: {error}")
+"""
 PLACES = ("one", "another/with/a-longer-name")  # of cache and sources; names that must not show in the image
 
 
 def built(board: str, sources: Path, cache: str | None) -> str:
-    """The sha256 of a board's image, built from these sources with this cache, None for the user's."""
+    """The sha256 of a board's image, built from these sources with this cache, None for the user's.
+
+    Raises CalledProcessError when it cannot be built; the reason is on stderr by then.
+    """
     environment = os.environ | {"PYTHONPATH": os.pathsep.join((str(sources / "host"), str(sources)))}
     if cache:
         environment["MICROCURRENT_CACHE"] = cache
@@ -45,4 +56,7 @@ def main(board: str = "rp2040_pico") -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    try:
+        sys.exit(main(*sys.argv[1:]))
+    except subprocess.CalledProcessError:
+        sys.exit("nothing was compared")

@@ -144,7 +144,7 @@ def test_settings_and_journal_survive_the_change_to_a_production_image(
     after = production(flash=image + before.pico.flash_bytes()[len(image) :])
     assert after.client.hello()["image"] == "frozen"
     assert after.request("config")["set"]["lease_ms"] == 1234
-    assert len(told) > 2 and after.request("journal")["lines"][: len(told)] == told
+    assert len(told) >= 2 and after.request("journal")["lines"][: len(told)] == told
 
 
 def test_a_session_plays_the_same_codes(production: Made, uploaded: Made) -> None:

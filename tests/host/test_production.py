@@ -1,6 +1,7 @@
 """Production images as files: form and seal; and their way onto a board, with directories that play its drive."""
 
 import os
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -132,6 +133,18 @@ def test_what_is_frozen_is_what_an_upload_would_send() -> None:
     uploaded = {name: data for name, data in built.files.items() if name.endswith(".mpy")}
     assert {f"/lib/{name}": data for name, data in modules.items()} == uploaded
     assert set(built.files) - set(uploaded) == {"/boot.py", "/main.py", MANIFEST}
+
+
+def test_the_gates_that_are_opened_first_are_those_of_boot_py() -> None:
+    """Which a test holds against every board."""
+    root = Path(__file__).parents[2]
+    first = [
+        re.findall(
+            r"^Pin\((\d+), Pin\.OUT, value=0\)$", (root / name).read_text().partition("import gc")[0], re.MULTILINE
+        )
+        for name in ("firmware/boot.py", "boards/rp2040_pico/micropython/modules/_boot.py")
+    ]
+    assert first[0] == first[1] == ["18", "17"]
 
 
 def test_boards_that_have_a_production_image() -> None:

@@ -172,24 +172,31 @@ board_options() {  # sets `options` and `objects`, the folder of what is compile
     rm -f "$objects/frozen_content.c" "$objects/firmware.elf"
 }
 
+begin_anew() {  # begin_anew FOLDER WHAT: what was compiled may itself be broken, so the next run begins without it
+    rm -rf "$1"
+    fail 6 "$2" "see above why, and run it again; $elsewhere"
+}
+
 build() {
     local mp="$work/micropython" jobs
     jobs=$(nproc)
     export SOURCE_DATE_EPOCH=1700000000 MICROPY_GIT_TAG="v$version" MICROPY_GIT_HASH=none
     export CFLAGS="-ffile-prefix-map=$work=." CXXFLAGS="-ffile-prefix-map=$work=." ASMFLAGS="-ffile-prefix-map=$work=."
     step 5 "compiling mpy-cross"
-    CFLAGS= CXXFLAGS= quiet mpy-cross make -C "$mp/mpy-cross" -j"$jobs" || fail 6 "mpy-cross does not compile"
+    CFLAGS= CXXFLAGS= quiet mpy-cross make -C "$mp/mpy-cross" -j"$jobs" \
+        || begin_anew "$mp/mpy-cross/build" "mpy-cross does not compile"
     step 6 "compiling the rp2 port (about a minute on two cores)"
     board_options
     quiet cmake cmake -S "$mp/ports/rp2" -B "$objects" "${options[@]}" -DPICO_NO_UF2=1 -DPICO_NO_PICOTOOL=1 \
-        || fail 6 "cmake cannot configure the rp2 port"
-    quiet make make -C "$objects" -j"$jobs" || fail 6 "the rp2 port does not compile"
+        || begin_anew "$objects" "cmake cannot configure the rp2 port"
+    quiet make make -C "$objects" -j"$jobs" || begin_anew "$objects" "the rp2 port does not compile"
     step 7 "writing $(basename "$output")"
     quiet uf2 python3 "$mp/tools/uf2conv.py" -b 0x10000000 -f 0xe48bff56 -c -o "$work/image.uf2" \
         "$objects/firmware.bin" \
         || fail 6 "the binary cannot be converted to UF2"
     mkdir -p "$(dirname "$output")"
     mv "$work/image.uf2" "$output"
+    [ -n "$board_dir" ] || rm -rf "$objects"  # nobody changes this image: it is never compiled again
 }
 
 command -v apt-get >/dev/null \

@@ -89,6 +89,27 @@ def store(candidate: Path, version: str, machine: str, origin: str, wanted: str)
 
 
 @contextlib.contextmanager
+def tree(version: str) -> Iterator[Path]:
+    """The folder with MicroPython's sources and what was compiled of them, ours alone until the end. It is kept.
+
+    Raises ImageError when it cannot be used.
+    """
+    import fcntl  # of systems that have Debian's packages to build from
+
+    work = paths.cache_dir() / f"micropython-{version}"
+    try:
+        work.mkdir(exist_ok=True)
+        lock = open(work / "lock", "w", encoding="ascii")
+        fcntl.flock(lock, fcntl.LOCK_EX)
+    except OSError as error:
+        raise ImageError(
+            f"{work} cannot be used ({error.strerror}); nothing was built; choose another cache with {paths.CACHE_ENV}"
+        ) from None
+    with lock:
+        yield work
+
+
+@contextlib.contextmanager
 def work_dir() -> Iterator[Path]:
     """A private directory beside the cache for downloads and builds, removed at the end whatever happens."""
     try:

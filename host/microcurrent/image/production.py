@@ -1,22 +1,19 @@
 """The production image of a board: MicroPython with our modules frozen into it, the same bytes from the same sources.
 
 What is frozen are the .mpy files of build.py, so the manifest's hash is that of an upload. Always built here: nobody
-publishes it. The sources of MicroPython and what was compiled of them stay in the cache (250 MB), so a change of our
-own modules costs seconds, not the minute of the first build.
+publishes it. The sources of MicroPython and what was compiled of them stay in the cache (100 MB, and 80 MB for each
+board), so a change of our own modules costs seconds, not the minute of the first build.
 """
 
-import fcntl
 import hashlib
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from .. import paths
 from ..build import MANIFEST, Build, build_firmware, compiled, known_boards
 from ..errors import BadValueError, ImageError
 from . import cache, check, debian, seal
@@ -43,7 +40,7 @@ def production_image(board: str, say: Say = lambda _text: None) -> tuple[Path, P
     place = _place(built)
     found = _cached(place)
     if found is None:
-        with tree() as work:
+        with cache.tree(VERSION) as work:
             found = _cached(place)  # another process may have built it meanwhile
             if found is None:
                 build_into(place, built, work, say)
@@ -53,7 +50,7 @@ def production_image(board: str, say: Say = lambda _text: None) -> tuple[Path, P
 
 
 def build_into(target: Path, built: Build, work: Path, say: Say) -> None:
-    """Build, seal, boot on the virtual Pico; `target` appears when all went well. work: as `tree()` gives it."""
+    """Build, seal, boot on the virtual Pico; `target` appears when all went well. work: as `cache.tree` gives it."""
     say(f"building the production image of {built.board} with MicroPython {VERSION} (a minute or two, later seconds)")
     draft = work / "production.uf2"
     board_dir, modules = _stage(work / "production" / built.board, built)
@@ -78,21 +75,6 @@ def copied(image: Path, target: Path) -> Path:
             f"the image cannot be copied to {target} ({error.strerror}); it is in {image}; choose another place"
         ) from None
     return target
-
-
-@contextmanager
-def tree() -> Iterator[Path]:
-    """The folder of MicroPython's sources and objects in the cache, ours alone until the end. Raises ImageError."""
-    work = paths.cache_dir() / f"micropython-{VERSION}"
-    try:
-        work.mkdir(exist_ok=True)
-        with open(work / "lock", "w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield work
-    except OSError as error:
-        raise ImageError(
-            f"{work} cannot be used ({error.strerror}); nothing was built; choose another cache with {paths.CACHE_ENV}"
-        ) from None
 
 
 def _stage(place: Path, built: Build) -> tuple[Path, Path]:

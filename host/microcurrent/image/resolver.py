@@ -83,9 +83,10 @@ def _download(candidate: Path, _work: Path, say: Say) -> str:
     return url
 
 
-def _build(candidate: Path, work: Path, say: Say) -> str:
+def _build(candidate: Path, _work: Path, say: Say) -> str:
     say(f"building MicroPython {VERSION} from Debian's source packages (one to three minutes)")
-    return debian.build(VERSION, candidate, work / "build", say)
+    with cache.tree(VERSION) as work:
+        return debian.build(VERSION, candidate, work, say)
 
 
 # (name, how, what comes next when it fails)

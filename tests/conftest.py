@@ -15,17 +15,22 @@ from microcurrent.build import build_firmware
 from microcurrent.image.production import production_image
 from microcurrent.image.resolver import IMAGE_ENV, resolve_image
 from tests.hazards.outcome import HazardOutcome
+from tests.hil import result, rungs
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """A hazard whose tests did not all run and pass fails a full run."""
     config.pluginmanager.register(HazardOutcome(config), "hazards")
+    config.addinivalue_line("markers", "rung(name): what a real board needs for the scenario, see tests/hil/rungs.py")
+    rungs.check_options(config)
+    if config.getoption("--result"):
+        config.pluginmanager.register(result.ResultFile(config), "result")
     if config.getoption("--frozen"):
         os.environ[IMAGE_ENV] = str(production_image("rp2040_pico", _say)[0])
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--port", help="run the hil scenarios that need no injection on this real board instead")
+    rungs.add_options(parser)
     parser.addoption("--frozen", action="store_true", help="run the hil scenarios on production images")
 
 

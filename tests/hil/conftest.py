@@ -1,13 +1,14 @@
 """The board under test: virtual by default, real with --port.
 
-A scenario that takes `device` runs on both. Every other one needs injection or exact truth, and is left out on a real
-board. With --frozen the virtual boards have production images, also with a changed module; what works at the prompt,
-without main.py or with a module of its own, is left out then.
+A scenario with a rung (rungs.py) takes `device`, or `wired` for board and probe, and runs on both. Every other one
+needs injection or exact truth, and is left out on a real board. With --frozen the virtual boards have production
+images, also with a changed module; what works at the prompt, without main.py or with a module of its own, is left out
+then.
 """
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,28 +19,32 @@ from boards.rp2040_pico_dual import board as dual_board
 from firmware.shared import protocol, settings, waveform
 from microcurrent.bench.pico import VirtualPico
 from microcurrent.build import build_firmware
-from microcurrent.client import DeviceClient, telemetry_values
+from microcurrent.client import DeviceClient
 from microcurrent.errors import MicrocurrentError
-from microcurrent.transport import BenchTransport, SerialTransport
+from microcurrent.image.resolver import resolve_image
+from microcurrent.transport import BenchTransport
 from tests import frozen
 
-from . import forked
+from . import forked, result, rungs, wiring
+from .device import SQUARE, Device, Ran
+from .real import RealBoard
 
-# Samples of 100 us, so that a test knows where they fall; what a board chooses by itself is for tests of that.
-SQUARE = {"amplitude_ua": 200, "frequency_mhz": 10000, "duration_ms": 1000, "ramp_ms": 200, "sample_us": 100}
 DECLARED = {"profile": 1, "zone": waveform.ZONES.index("body"), "area_mm2": 1000}  # the widest caps there are
 SENSING_CODES = 16  # 8 uA of contact sensing
 CONTACT_MS = 400  # contact sensing before the ramp: 5 ms of settling, 300 ms of stable contact, two passes
 
 
+__all__ = ("CONTACT_MS", "DECLARED", "SENSING_CODES", "SQUARE", "Bench", "Device", "Ran")
+
 _BOOTED: dict[str, "Bench"] = {}  # of this process: the boards that these fixtures hand out
+_WIRED: list[wiring.Wired] = []  # the same for board and probe: none or one
 _COMMON = {"bench": pico_board, "device": pico_board, "dual": dual_board}
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("--port"):
-        kept = [item for item in items if "device" in getattr(item, "fixturenames", ())]
-        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    kept, left = rungs.divided(config, items)
+    if left:
+        config.hook.pytest_deselected(items=left)
         items[:] = kept
 
 
@@ -48,7 +53,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     config = session.config
     if config.getoption("--port") or config.getoption("collectonly") or _BOOTED:
         return
-    used = {fixture for item in session.items for fixture in common_boards(item)}
+    used = {fixture for item in session.items for fixture in common_boards(item)} & set(_COMMON)
     for board in {_COMMON[fixture].BOARD: _COMMON[fixture] for fixture in used}.values():
         made = made_bench(*code_of(board.BOARD), {"board": board})
         _BOOTED[board.BOARD] = made
@@ -56,6 +61,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         made.pico.run_for_ms(1500 if board.SECOND is None else 2000)  # it has tested itself and said its first line
         made.pico.serial_read()
         made.client.hello()
+    if any("wired" in getattr(item, "fixturenames", ()) for item in session.items):
+        image, files = code_of(pico_board.BOARD)
+        _WIRED.append(wiring.booted_pair(made_bench(image, files, {"load": wiring.LOAD}), resolve_image().path))
 
 
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
@@ -89,89 +97,7 @@ def common_boards(item: pytest.Item) -> set[str]:
     """The fixtures with which a test works on a board that is booted once."""
     if item.path.parent != Path(__file__).parent:
         return set()
-    return set(_COMMON) & set(getattr(item, "fixturenames", ()))
-
-
-@dataclass
-class Ran:
-    """One finished session: its terms, telemetry rows by field name (the end's row last), and other events."""
-
-    terms: dict
-    rows: list[dict[str, int]] = field(default_factory=list)
-    events: list[dict] = field(default_factory=list)
-
-    @property
-    def last(self) -> dict[str, int]:
-        return self.rows[-1]
-
-    @property
-    def reason(self) -> str:
-        return next((event["reason"] for event in self.events if event["ev"] == "end"), "")
-
-    @property
-    def states(self) -> list[str]:
-        return [event["to"] for event in self.events if event["ev"] == "state"]
-
-    def plateau(self, name: str) -> list[int]:
-        """A telemetry field over the rows whose whole interval was at full amplitude."""
-        active = [row[name] for row in self.rows if protocol.STATE_NAMES[row["state"]] == "ACTIVE"]
-        return active[1:]
-
-
-class Device:
-    """A client with the few moves that scenarios share."""
-
-    def __init__(self, client: DeviceClient) -> None:
-        self.client = client
-        self.request = client.request
-
-    def start(self, **changes: object) -> dict:
-        terms = self.request("arm", {"wave": SQUARE | changes})
-        self.request("start", {"session": terms["session"]})
-        return terms
-
-    def run(
-        self,
-        *,
-        renew: bool = True,
-        during: Callable[[float], None] | None = None,
-        limit_s: float = 30,
-        **changes: object,
-    ) -> Ran:
-        """Run a session to its end. during(seconds since start) is called about every 50 ms."""
-        while self.client.next_event(0.02):
-            pass
-        ran = Ran(self.start(**changes))
-        began = self.client.transport.now()
-        lease_due = began
-        while not ran.reason:
-            now = self.client.transport.now()
-            assert now - began < limit_s, ran
-            if renew and now >= lease_due:
-                self._renew(ran)
-                lease_due = now + ran.terms["lease_ms"] / 4000
-            if during:
-                during(now - began)
-            self.take(ran, 0.05)
-        while self.take(ran, 0.05):
-            pass
-        return ran
-
-    def take(self, ran: Ran, timeout_s: float) -> bool:
-        event = self.client.next_event(timeout_s)
-        if event is None:
-            return False
-        if "t" in event:
-            ran.rows.append(telemetry_values(event["t"]))
-        if event["ev"] != "telemetry":
-            ran.events.append(event)
-        return True
-
-    def _renew(self, ran: Ran) -> None:
-        try:
-            self.request("lease", {"session": ran.terms["session"]})
-        except MicrocurrentError as error:  # it ended between the event and the renewal
-            assert "not running" in str(error)
+    return ({"wired"} | set(_COMMON)) & set(getattr(item, "fixturenames", ()))
 
 
 @dataclass
@@ -185,6 +111,10 @@ class Bench(Device):
         super().__init__(DeviceClient(BenchTransport(pico)))
         self.pico = pico
         self.files = files
+
+    def pass_ms(self, ms: float) -> None:
+        """Emulated time."""
+        self.pico.run_for_ms(ms)
 
     def field(self, name: str) -> int:
         """Index of a telemetry field."""
@@ -255,14 +185,47 @@ def dual() -> Bench:
     return _BOOTED[dual_board.BOARD]
 
 
+@pytest.fixture(scope="session")
+def real_board(request: pytest.FixtureRequest) -> Iterator[RealBoard | None]:
+    """The board on --port, ready for its rung; None without one."""
+    if not request.config.getoption("--port"):
+        yield None
+        return
+    board = RealBoard(request.config, DECLARED)
+    request.config.stash[result.BOARD] = board
+    try:
+        board.prepare()
+    except (MicrocurrentError, OSError) as error:
+        pytest.exit(f"rung {board.rung} cannot begin on {board.port}: {error}", returncode=2)
+    yield board
+    board.leave()
+
+
 @pytest.fixture
-def device(request: pytest.FixtureRequest) -> Iterator[Device]:
+def device(request: pytest.FixtureRequest, real_board: RealBoard | None) -> Iterator[Device]:
     """The board under test: --port's, or a virtual one."""
-    port = request.config.getoption("--port")
-    if not port:
+    if real_board is None:
         yield request.getfixturevalue("bench")
         return
-    real = Device(DeviceClient(SerialTransport(port)))
-    real.client.hello()
-    yield real
-    real.client.close()
+    client = real_board.opened(request.node.nodeid)
+    client.hello()
+    yield Device(client, real_board.rung)
+    real_board.restore(client)
+    client.close()
+
+
+@pytest.fixture
+def serial_port(real_board: RealBoard | None) -> str:
+    """The port of --port, for programs that open it themselves."""
+    assert real_board is not None
+    return real_board.port
+
+
+@pytest.fixture
+def wired(request: pytest.FixtureRequest, real_board: RealBoard | None) -> Iterator[wiring.Wired]:
+    """Board and probe: on --port and --probe-port, or both virtual."""
+    if real_board is None:
+        yield _WIRED[0]
+        return
+    with wiring.real(request.getfixturevalue("device"), str(request.config.getoption("--probe-port"))) as both:
+        yield both

@@ -38,6 +38,7 @@ def changed(files: Files, tmp_path: Path, name: str, *places: str) -> Files:
     return files | {f"/lib/firmware/{name.removesuffix('.py')}.mpy": compile_for_pico(copy, f"firmware/{name}")}
 
 
+@pytest.mark.rung("stage")
 def test_a_good_board_passes_all(device: Device) -> None:
     result = device.request("selftest")
     assert result["passed"], result["tests"]

@@ -190,6 +190,7 @@ def test_what_cannot_change_or_is_too_much_is_refused_and_changes_nothing(bench:
     assert set(codes(bench, from_ns)) == {FULL, -FULL}
 
 
+@pytest.mark.rung("stage")
 def test_a_table_must_be_whole_balanced_and_the_one_that_is_meant(device: Device) -> None:
     def part(values: Sequence[float], at: int = 0, points: int = 256) -> dict:
         return device.request("table", {"at": at, "points": points, "values": list(values)})

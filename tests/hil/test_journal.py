@@ -146,6 +146,7 @@ def power_cycled(bench: Bench) -> None:
     bench.client.reconnect()
 
 
+@pytest.mark.rung("stage")
 def test_a_session_is_written_down(device: Device) -> None:
     ran = device.run(duration_ms=500)
     found = journal.read(device.client)

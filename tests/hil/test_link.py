@@ -12,6 +12,7 @@ from microcurrent.errors import BadValueError, FirmwareError
 from .conftest import SQUARE, Bench, Device
 
 
+@pytest.mark.rung("bare")
 def test_hello_names_what_answers(device: Device) -> None:
     identity = device.client.hello()
     assert identity["protocol"] == protocol.PROTOCOL_VERSION and identity["firmware"] == protocol.FIRMWARE_VERSION
@@ -19,6 +20,7 @@ def test_hello_names_what_answers(device: Device) -> None:
     assert identity["uid"].strip("f"), "a flash chip that does not answer reads as ff"
 
 
+@pytest.mark.rung("bare")
 def test_unknown_command_and_wrong_arguments(device: Device) -> None:
     with pytest.raises(FirmwareError, match="there is no command 'dance'"):
         device.request("dance")
@@ -177,6 +179,7 @@ def test_missed_telemetry_is_fetched_from_the_ring(bench: Bench) -> None:
     assert all(later - earlier < 250 for earlier, later in pairwise(times))
 
 
+@pytest.mark.rung("stage")
 def test_telemetry_rate_is_kept(device: Device) -> None:
     device.request("telemetry", {"rate_hz": protocol.TELEMETRY_RATE_MAX_HZ})
     ran = device.run(duration_ms=2000)

@@ -10,6 +10,7 @@ from microcurrent.errors import BadValueError
 from .conftest import Bench, Device
 
 
+@pytest.mark.rung("stage")
 def test_a_square_is_delivered_measured_and_ended_by_time(device: Device) -> None:
     ran = device.run(duration_ms=2000)
     assert ran.terms["limit_ua"] == 600 and ran.terms["binding"] == "profile"
@@ -90,6 +91,7 @@ def test_slowest_and_fastest_frequency(bench: Bench, frequency_mhz: int) -> None
     assert ran.last["phases"] == (3 if frequency_mhz == 100 else 2000)
 
 
+@pytest.mark.rung("stage")
 @pytest.mark.parametrize(("shape", "frequency_mhz"), [("sine", 100_000), ("sawtooth", 33_300), ("ramped", 50_000)])
 def test_the_device_measures_what_it_was_told_to_play(device: Device, shape: str, frequency_mhz: int) -> None:
     ran = device.run(shape=shape, frequency_mhz=frequency_mhz, duration_ms=1500)
@@ -98,6 +100,7 @@ def test_the_device_measures_what_it_was_told_to_play(device: Device, shape: str
     assert ran.last["full_phases"] >= ran.last["phases"] * 9 // 10
 
 
+@pytest.mark.rung("stage")
 @pytest.mark.parametrize("polarity", ["positive", "negative"])
 def test_the_device_measures_the_sign_of_unipolar_charge(device: Device, polarity: str) -> None:
     ran = device.run(polarity=polarity, amplitude_ua=80)
@@ -105,6 +108,7 @@ def test_the_device_measures_the_sign_of_unipolar_charge(device: Device, polarit
     assert (ran.last["net_charge_nc"] < -20_000) == (polarity == "negative")
 
 
+@pytest.mark.rung("stage")
 def test_values_that_samples_cannot_play_are_refused_or_named(device: Device) -> None:
     with pytest.raises(BadValueError, match="gap is 49us; this board's shortest is"):
         device.start(duty_permille=500, gap_us=49)

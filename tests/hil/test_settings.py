@@ -13,6 +13,7 @@ from .conftest import Bench, Device
 from .shutter import Shutter
 
 
+@pytest.mark.rung("bare")
 def test_answer_reproduces_the_setting(device: Device) -> None:
     before = device.request("config")
     assert set(before["set"]) == set(settings.defaults())
@@ -29,6 +30,7 @@ def test_settings_survive_a_reset(bench: Bench) -> None:
     assert bench.request("config")["set"]["lease_ms"] == 1234
 
 
+@pytest.mark.rung("bare")
 def test_bad_values_change_nothing(device: Device) -> None:
     before = device.request("config")
     for changes in ({"lease_ms": 499}, {"lease_ms": True}, {"nonsense": 1}, {"lease_ms": 600, "telemetry_hz": 51}):
@@ -39,6 +41,7 @@ def test_bad_values_change_nothing(device: Device) -> None:
     assert device.request("config") == before
 
 
+@pytest.mark.rung("stage")
 def test_a_measured_threshold_binds_at_80_percent(device: Device) -> None:
     device.request("config", {"set": {"threshold_ua": 250}})
     with pytest.raises(RefusedError, match=r"rule personal .* permits 200"):

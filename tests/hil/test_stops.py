@@ -87,6 +87,7 @@ def test_a_broken_estop_wire_means_stop(bench: Bench) -> None:
     assert bench.pico.gate == 0 and latched(bench) == faults.ESTOP
 
 
+@pytest.mark.rung("stage")
 def test_a_silent_host_loses_its_lease_and_the_device_ramps_down(device: Device) -> None:
     ran = device.run(renew=False, duration_ms=10_000, ramp_ms=300)
     assert ran.reason == "lease" and "RAMP_DOWN" in ran.states
@@ -107,6 +108,7 @@ def test_a_closed_port_is_a_silent_host(bench: Bench) -> None:
     assert bench.request("status")["end"] == "lease"
 
 
+@pytest.mark.rung("stage")
 def test_stop_ramps_down_and_stop_now_does_not_wait(device: Device) -> None:
     device.start(duration_ms=60_000, ramp_ms=400)
     began = device.client.transport.now()
@@ -232,6 +234,7 @@ def test_the_dac_keeps_its_code_through_a_reset_but_no_current_flows(bench: Benc
     assert bench.pico.dac.code == 2048
 
 
+@pytest.mark.rung("stage")
 def test_limits_are_refused_by_the_device_itself(device: Device) -> None:
     with pytest.raises(RefusedError, match=r"amplitude is 601uA; rule profile .* permits 600uA"):
         device.start(amplitude_ua=601)

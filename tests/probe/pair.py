@@ -9,15 +9,20 @@ from bisect import bisect_right
 from collections.abc import Callable
 from math import exp
 from pathlib import Path
+from typing import Any, cast
 
 from microcurrent.bench.mcp4725 import SETTLING_TAU_NS, STEPS
 from microcurrent.bench.pico import NS_PER_MS, VirtualPico
+from microcurrent.transport import BenchTransport
 
 from .build import probe_files
 from .firmware import wires
 from .pico import REFERENCE_MV, Millivolts, ProbePico
 
-TURN_NS = 20_000  # ours: a twentieth of the shortest time that is measured with what the probe drives
+# A turn while the probe may drive a line: ours, a fifth of the shortest time that is measured from there. A request is
+# carried out within ATTENTIVE_MS of its arrival. Otherwise turns are longer: a listener's times do not depend on them.
+TURN_NS, LONG_TURN_NS = 20_000, 400_000
+ATTENTIVE_MS = 20
 
 
 class Pair:
@@ -27,6 +32,7 @@ class Pair:
         self.board = board
         self._seen = 0
         self._due: list[Callable[[], None]] = []
+        self._attentive_until_ns = 0
         pins: dict[str, int] = dict(zip(wires.INPUTS, wires.INPUT_PINS, strict=True))
         stage = board.stage
         sources: dict[str, Millivolts] = {
@@ -53,9 +59,13 @@ class Pair:
         """Emulated time since both were powered on."""
         return self.probe.now_ns
 
-    def turn(self, length_ns: int = TURN_NS) -> None:
+    def attend(self) -> None:
+        """The probe was asked for something."""
+        self._attentive_until_ns = self.now_ns + ATTENTIVE_MS * NS_PER_MS
+
+    def turn(self) -> None:
         """Both run for a turn."""
-        end_ns = self.now_ns + length_ns
+        end_ns = self.now_ns + (TURN_NS if self.now_ns < self._attentive_until_ns else LONG_TURN_NS)
         self.board.run_until(end_ns)
         for t_ns, level in self._new_edges():
             self.probe.run_until(t_ns)  # up to the edge with the level before it
@@ -102,8 +112,17 @@ class End:
         self._pair = pair
         self._pico = pico
         self.open_port, self.close_port = pico.open_port, pico.close_port
-        self.serial_write, self.serial_read = pico.serial_write, pico.serial_read
-        self.run_while = pair.run_while
+        self.serial_read, self.run_while = pico.serial_read, pair.run_while
+
+    def transport(self) -> BenchTransport:
+        """A link to it; reading runs both."""
+        return BenchTransport(cast(Any, self))
+
+    def serial_write(self, data: bytes) -> None:
+        """Queue bytes for this end."""
+        if self._pico is self._pair.probe:
+            self._pair.attend()
+        self._pico.serial_write(data)
 
     @property
     def now_ns(self) -> int:

@@ -66,11 +66,11 @@ class Engine:
         radio_esp32.silence()
         self._timer = Timer(0)
         self._watch_timer = Timer(1)
-        self._player = Player(board.ZERO_CODE)
         self._history = [0] * _HISTORY_LENGTH
         self.armed = False
         self._plan = waveplan.Plan()
         self.calibrate([calibration.Scale(board)])
+        self._player = Player(board.ZERO_CODE, self._scale)
         self._window = self._phase_limit = self._net_limit = 0
         self._fed_ms = self._period_us = 0
         self._clear()
@@ -220,10 +220,11 @@ class Engine:
         now = (self._window, self._phase_limit, self._net_limit)
         self._window, self._phase_limit, self._net_limit = [max(pair) for pair in zip(self._settled, now)]
 
-    def _settle(self):
+    def _settle(self, limits_alone):
+        """The limits of a change hold alone once two phases have been measured since it was taken up."""
         player = self._player
         if not player.changes and self._halves - player.halves_at_change > 2:
-            self._window, self._phase_limit, self._net_limit = self._settled
+            self._window, self._phase_limit, self._net_limit = limits_alone
             self._settled = None
 
     def ramp_down(self):
@@ -242,8 +243,8 @@ class Engine:
     def feed(self):
         """The main loop's heartbeat: without it for 100 ms a callback opens the gate."""
         self._fed_ms = time.ticks_ms()
-        if self._settled:
-            self._settle()
+        if self._settled is not None:
+            self._settle(self._settled)
 
     def snapshot(self, _channel):
         """The counters as a tuple of core.meter.SNAPSHOT_FIELDS; peaks start anew.

@@ -14,20 +14,22 @@ _TRIM_MIN_CODES = const(11)  # smaller samples keep their sign: ten codes are ta
 
 
 class Player:
-    """zero_code: of the DAC. Everything else comes from the plan. Called by the sample callback alone, once armed."""
+    """zero_code: of the DAC; scale: this unit's shared.calibration.Scale. Everything else comes from the plan.
 
-    def __init__(self, zero_code):
+    Called by the sample callback alone, once armed.
+    """
+
+    def __init__(self, zero_code, scale):
         self._zero_code = zero_code
-        self.begin(waveplan.Plan(), None, 0)
+        self.begin(waveplan.Plan(), scale, 0)
 
     def begin(self, plan, scale, left):
         """A session begins. scale: this unit's shared.calibration.Scale; left: samples before the ramp down."""
         self._plan = plan
         self._scale = scale
         self._next_plan = None
-        self._gain = scale.gain(plan.gain) if scale else 0
-        shift = scale.shift if scale else 0
-        self._lowest, self._highest = max(0, -shift), units.DAC_STEPS - 1 - max(0, shift)
+        self._gain = scale.gain(plan.gain)
+        self._lowest, self._highest = max(0, -scale.shift), units.DAC_STEPS - 1 - max(0, scale.shift)
         self._alternate_left = plan.alternate_cycles
         self._chance = _CHANCE_BEGIN
         self.left = left
@@ -39,7 +41,7 @@ class Player:
     def from_zero(self):
         """Contact is stable: from zero, at the beginning of a cycle; a change that waits is taken up."""
         if self._next_plan is not None:
-            self._take_up(0)
+            self._take_up(self._next_plan, 0)
         plan = self._plan
         self.envelope = self._fraction = self._resting = self._second = 0
         self.wrapped = False
@@ -122,7 +124,7 @@ class Player:
         """The end of a cycle."""
         self.wrapped = True
         if self._next_plan is not None:
-            self._take_up(halves)
+            self._take_up(self._next_plan, halves)
         plan = self._plan
         if plan.burst_cycles:
             self._burst_left -= 1
@@ -139,10 +141,9 @@ class Player:
         self._chance = (self._chance >> 1) ^ (0xB400 if self._chance & 1 else 0)
         self._resting = plan.rest_samples + ((self._chance >> 1) * plan.rest_span >> 15)
 
-    def _take_up(self, halves):
-        """Play the plan that waits from here on, with the sign that is played."""
-        plan, self._next_plan = self._next_plan, None
-        self._plan = plan
+    def _take_up(self, plan, halves):
+        """Play the plan that waited from here on, with the sign that is played."""
+        self._plan, self._next_plan = plan, None
         gain = abs(self._scale.gain(plan.gain))
         self._gain = -gain if self._gain < 0 else gain
         self._cycle = plan.cycle_samples

@@ -20,7 +20,7 @@ from microcurrent.errors import BadValueError, FaultError, RefusedError
 from tests.esp32.stand import ended, made_esp32
 from tests.support import compile_for_pico
 
-from .conftest import Bench, Device, made_bench
+from .conftest import Bench, Device, code_of, made_bench
 
 MS = 1_000_000
 # 2 Hz is what both play. The ESP32's one sample period, and one of the Pico's that takes little emulation.
@@ -251,16 +251,16 @@ def what_the_samples_cannot_play_is_refused(stand: Bench) -> None:
 SHAPES: tuple[dict[str, Any], ...] = (
     {"shape": "sine", "frequency_mhz": 1000},
     {"polarity": "alternate", "alternate_ms": 1000, "amplitude_ua": 90},
-    {"burst_ms": 500, "rest_ms": 300, "rest_random_ms": 100},
+    {"burst_ms": 500, "rest_ms": 200, "rest_random_ms": 100},
     {"sweep_ms": 600, "amplitude_end_ua": 120},
 )
 
 
 def every_kind_of_waveform_runs(stand: Bench) -> None:
     for changes in SHAPES:
-        ran = stand.run(**(wave(stand, duration_ms=2000) | changes))
+        ran = stand.run(**(wave(stand, duration_ms=1300, ramp_ms=200) | changes))
         assert ran.reason == "duration", (changes, ran.events)
-        assert ran.last["phases"] > 0 and ran.last["total_charge_nc"] > 20_000, changes
+        assert ran.last["phases"] > 0 and ran.last["total_charge_nc"] > 15_000, changes
 
 
 def the_gate_is_read_back(stand: Bench) -> None:
@@ -309,9 +309,9 @@ def a_watchdog_that_bites_is_proven(stand: Bench) -> None:
 
 
 def a_programme_runs(stand: Bench) -> None:
-    part = {"frequency_mhz": 2000, "duration_ms": 1500, "ramp_ms": 400}
+    part = {"frequency_mhz": 2000, "duration_ms": 1000, "ramp_ms": 200}
     step = {"site": "cheek", "side": "left", "share_permille": 500, "wave": part, "move_ms": 300}
-    told = {"name": "trial", "hash": "0123456789abcdef", "steps": 2, "duration_ms": 3000}
+    told = {"name": "trial", "hash": "0123456789abcdef", "steps": 2, "duration_ms": 2000}
     stand.request("programme", {"at": 0, "step": step, "info": told})
     name_hash = stand.request("programme", {"at": 1, "step": step})["hash"]
     stand.request("programme_start", {"hash": name_hash, "away": False})
@@ -398,6 +398,7 @@ def esp32(tmp_path: Path) -> Iterator[Bench]:
     ended(stand)
 
 
+@pytest.mark.rung("stage")
 @pytest.mark.parametrize("scenario", BY_LINK, ids=lambda scenario: scenario.__name__)
 def test_board(device: Device, scenario: Scenario) -> None:
     """The virtual Pico, or the board on --port, whose settings are those of before afterwards."""
@@ -427,16 +428,15 @@ def test_esp32(esp32: Bench, scenario: Scenario) -> None:
 
 
 @pytest.fixture(params=[pico_board.BOARD, esp32_board.BOARD])
-def hanging(request: pytest.FixtureRequest, image: Path, tmp_path: Path) -> Iterator[Bench]:
+def hanging(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
     """A board whose main loop hangs for as long as `counters` asks for."""
     source = COMMANDS.read_text()
     assert source.count(HANG) == 1
     copy = tmp_path / "commands.py"
     copy.write_text(source.replace(HANG, HANGS))
     changed = {"/lib/firmware/core/commands.mpy": compile_for_pico(copy)}  # no machine code: it runs on both
-    keywords: dict[str, Any] = {}
     if request.param == pico_board.BOARD:
-        stand = made_bench(image, build_firmware(pico_board.BOARD).files | changed, keywords)
+        stand = made_bench(*code_of(pico_board.BOARD, build_firmware(pico_board.BOARD).files | changed), {})
         stand.pico.open_port()
     else:
         stand = made_esp32(tmp_path, changed)

@@ -399,20 +399,14 @@ def esp32(tmp_path: Path) -> Iterator[Bench]:
 
 
 @pytest.mark.rung("stage")
+@pytest.mark.rung("stage")
 @pytest.mark.parametrize("scenario", BY_LINK, ids=lambda scenario: scenario.__name__)
 def test_board(device: Device, scenario: Scenario) -> None:
-    """The virtual Pico, or the board on --port, whose settings are those of before afterwards."""
+    """The virtual Pico, or the board on --port."""
     stand = cast(Any, device)
-    if isinstance(device, Bench):
-        scenario(stand)
-        return
-    stand.pico = Outside(device)
-    before = device.request("config")
-    try:
-        scenario(stand)
-    finally:
-        device.request("stop", {"now": True})
-        device.request("config", before)
+    if not isinstance(device, Bench):
+        stand.pico = Outside(device)
+    scenario(stand)
 
 
 @pytest.mark.parametrize("scenario", BY_TRUTH, ids=lambda scenario: scenario.__name__)

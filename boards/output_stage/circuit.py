@@ -283,3 +283,32 @@ VARIANTS = {
         ),
     },
 }  # fmt: skip
+
+SUPPLY_SEEN = {
+    "TMA 0515D": "Traco data sheet of 2020-08-14: +-15 V, 34 mA each, 1 kV",
+    "TMA 0515D, 2 x": "Traco data sheet of 2020-08-14: 34 mA, 1 kV; the middle pin stays open",
+}
+
+# Legs of the chips, for wiring by hand: (reference, terminal) -> leg. ADG5413F: TSSOP-16, from the data sheet of the
+# ADG5413, which has the same legs but for the flag on leg 12; OPA192 SO-8 and MCP6021/6022 from their data sheets;
+# LM393 and 74HC00 from memory, unverified.
+LEGS = {
+    (unit, terminal): leg
+    for unit, legs in {
+        "U1": {"p": "3", "n": "2", "y": "6", "vdd": "7", "vss": "4"},
+        "U2A": {"in": "1 (IN1)", "d": "2 (D1)", "s": "3 (S1)", "vss": "4", "vdd": "13"},
+        "U2B": {"in": "16 (IN2)", "d": "15 (D2)", "s": "14 (S2)", "vss": "4", "vdd": "13"},
+        "U2C": {"in": "9 (IN3)", "d": "10 (D3)", "s": "11 (S3)", "vss": "4", "vdd": "13"},
+        "U2D": {"in": "8 (IN4)", "d": "7 (D4)", "s": "6 (S4)", "vss": "4", "vdd": "13"},
+        "U3A": {"p": "3", "n": "2", "y": "1", "vdd": "8", "vss": "4"},
+        "U3B": {"p": "5", "n": "6", "y": "7", "vdd": "8", "vss": "4"},
+        "U4": {"p": "3", "n": "2", "y": "6", "vdd": "7", "vss": "4"},
+        "U5A": {"a": "1", "b": "2", "y": "3", "vcc": "14"},
+        "U5B": {"a": "4", "b": "5", "y": "6", "vcc": "14"},
+        "U5C": {"a": "9", "b": "10", "y": "8", "vcc": "14"},
+        "U5D": {"a": "12", "b": "13", "y": "11", "vcc": "14"},
+        "U6A": {"p": "3", "n": "2", "y": "1", "vcc": "8"},
+        "U6B": {"p": "5", "n": "6", "y": "7", "vcc": "8"},
+    }.items()
+    for terminal, leg in legs.items()
+}

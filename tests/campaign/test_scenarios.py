@@ -49,14 +49,14 @@ def stage() -> Stage:
 
 
 def test_the_time_above_the_cap_is_exact(stage: Stage) -> None:
-    stage.fail(1 * MS, pump_rail="up")  # 10 V over 5.2 kohm
+    stage.fail(1 * MS, pump_rail="up")  # 11.95 V over 5.76 kohm
     stage.fail(1.25 * MS, pump_rail="")
     stage.fail(1.5 * MS, pump_rail="down")
     stage.fail(1.6 * MS, pump_rail="")
     seen = measure.Seen(stage, 0, 2 * MS)
-    assert seen.peak_ua == pytest.approx(10_000 / 5.2) == measure.peak_ua(stage, 0, 2 * MS)
+    assert seen.peak_ua == pytest.approx(11_950 / 5.76) == measure.peak_ua(stage, 0, 2 * MS)
     assert seen.above_ns == pytest.approx(250_000)
-    assert seen.charge_nc == pytest.approx(10_000 / 5.2 * 350_000 * 1e-6)
+    assert seen.charge_nc == pytest.approx(11_950 / 5.76 * 350_000 * 1e-6)
 
 
 def test_a_crossing_within_the_dacs_settling_is_found(stage: Stage) -> None:

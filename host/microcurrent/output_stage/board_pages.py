@@ -117,7 +117,7 @@ def _pin(side: int, y: float, label: str, number: str, names: list[str]) -> list
         return parts
     kind = KIND.get(names[0].removeprefix("SECOND."), "other")
     text = ", ".join(names)
-    length = 7.6 * len(text) + 16
+    length = 8.6 * len(text) + 18
     start = edge + side * 14 if side > 0 else edge - 14 - length
     parts.append(f'<rect x="{start:.0f}" y="{y - 11}" width="{length:.0f}" height="22" rx="4" fill="{COLORS[kind]}"/>')
     parts.append(_text(edge + side * 22, y + 4, text, anchor))

@@ -1,5 +1,6 @@
 """Bandwidth, settling, trip time, compliance and the DC block, and the same step on the bench's model."""
 
+from collections.abc import Mapping
 from itertools import pairwise
 from math import inf
 from pathlib import Path
@@ -32,7 +33,7 @@ def step(
 ) -> Plot:
     """A step of the code with the gate closed since 20 us."""
     gate = "PULSE(0 3.3 20u 100n 100n 1 2)"
-    case = Case(variant, (), load, dac=step_wave(from_ua, to_ua), gate=gate)
+    case = Case(variant, (), load, dac=step_wave(from_ua, to_ua), gate=gate, tight=True)
     finest = max(end_us / 2000, 0.2)
     text = netlist(case, (f"tran {finest}u {end_us}u 0 {finest * 2}u", "write result.raw i(vel) v(sense) v(volt)"))
     return run(text, folder)[0]
@@ -49,7 +50,7 @@ def settled_us(plot: Plot, name: str = "i(vel)", share: float = 0.01) -> float:
 
 def bandwidth_hz(ohm: float, name: str = "i(vel)", variant: str = "iso12") -> float:
     """-3 dB of a signal against the DAC's voltage."""
-    case = Case(variant, CLOSED, Load("r", ohm), dac=f"DC {dac_v(code_of(100))} AC 1", gate="3.3")
+    case = Case(variant, CLOSED, Load("r", ohm), dac=f"DC {dac_v(code_of(100))} AC 1", gate="3.3", tight=True)
     (plot,) = run(netlist(case, ("ac dec 40 100 10meg", f"write result.raw {name}")), FOLDER)
     level = np.abs(plot[name])
     frequency = np.abs(plot["frequency"])
@@ -68,8 +69,8 @@ def trip_us() -> float:
     return float(off - over)
 
 
-def compliance(variant: str) -> dict[str, list[float]]:
-    """Current (uA) into COMPLIANCE_OHM when 600 uA and when full scale is asked for."""
+def compliance(variant: str, factors: Mapping[str, float] | None = None) -> dict[str, list[float]]:
+    """Current (uA) into COMPLIANCE_OHM when 600 uA and when full scale is asked for. factors: see monte.units."""
     commands = []
     for ohm in COMPLIANCE_OHM:
         first, last = dac_v(code_of(600)), dac_v(4095)
@@ -79,7 +80,8 @@ def compliance(variant: str) -> dict[str, list[float]]:
             "set appendwrite",
             "write result.raw i(vel)",
         ]
-    plots = run(netlist(Case(variant, CLOSED, Load("r", 500.0), gate="3.3"), commands), FOLDER)
+    case = Case(variant, CLOSED, Load("r", 500.0), gate="3.3", tight=True, changed=factors or {})
+    plots = run(netlist(case, commands), FOLDER)
     return {
         "600": [float(plot["i(vel)"][0]) * 1e6 for plot in plots],
         "full": [float(plot["i(vel)"][-1]) * 1e6 for plot in plots],

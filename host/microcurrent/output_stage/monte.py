@@ -1,6 +1,6 @@
 """Units built of parts within their tolerances: accuracy before and after a calibration at two points."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,7 +66,7 @@ def unit(variant: str, changed: dict[str, float], folder: Path) -> Unit:
         f"dc vcode {dac_v(0)} {dac_v(4095)} {dac_v(4095)}",
         "write result.raw i(vel) v(sense)",
     ]
-    text = netlist(Case(variant, CLOSED, Load("r", LOADS_OHM[0]), gate="3.3", changed=changed), commands)
+    text = netlist(Case(variant, CLOSED, Load("r", LOADS_OHM[0]), gate="3.3", changed=changed, tight=True), commands)
     *plots, full = run(text, folder)
     if len(plots) != len(LOADS_OHM) or any(len(plot["i(vel)"]) != len(POINTS_UA) for plot in plots):
         raise SpiceError(f"ngspice left out points of a unit; nothing was counted; look into {folder}")
@@ -87,17 +87,21 @@ def trip_points(variant: str, changed: dict[str, float], folder: Path) -> tuple[
             f"dc vcode {codes[0]:.9g} {codes[1]:.9g} {(codes[1] - codes[0]) / 140:.9g}",
             "write result.raw i(vel) v(tripn) v(v33)",
         )
-        (plot,) = run(netlist(Case(variant, faults, Load("r", 2e3), gate="3.3", changed=changed), commands), folder)
+        (plot,) = run(
+            netlist(Case(variant, faults, Load("r", 2e3), gate="3.3", changed=changed, tight=True), commands), folder
+        )
         low = plot["v(tripn)"] < plot["v(v33)"] / 2
         found.append(abs(float(plot["i(vel)"][int(np.argmax(low))])) * 1e6 if low.any() else float("inf"))
     return found[0], found[1]
 
 
-def units(count: int, variant: str = "iso12") -> list[Unit]:
-    """`count` units, always the same ones."""
+def units(count: int, variant: str = "iso12", factors: Mapping[str, float] | None = None) -> list[Unit]:
+    """`count` units, always the same ones. factors: on parts' values, for another design than ours."""
     parts = parts_of(variant)
     random = np.random.default_rng(SEED)
     every = [tolerances(parts, random) for _ in range(count)]
+    for changed in every:
+        changed.update({ref: changed[ref] * factor for ref, factor in (factors or {}).items()})
 
     def one(numbered: tuple[int, dict[str, float]]) -> Unit:
         return unit(variant, numbered[1], BUILD / "spice" / f"unit{numbered[0]}")

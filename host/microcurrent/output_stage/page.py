@@ -1,5 +1,271 @@
-"""Stub replaced below."""
+"""boards/output_stage/README.md and the files beside it, from circuit.py and results.json."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from boards.output_stage import circuit
+from boards.rp2040_pico import board as pico_board
+
+from . import bom, drawing, plots, results
+from .dynamics import COMPLIANCE_OHM, block_from_hz
+from .markers import replaced
+from .netlist import Case, netlist
+from .parts import parts_of
+from .self_test import IN_USE
+from .suite import name_of
+
+README = results.FOLDER / "README.md"
+SWING_V = 1.0  # across the DC block: a tenth of the compliance; ours
+AMPLITUDES_UA = (50, 100, 200, 400, 600)
+COMMANDS = ("tran 4u 2m", "print i(vel)[length(i(vel))-1]")
+# What a builder or a maintainer should know of faults that no check finds: reference -> sentence.
+HIDDEN = {
+    "clamp": "protects a pin of the MCU only",
+    "capacitor": "filter or stability only",
+    "diode": "spares the transistor only; the relay fails later, which dummy-load finds",
+    "suppressor": "static charge only",
+}
 
 
-def write_all():
-    return []
+def write_all() -> list[Path]:
+    """Write the page and everything it shows; the files."""
+    folder = results.FOLDER
+    files = drawing.draw(folder, parts_of("iso12")) + plots.write(folder)
+    for variant in circuit.VARIANTS:
+        files += [folder / f"bom-{variant}.csv", folder / f"stage-{variant}.cir"]
+        files[-2].write_text(bom.as_csv(variant))
+        files[-1].write_text(example(variant))
+    README.write_text(rendered(README.read_text()))
+    return [*files, README]
+
+
+def example(variant: str) -> str:
+    """A netlist to play with: `ngspice -b` prints the current after 2 ms at 600 uA into 10 kohm."""
+    return netlist(Case(variant, dac="2.64"), COMMANDS, f"output stage {variant}, written by make spice")
+
+
+def rendered(text: str) -> str:
+    """The page with its blocks as they should be. Raises ValueError when a marker is missing."""
+    for name, block in BLOCKS.items():
+        text = replaced(text, name, block())
+    return text
+
+
+def _sheets() -> str:
+    pictures = sorted(file.name for file in results.FOLDER.glob("sheet-*.svg"))
+    return "\n\n".join(f"![{name[6:-4].replace('-', ' ')}]({name})" for name in pictures)
+
+
+def _boms() -> str:
+    whole = bom.as_markdown("iso12")
+    first = {row["references"]: row for row in bom.rows("iso12")}
+    lines = ["What differs in the other variants:", "", "| variant | references | value | number | alternatives |"]
+    lines.append("|---|---|---|---|---|")
+    for variant in ("iso21", "battery9"):
+        for row in bom.rows(variant):
+            if first.get(row["references"]) != row:
+                shown = (row["references"], row["value"], row["manufacturer number"], row["alternatives"])
+                lines.append(f"| {variant} | {' | '.join(shown)} |")
+    return "\n".join([whole, "", *lines])
+
+
+def _variants() -> str:
+    lines = ["| variant | supply | rails, permitted | 600 µA up to | 600 µA asked for, into 30 kΩ | in `board.py` |"]
+    lines.append("|---|---|---|---|---|---|")
+    compliance = results.figures("dynamic")["compliance"]
+    for variant, data in circuit.VARIANTS.items():
+        into = dict(zip(COMPLIANCE_OHM, compliance[variant]["600"], strict=True))
+        most = max(ohm for ohm, value in into.items() if value >= 594)
+        constants = ", ".join(f"`{name} = {value}`" for name, value in data["board"].items()) or "nothing to change"
+        low, high = data["span_v"]
+        lines.append(
+            f"| {variant} | {data['title']} | ±{low:g} to ±{high:g} V | {most / 1000:g} kΩ | {into[30000]:.0f} µA | "
+            f"{constants} |"
+        )
+    return "\n".join(lines)
+
+
+def _faults() -> str:
+    figures = results.figures("faults")
+    lines = []
+    for variant, rows in figures.items():
+        steady = max(row["steady"] for row in rows)
+        above = [row for row in rows if row["nc"] > 0]
+        worst = max(above, key=lambda row: row["nc"], default=None)
+        lines.append(
+            f"- **{variant}**: {len(rows) - 1} single faults; steady current at most {steady:.0f} µA. "
+            + (
+                f"Above 1 mA for a moment in {len(above)} of them: at most {worst['nc']:.3f} nC beyond it, "
+                f"{max(row['us'] for row in above):.2f} µs, peak {max(row['peak'] for row in above):.0f} µA "
+                f"(worst: {name_of(_tuples(worst))})."
+                if worst
+                else "Never above 1 mA, not even for a moment."
+            )
+        )
+    lines += ["", "Worst fault of each part (iso12):", ""]
+    lines += ["| part | worst fault | steady, µA | at | peak, µA | beyond 1 mA, nC |", "|---|---|---|---|---|---|"]
+    worst_of: dict[str, dict[str, Any]] = {}
+    for row in figures["iso12"]:
+        ref = row["fault"][0][0] if row["fault"] else "none"
+        kept = worst_of.get(ref)
+        if kept is None or (row["steady"], row["peak"]) > (kept["steady"], kept["peak"]):
+            worst_of[ref] = row
+    for ref, row in worst_of.items():
+        wrong = row["fault"][0][1] if row["fault"] else "nothing"
+        lines.append(f"| {ref} | {wrong} | {row['steady']:.0f} | {row['at']} | {row['peak']:.0f} | {row['nc']:.3f} |")
+    return "\n".join(lines)
+
+
+def _struck() -> str:
+    rows = results.figures("struck")
+    above = [row for row in rows if row["peak"] > 1000]
+    lines = [
+        f"{len(rows)} bridges strike in the middle of ±600 µA into 200 Ω + 10 kΩ, with and without the DC block: "
+        f"steady current at most {max(row['steady'] for row in rows):.0f} µA afterwards; {len(above)} have a peak above 1 mA:",
+        "",
+        "| bridge | peak, µA | for, µs | beyond 1 mA, nC |",
+        "|---|---|---|---|",
+    ]
+    for row in sorted(above, key=lambda row: -row["nc"]):
+        lines.append(f"| {name_of(_tuples(row))} | {row['peak']:.0f} | {row['us']:.2f} | {row['nc']:.3f} |")
+    return "\n".join(lines)
+
+
+def _topology() -> str:
+    figures = results.figures("topology")
+    lines = ["| pump | 600 µA asked for, into 15 kΩ | into 20 kΩ | worst error after calibration, 100 units |"]
+    lines.append("|---|---|---|---|")
+    names = {"ours": "336 Ω and a fifth of the signal", "usual": "1650 Ω, no division"}
+    for name, title in names.items():
+        into = dict(zip(COMPLIANCE_OHM, figures[name]["into"], strict=True))
+        lines.append(f"| {title} | {into[15000]:.0f} µA | {into[20000]:.0f} µA | {figures[name]['worst']:.1f} µA |")
+    return "\n".join(lines)
+
+
+def _tuples(row: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+    return tuple((ref, wrong) for ref, wrong in row["fault"])
+
+
+def _found() -> str:
+    rows = results.figures("self_tests")
+    checks: dict[str, list[str]] = {}
+    for row in rows:
+        first = row["found"][0] if row["found"] else "no check"
+        checks.setdefault(first, []).append(" ".join(row["fault"]))
+    hidden = checks.pop("no check", [])
+    lines = [f"Of {len(rows)} single faults the self-test or use finds {len(rows) - len(hidden)}:", ""]
+    lines += ["| first check that fails | faults | which |", "|---|---|---|"]
+    order = [name for name in checks if name != IN_USE] + [name for name in checks if name == IN_USE]
+    for name in order:
+        shown = f"{name} (current differs from the command)" if name == IN_USE else name
+        lines.append(f"| {shown} | {len(checks[name])} | {'; '.join(checks[name])} |")
+    second = results.figures("second_faults")
+    worst: dict[str, dict[str, Any]] = {}
+    for row in second["hidden"]:
+        name = " ".join(row["fault"][0])
+        if name not in worst or row["steady"] > worst[name]["steady"]:
+            worst[name] = row
+    above = {name for name, row in worst.items() if row["steady"] > 1000}
+    lines += [
+        "",
+        f"**{len(hidden)} faults are found by no check.** With a second fault "
+        f"({', '.join(_seconds(second['hidden']))}) "
+        f"the steady current exceeds 1 mA for {len(above)} of them.",
+        "",
+        "| found by no check | with the worst second fault, µA | second fault |",
+        "|---|---|---|",
+    ]
+    for name in hidden:
+        row = worst.get(name)
+        lines.append(
+            f"| {name} | {row['steady']:.0f} | {' '.join(row['fault'][1])} |" if row else f"| {name} | - | - |"
+        )
+    bridged = [row for row in second["bridged"] if row["steady"] > 1000]
+    lines += [
+        "",
+        f"A bridged diode of the limiter (D1; found by limiter-holds at the next boot) with each of "
+        f"{len(second['bridged'])} other faults in the same session: {len(bridged)} exceed 1 mA"
+        + (":" if bridged else "."),
+        "",
+    ]
+    if bridged:
+        lines += ["| D1 short and | steady, µA | at |", "|---|---|---|"]
+        lines += [f"| {' '.join(row['fault'][1])} | {row['steady']:.0f} | {row['at']} |" for row in bridged]
+    return "\n".join(lines)
+
+
+def _seconds(rows: list[dict[str, Any]]) -> list[str]:
+    return list(dict.fromkeys(" ".join(row["fault"][1]) for row in rows))
+
+
+def _accuracy() -> str:
+    figures = results.figures("accuracy")
+    lines = [f"{figures['count']} units, -600 to 600 µA into 500 Ω, 4.7 kΩ and 10 kΩ:", ""]
+    lines += ["| | worst error, µA | within ±2 µA ±1 % |", "|---|---|---|"]
+    for name, worst in figures["worst"].items():
+        lines.append(f"| {name} | {worst:.1f} | {figures['share'][name] * 100:.1f} % |")
+    trip, limit = figures["trip_ua"], figures["limit_ua"]
+    lines += [
+        "",
+        f"The limiter holds {min(limit):.0f} to {max(limit):.0f} µA, the comparators trip at {min(trip):.0f} to "
+        f"{max(trip):.0f} µA.",
+    ]
+    return "\n".join(lines)
+
+
+def _dynamics() -> str:
+    figures = results.figures("dynamic")
+    lines = ["| variant, load | settled to 1 % | to 0.1 % | sense settled to 1 % |", "|---|---|---|---|"]
+    for name, (one, sense, tenth) in figures["settle_us"].items():
+        lines.append(f"| {name} Ω | {one:.0f} µs | {tenth:.0f} µs | {sense:.0f} µs |")
+    lines += ["", "| load | current, -3 dB | sense | voltage |", "|---|---|---|---|"]
+    for ohm, values in figures["bandwidth_hz"].items():
+        lines.append(f"| {ohm} Ω | {' | '.join(f'{value / 1000:.1f} kHz' for value in values)} |")
+    lines += [
+        "",
+        f"With a bridged limiter diode the comparators have the gate open {figures['trip_us']:.1f} µs after the "
+        f"current passed {pico_board.COMPARATOR_UA} µA.",
+    ]
+    return "\n".join(lines)
+
+
+def _block() -> str:
+    stuck = results.figures("dynamic")["stuck"]
+    farad = parts_of("iso12")["C2"].number
+    lines = ["| amplitude | DC block permitted from |", "|---|---|"]
+    lines += [f"| {ua} µA | {block_from_hz(ua, farad, SWING_V):.1f} Hz |" for ua in AMPLITUDES_UA]
+    lines += [
+        "",
+        f"The DAC stuck at full scale into 2 kΩ for a second: {stuck['False']['charge_uc']:.0f} µC without the block, "
+        f"{stuck['True']['charge_uc']:.0f} µC with it, and then {stuck['True']['end_ua']:.0f} µA through its bleeder "
+        f"instead of {stuck['False']['end_ua']:.0f} µA.",
+    ]
+    return "\n".join(lines)
+
+
+def _bench() -> str:
+    lines = ["| load | step to | SPICE | bench | largest difference from a sample on | at the end |"]
+    lines.append("|---|---|---|---|---|---|")
+    for row in results.figures("bench"):
+        lines.append(
+            f"| {row['load']} | {row['to']} µA | {row['spice']:.1f} µA | {row['bench']:.1f} µA | "
+            f"{row['worst']:.2f} % | {row['end']:+.2f} % |"
+        )
+    return "\n".join(lines)
+
+
+BLOCKS: dict[str, Callable[[], str]] = {
+    "variants": _variants,
+    "sheets": _sheets,
+    "parts": _boms,
+    "connections": bom.connections,
+    "topology": _topology,
+    "faults": _faults,
+    "struck": _struck,
+    "found": _found,
+    "accuracy": _accuracy,
+    "dynamics": _dynamics,
+    "block": _block,
+    "bench": _bench,
+}

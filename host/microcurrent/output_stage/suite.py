@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..bench.skin import Load, load_of
-from . import dynamics, monte, results
+from . import dynamics, monte, results, strikes
 from .parts import Fault, all_faults, parts_of
 from .self_test import run_self_tests
 from .single_faults import CODES, LIMIT_UA, LOADS, Found, every_single, run_faults
@@ -22,6 +22,9 @@ SAMPLE_US = 62  # shortest sample period of a session, board.PERIODS_US
 SECOND = (
     ("D1", "short"), ("D2", "short"), ("U1", "out to vp"), ("U1", "out to vn"), ("R5", "short"), ("U4", "out to vn"),
 )  # fmt: skip
+
+# A pump without division: R2 and R4 of 100 k, R5 and R6 of 1650 ohm.
+USUAL = {"R2": 5.0, "R4": 5.0, "R5": 1650 / 336, "R6": 1650 / 336}
 
 
 def name_of(faults: tuple[Fault, ...]) -> str:
@@ -146,9 +149,29 @@ def bench(steps: list[tuple[Load, int, int, float]] | None = None) -> list[dict[
     return rows
 
 
+def struck() -> list[dict[str, Any]]:
+    """Bridges that strike while current flows."""
+    return worst_of(strikes.run_strikes())
+
+
+def topology(count: int = 100) -> dict[str, Any]:
+    """Our pump, and the same with 1650 ohm in series with the load and a gain of one."""
+    found = {}
+    for name, factors in (("ours", {}), ("usual", USUAL)):
+        into = dynamics.compliance("iso12", factors)["600"]
+        errors = monte.errors(monte.units(count, factors=factors))["output calibrated"]
+        found[name] = {
+            "into": [round(value, 1) for value in into],
+            "worst": round(float(np.abs(errors).max()), 2),
+        }
+    return found
+
+
 SECTIONS: dict[str, Callable[[], Any]] = {
     "dynamic": dynamic,
     "bench": bench,
+    "topology": topology,
+    "struck": struck,
     "accuracy": accuracy,
     "self_tests": self_tests,
     "faults": faults,

@@ -1,0 +1,1 @@
+"""The output stage in ngspice: the quick form of `make spice`."""

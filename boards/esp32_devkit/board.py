@@ -59,7 +59,7 @@ COMPARATOR_UA = 950  # window comparator on the sense amplifier: above the limit
 DUMMY_OHM = 4700  # full scale into it and SERIES_OHM needs 7.9 V, inside the compliance
 
 # Engine.
-# A sample may be late by one collection of garbage and what runs beside it: at most 25.0 ms with this engine on the
+# A sample may be late by one collection of garbage and what runs beside it: up to 25.1 ms with this engine on the
 # emulated RP2040 at 125 MHz (README.md beside this file), and 60 % more for a chip on which it has never run.
 PERIODS_US = (40000,)
 PULSE_US = 0  # no shorter pulses than the sample period

@@ -32,22 +32,22 @@ ROOM_C = 27.0
 _SENSOR_V, _SENSOR_V_PER_C, _REFERENCE_V = 0.706, 0.001721, 3.3  # T = 27 - (V - 0.706) / 0.001721, data sheet 4.9.5
 
 
-def _edges() -> list[float]:
+def edges_of(wide_lsb: float) -> list[float]:
     """Lower edge of every code but the first, in ideal LSB: four wide codes, the others narrowed, ends unchanged."""
-    narrow = (STEPS - WIDE_LSB * len(WIDE_CODES)) / (STEPS - len(WIDE_CODES))
+    narrow = (STEPS - wide_lsb * len(WIDE_CODES)) / (STEPS - len(WIDE_CODES))
     edges, wide_below = [], 0
     for code in range(STEPS - 1):
         wide_below += code in WIDE_CODES
-        edges.append(round(narrow * (code + 1 - wide_below) + WIDE_LSB * wide_below, 9))
+        edges.append(round(narrow * (code + 1 - wide_below) + wide_lsb * wide_below, 9))
     return edges
 
 
-_EDGES = _edges()
+_EDGES = edges_of(WIDE_LSB)
 
 
-def code_of(ideal_lsb: float) -> int:
-    """ADC code of an input in units of 1/4096 of the reference."""
-    return bisect_right(_EDGES, ideal_lsb)
+def code_of(ideal_lsb: float, edges: list[float] = _EDGES) -> int:
+    """ADC code of an input in units of 1/4096 of the reference. edges: of this ADC, see edges_of()."""
+    return bisect_right(edges, ideal_lsb)
 
 
 def sensor_lsb(temperature_c: float) -> float:

@@ -96,16 +96,20 @@ def _line(x: np.ndarray, y: np.ndarray) -> tuple[tuple[float, float], list[float
 
 def refuse_residuals(found: Fitted, points: list[Point], channel: int) -> None:
     """Raise VerifyError where a point lies too far from the line through all: mistyped, or a bad contact."""
-    for which, left in (("output", found.output_residuals), ("sense", found.sense_residuals)):
-        for point, residual_ua in zip(points, left, strict=True):
-            limit_ua = RESIDUAL_UA + TOLERANCE_SHARE / 2 * abs(point.asked_ua)
-            if abs(residual_ua) > limit_ua:
-                raise VerifyError(
-                    f"channel {channel}: the reading {point.true_ua:.1f} uA at {point.asked_ua} uA lies "
-                    f"{residual_ua:+.1f} uA beside the line through all points ({which}), at most {limit_ua:.1f} is "
-                    f"plausible; the board's calibration was not changed; check that reading and the contact, then "
-                    "run: microcurrent calibrate"
-                )
+    for which, residuals in (("output", found.output_residuals), ("sense", found.sense_residuals)):
+        left = [(abs(ua) / _plausible_ua(point), ua, point) for point, ua in zip(points, residuals, strict=True)]
+        share, residual_ua, point = max(left, key=lambda each: each[0])
+        if share > 1:
+            raise VerifyError(
+                f"channel {channel}: the reading {point.true_ua:.1f} uA at {point.asked_ua} uA lies {residual_ua:+.1f} "
+                f"uA beside the line through all points ({which}), at most {_plausible_ua(point):.1f} is plausible; "
+                f"the board's calibration was not changed; check that reading and the contact, then run: "
+                f"microcurrent calibrate"
+            )
+
+
+def _plausible_ua(point: Point) -> float:
+    return RESIDUAL_UA + TOLERANCE_SHARE / 2 * abs(point.asked_ua)
 
 
 def required(points: list[Point], channel: int) -> None:

@@ -79,6 +79,7 @@ class Phases:
         asked: dict = {"wave": wave}
         if self._channel == 2:
             asked["wave2"] = {"amplitude_ua": amplitude_ua, "frequency_mhz": wave["frequency_mhz"]}
+        self._client.request("telemetry", {"rate_hz": protocol.TELEMETRY_RATE_MAX_HZ})
         self._live.begin(**asked)
         self._asked_ua = amplitude_ua
 
@@ -166,6 +167,8 @@ class Phases:
             self._live.stop()
         while not self._live.ended:
             self._live.tick(TICK_S)
+        rate_hz = self._client.request("config")["set"]["telemetry_hz"]
+        self._client.request("telemetry", {"rate_hz": rate_hz})
 
 
 def permitted_ua(client: DeviceClient, phase_ms: int) -> tuple[int, str]:

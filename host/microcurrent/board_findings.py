@@ -9,7 +9,7 @@ from .share import Requester
 
 
 def board_findings(client: Requester) -> list[Finding]:
-    """Commissioning, latched fault, journal, declared area and USB isolation. Raises what the link raises."""
+    """Commissioning, fault, journal, declared area, USB isolation and calibration. Raises what the link raises."""
     settings = client.request("config")["set"]
     return [
         _commissioned(client.identity),
@@ -17,6 +17,7 @@ def board_findings(client: Requester) -> list[Finding]:
         _journal(client.request("journal")),
         _area(settings["area_mm2"]),
         _usb(settings["usb_isolated"]),
+        _calibration(client.request("calibration")),
     ]
 
 
@@ -55,6 +56,22 @@ def _area(area_mm2: int) -> Finding:
         f"area_mm2 10cm2",
         note=True,
     )
+
+
+def _calibration(found: dict) -> Finding:
+    """None, a damaged and an old one limit what is known of the current; nothing is refused for want of one."""
+    from .calibrate.age import expired, expiry_text
+
+    has = found["calibration"]
+    if found["problem"]:
+        text = f"{found['problem']}; the design's numbers hold; run: microcurrent calibrate"
+        return Finding("calibration", False, text)
+    if not has:
+        return Finding("calibration", True, "none: the design's numbers hold; run: microcurrent calibrate", note=True)
+    text = f"{has['id']}, {expiry_text(has['day'])}, against {has['reference']}"
+    if expired(has["day"]):
+        return Finding("calibration", True, f"{text}; run: microcurrent calibrate", note=True)
+    return Finding("calibration", True, text)
 
 
 def _usb(isolated: int) -> Finding:

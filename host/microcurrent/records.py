@@ -68,6 +68,7 @@ class Records(StoredSessions):
 
         Of a treatment: subject: a pseudonym, noted as one of `subjects`; programme: what is to be played, step by step;
         screening: the answers that held; course, calibration: their ids. Raises BadValueError for an odd pseudonym.
+        calibration: None for what the board itself said of it in its hello.
         admit: asked in the transaction that writes the record, so that no other process begins one in between; it
         returns the course's id in place of `course`, or raises what keeps the session from beginning.
         """
@@ -77,7 +78,7 @@ class Records(StoredSessions):
         kept = {"id": number, "port": port, "load": load}
         kept |= {"wave": json.dumps(wave), "device": json.dumps(device), "image": json.dumps(image)}
         kept |= {"wave2": json.dumps(wave2), "load2": load2} if wave2 else {}
-        kept |= {"subject": name, "course": course, "calibration": calibration}
+        kept |= {"subject": name, "course": course, "calibration": calibration or _calibration_of(device)}
         kept |= {"programme": _json(programme), "screening": _json(screening)}
         with self.guarded("written"):
             lock = hold_lock(self._lock_path(number))
@@ -177,6 +178,12 @@ class Records(StoredSessions):
             if self._db.execute(update, (INTERRUPTED, number)).rowcount:  # no other process was faster
                 chain.append_record(self._db, chain.INTERRUPTED, number, now_utc())
         release_lock(lock)
+
+
+def _calibration_of(device: dict) -> str | None:
+    """The id of the calibration that the board measured with."""
+    found = device.get("calibration")
+    return str(found[0]) if isinstance(found, list) and found else None
 
 
 def _json(value: dict | None) -> str | None:

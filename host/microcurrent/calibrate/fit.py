@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 from types import ModuleType
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from firmware.shared import calibration, units
 
 from ..errors import VerifyError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 # What calibration promises of the delivered current, the issue's: within +-2 uA +-1 %.
 TOLERANCE_UA = 2.0
@@ -67,6 +69,8 @@ def code_sent(asked_ua: int, scale: calibration.Scale, board: ModuleType) -> int
 
 def fitted(points: list[Point], before: dict[str, int], board: ModuleType) -> Fitted:
     """New constants from points that were measured with the constants `before` in use."""
+    import numpy as np
+
     code = np.array([point.code for point in points], float) - board.ZERO_CODE
     true = np.array([point.true_ua for point in points])
     told = np.array([point.told_ua for point in points])
@@ -87,8 +91,10 @@ def fitted(points: list[Point], before: dict[str, int], board: ModuleType) -> Fi
     )
 
 
-def _line(x: np.ndarray, y: np.ndarray) -> tuple[tuple[float, float], list[float]]:
+def _line(x: "np.ndarray", y: "np.ndarray") -> tuple[tuple[float, float], list[float]]:
     """((slope, intercept), residuals)."""
+    import numpy as np
+
     matrix = np.stack([x, np.ones_like(x)], axis=1)
     found = np.linalg.lstsq(matrix, y, rcond=None)[0]
     return (float(found[0]), float(found[1])), [float(left) for left in y - matrix @ found]

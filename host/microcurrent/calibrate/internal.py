@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Protocol
 
-import numpy as np
-
 from firmware.shared import protocol, units
 
 Rows = list[list[int]]
@@ -64,6 +62,8 @@ def measured(client: Requester, channel: int, zero_code: int) -> tuple[Rows, int
 
 def fitted(rows: Rows, board: ModuleType) -> Internal:
     """Least squares over all rows but those next to a step. rows: of "measure", the first with the gate open."""
+    import numpy as np
+
     opened = rows[0][1] / READINGS
     code = np.array([row[0] for row in rows[1:]], float) - board.ZERO_CODE
     shown = np.array([row[1] for row in rows[1:]], float) / READINGS

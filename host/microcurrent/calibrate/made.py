@@ -1,15 +1,14 @@
 """A calibration as the board stores it: dated, named by its id, and refused when no honest unit can be like it."""
 
-import time
 from types import ModuleType
 
 from firmware.shared import calibration_slot
 
 from ..errors import VerifyError
+from .age import today
 from .internal import STEP_MAX, Internal
 
 RESIDUAL_COUNTS = 2.0  # ours: of the ADC, root mean square; its own steps of a code make 0.3, noise of real ones 1
-DAY_S = 86400
 
 _LIKELY = {
     "offset_na": "the DAC's offset, the mid rail's divider and the op-amp; check the mid rail and solder joints",
@@ -20,11 +19,6 @@ _LIKELY = {
     "step": "the ADC; it is no RP2040's, or its input is disturbed",
 }
 _UNITS = {"offset_na": "nA", "gain_ppm": "ppm", "sense_zero": "1/256 counts", "sense_gain_ppm": "ppm", "step": "1/256"}
-
-
-def today() -> int:
-    """Days since 1970-01-01, UTC."""
-    return int(time.time() // DAY_S)
 
 
 def made(channels: list[dict[str, int]], temperature_c: int, reference: str, day: int | None = None) -> dict:
@@ -62,22 +56,3 @@ def refuse_scattered(found: Internal, board: ModuleType, channel: int) -> None:
             f"with steps of {found.step:.1f}, at most {RESIDUAL_COUNTS:g} and {STEP_MAX:g} are plausible; the board's "
             f"calibration was not changed; check the sense amplifier, its supply and the wires to the ADC"
         )
-
-
-def age_days(day: int) -> int:
-    """Days since a calibration was made; negative when the clock was set back."""
-    return today() - day
-
-
-def expiry_text(day: int) -> str:
-    """What to say of its age, in a few words."""
-    left = calibration_slot.VALID_DAYS - age_days(day)
-    made_on = time.strftime("%Y-%m-%d", time.gmtime(day * DAY_S))
-    if left < 0:
-        return f"made {made_on}, EXPIRED {-left} days ago"
-    return f"made {made_on}, {left} days left"
-
-
-def expired(day: int) -> bool:
-    """True when it is older than a year."""
-    return age_days(day) > calibration_slot.VALID_DAYS

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from firmware.shared import calibration_slot
 
-from ..calibrate.made import expired, expiry_text
+from ..calibrate.age import expired, expiry_text
 from .options import at_port
 
 if TYPE_CHECKING:

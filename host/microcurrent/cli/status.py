@@ -69,6 +69,7 @@ def _print(found: dict, identity: dict) -> None:
     from firmware.shared import faults
 
     from ..engine_text import capability_text
+    from .calibration_text import short
 
     emergency = "open (no output possible)" if found["estop"] else "closed"
     rows = [
@@ -84,6 +85,7 @@ def _print(found: dict, identity: dict) -> None:
         ("gate", "closed: current can flow" if found["gate"] else "open: no current"),
         ("e-stop", emergency),
         ("commissioned", "yes" if identity["commissioned"] else at_port("no; run: microcurrent commission")),
+        ("calibration", short(identity.get("calibration"))),
         ("sessions", f"{found['session']} since boot, the last one ended: {found['end']}"),
         ("up", f"{found['uptime_ms'] / 1000:.1f} s since reset ({found['reset']})"),
     ]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from microcurrent import bootsel, esp32_image, flash_production, ports
+from microcurrent import bootsel, esp32_image, flash_production, ports, remote
 from microcurrent.bench.pico import VirtualPico
 from microcurrent.build import MANIFEST, build_firmware
 from microcurrent.errors import BadValueError, FirmwareError, ImageError, NoBoardError, PortError, VerifyError
@@ -117,6 +117,12 @@ def test_addresses_outside_the_flash_and_gaps_are_refused(tmp_path: Path) -> Non
     path.write_bytes(uf2.encode(BEGIN, bytes(512)))
     with pytest.raises(ImageError, match="block 1 for address 0x10000200 does not follow the one before"):
         uf2.contents(changed(path, 512 + 13, 2))
+
+
+def test_an_image_that_is_none_of_ours_may_leave_gaps(tmp_path: Path) -> None:
+    path = tmp_path / "x.uf2"
+    path.write_bytes(uf2.encode(BEGIN, bytes(512)))
+    assert seal.described_if_ours(changed(path, 512 + 13, 2)) is None
 
 
 def test_an_image_without_room_for_a_seal_is_not_kept(tmp_path: Path) -> None:
@@ -274,6 +280,26 @@ def test_a_board_that_comes_back_with_the_image(
     assert isinstance(done, flash_production.Flashed)
     assert (done.port, done.board, done.manifest) == (port, "rp2040_pico", build_firmware("rp2040_pico").hash)
     assert done.identity["image"] == "frozen"
+
+
+def test_a_running_board_is_asked_for_its_drive(
+    real: Path, drive: Path, on_port: On, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The boot ROM is not emulated: what mpremote sends is left out here, and that its drive appears is played."""
+    port = on_port(VirtualPico(real, dac_eeprom=SAFE_EEPROM))
+    mounted(monkeypatch)
+    asked: list[str] = []
+
+    def quiesce(name: str, look: Callable[[dict, str], None]) -> dict:
+        look({"board": "rp2040_pico"}, name)
+        asked.append(name)
+        return {}
+
+    monkeypatch.setattr(flash_production, "quiesce", quiesce)
+    monkeypatch.setattr(remote, "enter_bootloader", lambda _port: mounted(monkeypatch, drive))
+    ending = Ending(drive, monkeypatch, port)
+    done = flash_production.flash_production(real, port=port, drive=None, board=None, say=silent, progress=ending)
+    assert (done.port, asked, done.identity["image"]) == (port, [port], "frozen")
 
 
 def test_a_board_that_comes_back_with_something_else(

@@ -42,6 +42,11 @@ def contents(path: Path) -> tuple[int, bytes]:
     return blocks[0][0], b"".join(payload for _target, payload in blocks)
 
 
+def payload(path: Path) -> bytes:
+    """All that the file holds, wherever it goes. Raises ImageError unless it is a whole UF2 for the RP2040."""
+    return b"".join(payload for _target, payload in _blocks(path))
+
+
 def encode(begin: int, data: bytes) -> bytes:
     """The UF2 that puts `data`, filled up with zeros to whole pages, at an address."""
     pages = [data[at : at + PAYLOAD_BYTES].ljust(PAYLOAD_BYTES, b"\0") for at in range(0, len(data), PAYLOAD_BYTES)]

@@ -16,7 +16,7 @@ import pytest
 
 from boards.rp2040_pico import board as pico_board
 from boards.rp2040_pico_dual import board as dual_board
-from firmware.shared import protocol, settings, waveform
+from firmware.shared import settings, waveform
 from microcurrent.bench.pico import VirtualPico
 from microcurrent.build import build_firmware
 from microcurrent.client import DeviceClient
@@ -116,10 +116,6 @@ class Bench(Device):
         """Emulated time."""
         self.pico.run_for_ms(ms)
 
-    def field(self, name: str) -> int:
-        """Index of a telemetry field."""
-        return protocol.TELEMETRY_FIELDS.index(name)
-
     @property
     def gate_edges(self) -> list[tuple[int, int]]:
         return self.pico.trace.pin_edges(self.pico.board.GATE_PIN)
@@ -207,11 +203,9 @@ def device(request: pytest.FixtureRequest, real_board: RealBoard | None) -> Iter
     if real_board is None:
         yield request.getfixturevalue("bench")
         return
-    client = real_board.opened(request.node.nodeid)
-    client.hello()
-    yield Device(client, real_board.rung)
-    real_board.restore(client)
-    client.close()
+    with real_board.answering(request.node.nodeid) as client:
+        yield Device(client, real_board.rung)
+        real_board.restore(client)
 
 
 @pytest.fixture

@@ -58,6 +58,14 @@ class Device:
         """The present state's name."""
         return self.request("status")["state"]
 
+    def field(self, name: str) -> int:
+        """Index of a telemetry field."""
+        return protocol.TELEMETRY_FIELDS.index(name)
+
+    def present(self, name: str) -> int:
+        """A telemetry field, now."""
+        return self.request("status")["telemetry"][self.field(name)]
+
     def wait_ms(self, ms: float) -> None:
         """Listen for a time."""
         ends_s = self.client.transport.now() + ms / 1000
@@ -91,6 +99,7 @@ class Device:
 
     def restarted(self) -> dict:
         """Its identity after a reset by request."""
+        self.client.forget_events()
         self.request("reset")
         self.client.await_reset()
         return self.client.reconnect()

@@ -12,6 +12,7 @@ from firmware.shared import faults, protocol, settings
 from microcurrent.client import DeviceClient
 from microcurrent.errors import MicrocurrentError, RefusedError
 from microcurrent.fault_text import fault_text
+from microcurrent.restart import restart
 from microcurrent.transport import SerialTransport, Transport
 from tests.probe.client import ProbeClient
 
@@ -62,6 +63,19 @@ class RealBoard:
             transport = self._recording.of(transport, scenario)
         return DeviceClient(transport)
 
+    def answering(self, scenario: str) -> DeviceClient:
+        """The same, once it answered: what an earlier scenario left at a prompt is started again. Raises PortError."""
+        client = self.opened(scenario)
+        try:
+            client.hello()
+            return client
+        except MicrocurrentError:
+            client.close()
+        restart(self.port)
+        client = self.opened(scenario)
+        client.hello()
+        return client
+
     def prepare(self) -> None:
         """What a run at its rung begins with. Raises MicrocurrentError with what is missing and what to do."""
         if self._probe_port:
@@ -107,8 +121,7 @@ class RealBoard:
 
     def leave(self) -> None:
         """The settings that the board had. Raises MicrocurrentError."""
-        with self.opened() as client:
-            client.hello()
+        with self.answering("") as client:
             self._configure(client, self._original)
 
     def _configure(self, client: DeviceClient, wanted: dict[str, int]) -> None:

@@ -31,7 +31,7 @@ def test_unknown_command_and_wrong_arguments(device: Device) -> None:
     ):  # fmt: skip
         with pytest.raises(BadValueError):
             device.request(command, arguments)
-    assert device.request("status")["state"] == "READY"
+    assert device.state == device.at_rest
 
 
 def test_a_person_can_type_words(bench: Bench) -> None:
@@ -66,14 +66,15 @@ def test_garbage_of_every_kind_never_starts_current_nor_stops_the_link(bench: Be
     assert bench.request("counters")["damaged_lines"] > 10
 
 
-def test_a_half_line_does_not_hold_up_a_running_session(bench: Bench) -> None:
+@pytest.mark.rung("stage")
+def test_a_half_line_does_not_hold_up_a_running_session(device: Device) -> None:
     def half(elapsed_s: float) -> None:
         if 0.5 < elapsed_s < 0.56:
-            bench.pico.serial_write(b'00000000 {"id": 5')
+            device.write(b'00000000 {"id": 5')
         if 1.0 < elapsed_s < 1.06:
-            bench.pico.serial_write(b"\n")
+            device.write(b"\n")
 
-    ran = bench.run(renew=False, during=half, duration_ms=1400)
+    ran = device.run(renew=False, during=half, duration_ms=1400)
     assert ran.reason == "duration" and ran.last["worst_late_us"] < 20
 
 
@@ -101,30 +102,26 @@ def test_five_hundred_requests_at_once_are_all_answered_in_order(bench: Bench) -
     assert [framing.decode(line)["id"] for line in heard.splitlines()] == list(range(1000, 1500))
 
 
-def test_a_stream_of_harmless_questions_does_not_end_a_session(bench: Bench) -> None:
+@pytest.mark.rung("stage")
+def test_a_stream_of_harmless_questions_does_not_end_a_session(device: Device) -> None:
     """The slowest answers, as fast as the line takes them: the supervisor still comes in time."""
-    terms = bench.request("arm", {"wave": SQUARE | {"duration_ms": 60_000}, "lease_ms": 10_000})
-    bench.request("start", {"session": terms["session"]})
-    bench.pico.run_for_ms(800)
+    terms = device.request("arm", {"wave": SQUARE | {"duration_ms": 60_000}, "lease_ms": 10_000})
+    device.request("start", {"session": terms["session"]})
+    device.wait_ms(800)
     questions = [framing.encode({"id": number, "cmd": ("log", "counters", "status", "config")[number % 4]})
                  for number in range(1000, 1120)]  # fmt: skip
-    bench.pico.serial_write("".join(questions).encode())
-    heard = bytearray()
-
-    def incomplete() -> bool:
-        heard.extend(bench.pico.serial_read())
-        return heard.count(b'"ok": true') < len(questions)
-
-    assert bench.pico.run_while(incomplete, 9000)
-    status = bench.request("status")
+    device.write("".join(questions).encode())
+    device.heard(lambda found: found.count(b'"ok": true') >= len(questions), 9)
+    status = device.request("status")
     assert (status["state"], status["gate"], status["fault"]) == ("ACTIVE", 1, 0)
     values = dict(zip(protocol.TELEMETRY_FIELDS, status["telemetry"], strict=True))
     assert values["missed"] == 0
 
 
-def test_nesting_as_deep_as_a_line_allows_ends_nothing(bench: Bench) -> None:
-    bench.start(duration_ms=60_000, ramp_ms=100)
-    bench.pico.run_for_ms(600)
+@pytest.mark.rung("stage")
+def test_nesting_as_deep_as_a_line_allows_ends_nothing(device: Device) -> None:
+    device.start(duration_ms=60_000, ramp_ms=100)
+    device.wait_ms(600)
     shallow: object = []
     for _ in range(framing.MAX_BRACKETS - 5):
         shallow = [shallow]
@@ -137,27 +134,28 @@ def test_nesting_as_deep_as_a_line_allows_ends_nothing(bench: Bench) -> None:
             {"id": 1, "cmd": "arm", "args": {"wave": {"shape": value}}},
             {"id": 1, "cmd": "lease", "args": {"session": value}},
         ):  # fmt: skip
-            bench.pico.serial_write(framing.encode(message).encode())
-            bench.pico.run_for_ms(100)
-    bench.pico.serial_read()
-    status = bench.request("status")
+            device.write(framing.encode(message).encode())
+            device.wait_ms(100)
+    status = device.request("status")
     assert (status["state"], status["gate"], status["fault"]) == ("ACTIVE", 1, 0)
 
 
-def test_a_host_that_stops_reading_neither_disturbs_the_waveform_nor_hides_its_end(bench: Bench) -> None:
-    bench.request("telemetry", {"rate_hz": protocol.TELEMETRY_RATE_MAX_HZ})
-    bench.start(duration_ms=3000, ramp_ms=200)
-    bench.pico.run_for_ms(1500)  # nobody takes what the board sends
-    while bench.client.next_event(0.05):
+@pytest.mark.rung("stage")
+def test_a_host_that_stops_reading_neither_disturbs_the_waveform_nor_hides_its_end(device: Device) -> None:
+    device.request("telemetry", {"rate_hz": protocol.TELEMETRY_RATE_MAX_HZ})
+    device.start(duration_ms=3000, ramp_ms=200)
+    device.pass_ms(1500)  # nobody takes what the board sends
+    while device.client.next_event(0.05):
         pass
-    status = bench.request("status")
+    status = device.request("status")
     values = dict(zip(protocol.TELEMETRY_FIELDS, status["telemetry"], strict=True))
     assert values["missed"] == 0 and values["worst_late_us"] < 20
 
 
-def test_missed_telemetry_is_fetched_from_the_ring(bench: Bench) -> None:
+@pytest.mark.rung("stage")
+def test_missed_telemetry_is_fetched_from_the_ring(device: Device) -> None:
     """Frames damaged on the wire leave gaps in the sequence; the client asks for them and gets them all."""
-    read = bench.client.transport.read
+    read = device.client.transport.read
     passed = 0
 
     def lossy(timeout_s: float) -> bytes:
@@ -169,11 +167,11 @@ def test_missed_telemetry_is_fetched_from_the_ring(bench: Bench) -> None:
                 data[index] ^= 1
         return bytes(data)
 
-    bench.client.transport.read = lossy
-    ran = bench.run(duration_ms=3000)
-    bench.client.transport.read = read
-    assert bench.client.counters.missed > 0
-    assert bench.client.counters.replayed > 0
+    device.client.transport.read = lossy
+    ran = device.run(duration_ms=3000)
+    device.client.transport.read = read
+    assert device.client.counters.missed > 0
+    assert device.client.counters.replayed > 0
     times = [row["time_ms"] for row in ran.rows]
     assert times == sorted(times)
     assert all(later - earlier < 250 for earlier, later in pairwise(times))

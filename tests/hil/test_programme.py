@@ -10,7 +10,7 @@ from firmware.shared import faults, framing
 from microcurrent.bench import files
 from microcurrent.errors import MicrocurrentError, RefusedError
 
-from .conftest import Bench
+from .conftest import Bench, Device
 from .shutter import Shutter
 
 MS = 1_000_000
@@ -18,7 +18,7 @@ WAVE = {"frequency_mhz": 20000, "duration_ms": 1500, "ramp_ms": 300}
 STEP = {"site": "cheek", "side": "left", "share_permille": 500, "wave": WAVE, "move_ms": 500}
 
 
-def load(bench: Bench, *steps: dict, **info: object) -> str:
+def load(bench: Device, *steps: dict, **info: object) -> str:
     total_ms = sum(step["wave"]["duration_ms"] for step in steps)
     told = {"name": "trial", "hash": "0123456789abcdef", "steps": len(steps), "duration_ms": total_ms} | info
     answer = {}
@@ -30,7 +30,7 @@ def load(bench: Bench, *steps: dict, **info: object) -> str:
 class Host:
     """Listens, and renews the programme's lease unless it has left."""
 
-    def __init__(self, bench: Bench, name_hash: str) -> None:
+    def __init__(self, bench: Device, name_hash: str) -> None:
         self.bench = bench
         self.hash = name_hash
         self.events: list[dict] = []
@@ -70,25 +70,26 @@ class Host:
         return [event for event in self.events if event["ev"] == kind]
 
 
-def begin(bench: Bench, *steps: dict, away: bool = False, **info: object) -> Host:
+def begin(bench: Device, *steps: dict, away: bool = False, **info: object) -> Host:
     host = Host(bench, load(bench, *steps, **info))
     bench.request("programme_start", {"hash": host.hash, "away": away})
     return host
 
 
-def test_steps_run_one_after_the_other_each_with_its_own_limits(bench: Bench) -> None:
+@pytest.mark.rung("stage")
+def test_steps_run_one_after_the_other_each_with_its_own_limits(device: Device) -> None:
     eyes = {"site": "eye_under", "side": "right", "share_permille": 1000, "wave": WAVE, "move_ms": 500}
-    host = begin(bench, STEP, eyes)
+    host = begin(device, STEP, eyes)
     end = host.run(12)
     assert end["ended"] == "finished" and end["step"] == 2
     first, second = (event["terms"] for event in host.told("step"))
     assert (first["amplitude_ua"], first["limit_ua"], first["binding"]) == (150, 300, "zone")
     assert (second["amplitude_ua"], second["limit_ua"]) == (100, 100)
     rows = host.told("telemetry")
-    steps = [event["t"][bench.field("step")] for event in rows]
+    steps = [event["t"][device.field("step")] for event in rows]
     assert steps == sorted(steps) and set(steps) == {1, 2}
     assert [event["cue"] for event in host.told("cue")] == ["relocate"]
-    assert bench.request("status")["programme"] | {"hash": ""} == {
+    assert device.request("status")["programme"] | {"hash": ""} == {
         "hash": "", "name": "trial", "step": 2, "steps": 2, "state": "idle", "ended": "finished",
     }  # fmt: skip
 
@@ -121,20 +122,22 @@ def test_a_held_button_ends_it(bench: Bench) -> None:
     assert host.run(6)["ended"] == "stopped"
 
 
-def test_a_host_that_leaves_ends_it_unless_it_may(bench: Bench) -> None:
-    host = begin(bench, STEP | {"wave": WAVE | {"duration_ms": 6000}})
+@pytest.mark.rung("stage")
+def test_a_host_that_leaves_ends_it_unless_it_may(device: Device) -> None:
+    host = begin(device, STEP | {"wave": WAVE | {"duration_ms": 6000}})
     host.renews = False
     assert host.run(8)["ended"] == "lease"
-    bench.request("clear")
+    device.request("clear")
     with pytest.raises(MicrocurrentError, match="host_may_leave is 0"):
-        begin(bench, STEP, away=True)
+        begin(device, STEP, away=True)
 
 
-def test_nothing_but_the_programme_runs_while_it_does(bench: Bench) -> None:
-    host = begin(bench, STEP, STEP)
+@pytest.mark.rung("stage")
+def test_nothing_but_the_programme_runs_while_it_does(device: Device) -> None:
+    host = begin(device, STEP, STEP)
     for command, arguments in (("arm", {"wave": WAVE}), ("config", {"set": {"lease_ms": 700}}), ("selftest", {})):
         with pytest.raises(MicrocurrentError, match="a programme runs"):
-            bench.request(command, arguments | ({"wave": WAVE | {"amplitude_ua": 10}} if command == "arm" else {}))
+            device.request(command, arguments | ({"wave": WAVE | {"amplitude_ua": 10}} if command == "arm" else {}))
     assert host.run(12)["ended"] == "finished"
 
 

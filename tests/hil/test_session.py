@@ -83,9 +83,10 @@ def test_alternating_polarity_reverses_in_time(bench: Bench) -> None:
     assert [charge_nc > 0 for charge_nc in charges] == [True, False, True, False]
 
 
+@pytest.mark.rung("stage")
 @pytest.mark.parametrize("frequency_mhz", [100, 1_000_000])
-def test_slowest_and_fastest_frequency(bench: Bench, frequency_mhz: int) -> None:
-    ran = bench.run(frequency_mhz=frequency_mhz, duration_ms=12_000 if frequency_mhz == 100 else 1000)
+def test_slowest_and_fastest_frequency(device: Device, frequency_mhz: int) -> None:
+    ran = device.run(frequency_mhz=frequency_mhz, duration_ms=12_000 if frequency_mhz == 100 else 1000)
     assert ran.reason == "duration" and ran.last["missed"] == 0
     # At 0.1 Hz: two whole phases of 5 s and the one that the end of the session cut short.
     assert ran.last["phases"] == (3 if frequency_mhz == 100 else 2000)

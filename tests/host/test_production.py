@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from microcurrent import bootsel, esp32_image, flash_production, ports, remote
+from microcurrent import bootsel, esp32_image, flash_production, ports, remote, virtual
 from microcurrent.bench.pico import VirtualPico
 from microcurrent.build import MANIFEST, build_firmware
 from microcurrent.errors import BadValueError, FirmwareError, ImageError, NoBoardError, PortError, VerifyError
-from microcurrent.image import production, seal, uf2
+from microcurrent.image import cache, production, seal, uf2
 from microcurrent.image.seal import Production
 
 from .conftest import SAFE_EEPROM, run_cli
@@ -379,6 +379,17 @@ def test_files_are_refused_by_a_frozen_board_and_verify_compares_its_manifest(re
     other = run_cli("verify --board rp2040_pico_dual")
     assert other.exit_code == 10 and "holds rp2040_pico with manifest" in other.stderr
     assert "(frozen, manifest " in run_cli("status").stdout
+
+
+def test_a_virtual_pico_takes_the_image_as_it_is(real: Path, tmp_path: Path) -> None:
+    found = cache.Image(real, "1.26.1", "Raspberry Pi Pico with RP2040", "", "a test", "")
+    assert virtual.board_of(found) == "rp2040_pico"
+    virtual.install(found, tmp_path / "state")
+    assert not (tmp_path / "state" / "flash.bin").exists()  # nothing was uploaded
+    with pytest.raises(
+        BadValueError, match="is a production image for rp2040_pico, the virtual Pico is wired as rp2040"
+    ):
+        virtual.install(found, tmp_path / "state", board="rp2040_pico_dual")
 
 
 # ESP32 ----------------------------------------------------------------------------------------------------------------

@@ -199,6 +199,8 @@ build() {
     [ -n "$board_dir" ] || rm -rf "$objects"  # nobody changes this image: it is never compiled again
 }
 
+[ "${BASH_SOURCE[0]}" = "$0" ] || return 0  # tests/esp32/build_unix.sh takes the functions alone
+
 command -v apt-get >/dev/null \
     || fail 3 "this machine has no apt, so Debian's source packages cannot be used" "$elsewhere"
 mkdir -p "$work"

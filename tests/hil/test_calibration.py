@@ -66,7 +66,7 @@ class FastMeter:
 
     name = "virtual bench meter"
     live = True
-    phase_ms = 200
+    phase_ms = 100
 
     def __init__(self, bench: Bench) -> None:
         self._bench = bench

@@ -80,6 +80,7 @@ class Phases:
         if self._channel == 2:
             asked["wave2"] = {"amplitude_ua": amplitude_ua, "frequency_mhz": wave["frequency_mhz"]}
         self._client.request("telemetry", {"rate_hz": protocol.TELEMETRY_RATE_MAX_HZ})
+        self._live = LiveSession(self._client)
         self._live.begin(**asked)
         self._asked_ua = amplitude_ua
 

@@ -21,6 +21,7 @@ COMMANDS = {
     "selftest": "Run the board's self-test.",
     "calibrate": "Measure what the board's output and sense differ in from the design, and store it.",
     "config": "Show and change the board's settings.",
+    "characterise": "Measure voltage, current and charge at known resistors; a page of it.",
     "limits": "Explain which current and time a waveform may have, and why.",
     "run": "Run a waveform and record it.",
     "programs": "List, explain, check and write programmes.",

@@ -26,10 +26,11 @@ def table(measured: list[Measured], area_mm2: int) -> list[Quantity]:
         return Quantity(name, unit, meaning, [value(each) for each in measured])
 
     return [
-        row("current, peak", "uA", "largest |current| that the board's sense measured", lambda m: f"{m.peak_ua}"),
-        row("current, mean of a phase", "uA", "mean of |current| while current is commanded",
+        row("current, peak", "uA", "largest that the board's sense measured, of either sign", lambda m: f"{m.peak_ua}"),
+        row("current, mean of a phase", "uA", "mean size while current is commanded",
             lambda m: f"{m.delivered_ua:.1f}"),
-        row("voltage, peak", "V", "largest |voltage| between the electrodes", lambda m: f"{m.electrode_mv / 1000:.3f}"),
+        row("voltage, peak", "V", "largest between the electrodes, of either sign",
+            lambda m: f"{m.electrode_mv / 1000:.3f}"),
         row("load, measured", "ohm", "voltage by current at the end of a phase", lambda m: f"{m.impedance_ohm}"),
         row("net charge per pulse", "nC", "net charge of the session by its whole cycles, ramps included",
             lambda m: f"{m.net_per_pulse_nc:+.1f}"),

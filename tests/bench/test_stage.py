@@ -186,7 +186,7 @@ def test_skin_scales_with_area_and_resistors_do_not() -> None:
 
 def test_unknown_load_names_the_known_ones() -> None:
     with pytest.raises(
-        BadValueError, match=r"no load 'wet'.*unchanged.*good, typical, dry, open, short, 500R, 1k, 2k, 10k"
+        BadValueError, match=r"no load 'wet'.*unchanged.*good, typical, dry, open, short, 500R, 1k, 2k, 4k7, 10k"
     ):
         load_of("wet", 100)
     with pytest.raises(BadValueError, match="area of 0 mm2 is not positive"):

@@ -13,6 +13,9 @@ from firmware.shared import settings, waveform
 from microcurrent.bench.control_commands import COMMANDS
 from microcurrent.bench.pico import VirtualPico
 from microcurrent.calibrate import age, meters
+from microcurrent.calibrate.fit import Point
+from microcurrent.calibrate.procedure import refuse_swapped
+from microcurrent.errors import VerifyError
 from microcurrent.records import Records
 
 from .conftest import Cli, make_board
@@ -22,10 +25,10 @@ DECLARED = {"profile": 1, "zone": waveform.ZONES.index("body"), "area_mm2": 1000
 
 @pytest.fixture(scope="module")
 def board(image: Path, firmware_files: dict[str, bytes]) -> VirtualPico:
-    """A board that permits what a calibration needs, on its resistor."""
+    """A board that permits what a calibration needs, on the usual resistor."""
     slot = settings.encode_slot(1, settings.defaults() | DECLARED)
     pico = make_board(image, firmware_files | {"/settings_a": slot})
-    pico.set_load("10k")
+    pico.set_load("4k7")
     return pico
 
 
@@ -106,9 +109,9 @@ def test_a_meter_over_scpi_in_series(mc: Cli, board: VirtualPico) -> None:
 
 def test_a_meter_across_the_resistor_and_a_query_of_its_own(mc: Cli, board: VirtualPico) -> None:
     with served(BenchMeter(board)) as address:
-        result = mc(f"calibrate --meter {address} --measures voltage --resistor 10k --yes")
+        result = mc(f"calibrate --meter {address} --measures voltage --resistor 4.7k --yes")
         assert result.exit_code == 0, result.output
-        assert "500 uA" in result.stdout and "uA into 10000 ohm" in result.stderr and "365 days left" in result.stdout
+        assert "500 uA" in result.stdout and "uA into 4700 ohm" in result.stderr and "365 days left" in result.stdout
         lines = [line for line in result.stdout.splitlines() if line.endswith("  ok")]
         assert len(lines) == 4
         overload = mc(f"calibrate --meter {address} --query READ? --yes")
@@ -136,15 +139,13 @@ def test_typed_readings_from_a_file(mc: Cli, board: VirtualPico, tmp_path: Path)
 
 
 REFUSED = [
-    (1.2, "10k", 10, "an honest unit has"),
-    (-1.0, "10k", 10, "its leads are swapped; nothing was stored"),
+    (1.2, "4.7k", 10, "an honest unit has"),
     (
         1.0,
         "8k",
         6,
         "8000 ohm +-15% were expected; nothing was stored; the session was ramped down; is the right",
     ),
-    (10.0, "10k", 10, "more than 1500 uA can flow from no output here; nothing was stored"),
 ]
 
 
@@ -159,6 +160,18 @@ def test_what_is_implausible_changes_nothing(
         result = mc(f"calibrate --meter {address} --resistor {resistor} --yes")
     assert result.exit_code == code and text in result.stderr, result.output
     assert shown(mc) == before and json.loads(mc("status --json").stdout)["state"] == "READY"
+
+
+def test_readings_that_no_output_can_have() -> None:
+    points = [Point(asked, 2048, -asked * 1.01, asked) for asked in (50, -50, 200, -200)]
+    with pytest.raises(VerifyError, match=r"shows -50 uA at 50 uA, and so at all points: its leads are swapped"):
+        refuse_swapped(points, 1)
+    refuse_swapped([*points[:3], Point(-200, 2048, -201.0, -200)], 1)
+    assert meters.true_ua(0.0005, meters.CURRENT, 10000.0) == 500
+    assert meters.true_ua(-5.0, meters.VOLTAGE, 10000.0) == -500
+    for value in (0.005, -0.005, float("nan"), float("inf"), 9.9e37):
+        with pytest.raises(VerifyError, match=r"more than 1500 uA can flow from no output here|an overload"):
+            meters.true_ua(value, meters.CURRENT, 10000.0)
 
 
 def test_what_cannot_begin(mc: Cli) -> None:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     "--resistor",
     "ohm",
     type=Quantity(quantities.RESISTANCE, 500, 20000),
-    default="10k",
+    default="4.7k",
     show_default=True,
     help="The resistor between the electrodes; as exact as you know it where its voltage is measured.",
 )

@@ -14,7 +14,7 @@ from .options import Quantity, json_option, port_option, print_json
 @port_option
 @json_option
 def command(name: str, area: int | None, channel: int, port: str | None, as_json: bool) -> None:
-    """Change the load while the virtual Pico runs: good, typical, dry, open, short, 500R, 2k or 10k."""
+    """Change the load while the virtual Pico runs: good, typical, dry, open, short, 500R, 1k, 2k, 4k7 or 10k."""
     from ..bench.places import control_of
     from ..bench.process import ask
     from ..bench.skin import load_of

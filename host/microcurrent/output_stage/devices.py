@@ -187,12 +187,13 @@ def _pole(part: Part, wrong: str, changed: dict[str, float]) -> list[str]:
         wrong, (f"(1-{on})", on)
     )
     lines = []
+    leak = 1e-9 if wrong == "open" else 1e-13  # 1 Gohm of insulation, else nothing would hold what floats
     for name, level in (("nc", nc), ("no", no)):
         lines += [
             f"B{r}{name}c k{r}{name}i 0 V={level}",
             f"R{r}{name}c k{r}{name}i k{r}{name} 1k",
             f"C{r}{name}c k{r}{name} 0 10n",  # 10 us, not the relay's 3 ms: nothing here depends on it
-            f"B{r}{name} {pins['com']} {pins[name]} I=V({pins['com']},{pins[name]})*(1e-13+10*V(k{r}{name})^5)",
+            f"B{r}{name} {pins['com']} {pins[name]} I=V({pins['com']},{pins[name]})*({leak}+10*V(k{r}{name})^5)",
         ]
     return lines
 

@@ -54,6 +54,8 @@ def netlist(case: Case, commands: Iterable[str], title: str = "output stage") ->
         wrong = faults.get(ref, "")
         if ref == "S1" and case.dc_block and not wrong:
             wrong = "open"
+        if part.kind == "pole" and faults.get("K1C") == "open" and not wrong:
+            wrong = "stuck nc"  # the models of the contacts look at the coil's voltage
         lines += emitted(part, wrong, changed)
     lines += [*_sources(case, faults), *_load(case.load), *case.extra]
     return "\n".join([*lines, ".control", "set filetype=binary", *commands, ".endc", ".end", ""])

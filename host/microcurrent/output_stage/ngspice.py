@@ -51,9 +51,14 @@ def run(netlist: str, folder: Path) -> list[Plot]:
     (folder / "stage.cir").write_text(netlist)
     # Analysis needs no start-up files, and those of a person must not change figures.
     env = {**os.environ, "LD_LIBRARY_PATH": libraries, "SPICE_LIB_DIR": str(folder), "HOME": str(folder)}
-    done = subprocess.run(
-        [path, "-n", "-b", "stage.cir"], cwd=folder, capture_output=True, text=True, timeout=RUN_S, env=env, check=False
-    )
+    command = [path, "-n", "-b", "stage.cir"]
+    try:
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=RUN_S, env=env, check=False)
+    except subprocess.TimeoutExpired:
+        raise SpiceError(
+            f"ngspice did not end within {RUN_S:g} s; nothing was written; run it by hand: ngspice -b "
+            f"{folder / 'stage.cir'}"
+        ) from None
     if not result.exists():
         said = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()][-6:]
         raise SpiceError(

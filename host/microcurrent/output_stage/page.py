@@ -122,7 +122,8 @@ def _struck() -> str:
     above = [row for row in rows if row["peak"] > 1000]
     lines = [
         f"{len(rows)} bridges strike in the middle of ±600 µA into 200 Ω + 10 kΩ, with and without the DC block: "
-        f"steady current at most {max(row['steady'] for row in rows):.0f} µA afterwards; {len(above)} have a peak above 1 mA:",
+        f"steady current at most {max(row['steady'] for row in rows):.0f} µA afterwards; {len(above)} have a peak "
+        "above 1 mA:",
         "",
         "| bridge | peak, µA | for, µs | beyond 1 mA, nC |",
         "|---|---|---|---|",

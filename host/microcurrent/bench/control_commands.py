@@ -3,7 +3,8 @@
 Each command takes the request {"do": name, ...} and gives the answer's fields. Answers about the past carry
 "kept_from_ns": what was before it is not kept, and is left out of them. Every command acts at the present instant.
 
-load, status, dac, samples, meter and fail concern one output: "channel": 1, or 2 on a board that has two; 1 unless given.
+load, status, dac, samples, meter and fail concern one output: "channel": 1, or 2 on a board that has two; 1 unless
+given.
 """
 
 from collections.abc import Callable

@@ -125,3 +125,8 @@ def test_results_of_another_circuit_are_noticed(monkeypatch: pytest.MonkeyPatch)
 def test_pictures_are_small() -> None:
     pictures = [*results.FOLDER.glob("*.png"), *results.FOLDER.glob("*.svg")]
     assert len(pictures) >= 15 and all(picture.stat().st_size < 150_000 for picture in pictures)
+
+
+def test_what_hidden_faults_take_away_is_said_of_hidden_faults_only() -> None:
+    hidden = {" ".join(row["fault"]) for row in results.figures("self_tests") if not row["found"]}
+    assert set(page.TAKEN_AWAY) <= hidden

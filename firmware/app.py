@@ -24,7 +24,7 @@ else:
     from .hw import restart_esp32 as restart
 
 from .core import commands, consent, cues, journal, no_programme, report, ring, session, terms, touch
-from .hw import bus, checks, commission, dac, image, journal_files, link, outputs, storage, watchdog
+from .hw import bus, checks, commission, dac, journal_files, link, outputs, storage, watchdog
 from .shared import calibration, faults, framing, protocol
 
 _PASS_MS = const(12)  # ours: the supervisor runs at 80 Hz; a dead sample interrupt must be off within 20 ms
@@ -62,7 +62,7 @@ _FAULT_OF_CHECK = {
 class Device:
     """The wired board. Attributes and methods are what core/commands.py uses."""
 
-    def __init__(self):
+    def __init__(self, examined):
         self._dog = None
         self._last_ticks = time.ticks_ms()
         self._now_ms = 0
@@ -106,7 +106,7 @@ class Device:
         self.programme = no_programme.NoProgramme(self, self._cue)
         self.can_run_programmes = False
         self.hard_cap_ua = board.HARD_CAP_UA
-        self._manifest, self._image = image.described()
+        self._manifest, self._image, self._code_problem = examined
         self._commissioned = False
 
     # What commands use ----------------------------------------------------------------------------------------------
@@ -124,7 +124,7 @@ class Device:
 
     def identity(self):
         """The answer to hello."""
-        return {
+        found = {
             "protocol": protocol.PROTOCOL_VERSION,
             "firmware": protocol.FIRMWARE_VERSION,
             "board": board.BOARD,
@@ -140,6 +140,9 @@ class Device:
             "hard_cap_ua": board.HARD_CAP_UA,
             "sample_us": self.engine.periods_us[-1],
         }
+        if self._code_problem:
+            found["altered"] = self._code_problem
+        return found
 
     def save_settings(self, changes):
         """Merge and store settings; memory follows only when the flash took them."""
@@ -242,6 +245,8 @@ class Device:
             return "the USB cable still supplies the board"
         if code == faults.BOARD_MISMATCH and not _fits():
             return "the firmware is still for another board"
+        if self._code_problem:  # of the modules in memory: what is mended in flash counts from the next boot on
+            return self._code_problem.split(";")[0]
         return None
 
     def _prove(self, checks_of, clearing=False):
@@ -384,15 +389,22 @@ class Device:
             self._emit({"ev": "calibration", "text": self.calibration_problem})
         if self._settings_problem:
             self._latch(faults.SETTINGS_CORRUPT, 0, 0)
-        if not _fits():
+        self._prove_all()
+        self._emit({"ev": "boot", "firmware": protocol.FIRMWARE_VERSION, "reset": self.reset_cause})
+        if watchdog_test:
+            self._emit({"ev": "watchdog-test", "passed": self.reset_cause == "watchdog"})
+
+    def _prove_all(self):
+        """The self-test, unless there is no sense in it: what is not as it was built proves nothing."""
+        if self._code_problem:
+            self._latch(faults.FIRMWARE_ALTERED, 0, 0)
+            self._emit({"ev": "altered", "text": self._code_problem})
+        elif not _fits():
             self._latch(faults.BOARD_MISMATCH, 0, 0)
         elif self.estop():
             self._latch(faults.ESTOP, 1, 0)
         else:
             self._prove(checks.boot)
-        self._emit({"ev": "boot", "firmware": protocol.FIRMWARE_VERSION, "reset": self.reset_cause})
-        if watchdog_test:
-            self._emit({"ev": "watchdog-test", "passed": self.reset_cause == "watchdog"})
 
     def _take_up_journal(self):
         """Latched faults and sessions that were cut short survive a loss of power here."""
@@ -596,16 +608,17 @@ def _fits():
     return os.uname().machine.startswith(board.MACHINE)
 
 
-def main(room):
+def main(room, examined):
     """Serve until Ctrl-C. Returns to the REPL with the output off and the watchdog stopped.
 
     room: a list with memory that was taken before anything was imported. Given back when all that stays is there, it
     leaves one free piece before it: what comes and goes fits into it, and is found without a search through the rest.
+    examined: what hw/image.py found before anything else was imported.
     """
     if restart.take_maintenance():
         print("maintenance: output off, no watchdog; reset to leave")
         return
-    device = Device()
+    device = Device(examined)
     gc.threshold(-1)  # from here on the loop collects when it is time for it
     micropython.kbd_intr(-1)  # up to here Ctrl-C raises, and the gate has never been closed
     device.boot()

@@ -1,10 +1,18 @@
 """Runs after boot.py: serves the link until Ctrl-C, then leaves the REPL."""
 
+import gc
+
 import board
+
+# Before any other code of ours runs: is it what was built? With the memory that this takes nothing else lives yet.
+from firmware.hw import image
+
+examined = image.examined()
+gc.collect()
 
 # Memory in front of all that lives, given back once everything is there: see app.main(). A second output leaves less.
 room = [bytearray(49152 if board.SECOND is None else 32768)]
 
 from firmware import app
 
-app.main(room)
+app.main(room, examined)

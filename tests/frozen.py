@@ -2,10 +2,11 @@
 
 import functools
 import hashlib
+import json
 import os
 from pathlib import Path
 
-from microcurrent.build import Build, build_firmware
+from microcurrent.build import MANIFEST, Build, build_firmware, with_manifest
 from microcurrent.image import cache
 from microcurrent.image.production import build_into, production_image
 from microcurrent.image.resolver import IMAGE_ENV, VERSION, resolve_image
@@ -27,7 +28,14 @@ def chosen() -> bool:
 
 def code(board: str, files: dict[str, bytes]) -> tuple[Path, dict[str, bytes]]:
     """(image, files beside it) of a board whose firmware has these files, frozen where that is chosen."""
-    return (image_of(board, files), {}) if chosen() else (resolve_image().path, files)
+    return (image_of(board, files), {}) if chosen() else (resolve_image().path, whole(files))
+
+
+def whole(files: dict[str, bytes]) -> dict[str, bytes]:
+    """`files` with a manifest that fits them: a changed module is not what a test is about, unless it says so."""
+    if MANIFEST not in files or "/main.py" not in files:
+        return files
+    return with_manifest(files, json.loads(files[MANIFEST]))
 
 
 def image_of(board: str, files: dict[str, bytes]) -> Path:

@@ -43,6 +43,7 @@ MAINS_USB = 26
 COMPARATOR = 27
 SAMPLE_INTERRUPT_RAISED = 28
 JOURNAL_BROKEN = 29
+FIRMWARE_ALTERED = 30
 
 _CLEAR = ", then run: microcurrent faults clear"
 _REPORT = "This is a defect: please report it with the output of: microcurrent log"
@@ -114,6 +115,8 @@ TABLE = (
      "interrupt-raises"),
     (JOURNAL_BROKEN, "journal-broken", "the journal's chain of records is broken: altered, or the flash is failing",
      "Keep a copy with: microcurrent log --json" + _CLEAR, BOOT, 0, "journal-altered"),
+    (FIRMWARE_ALTERED, "firmware-altered", "a file of the firmware is not as it was built, or older firmware came back",
+     "Run: microcurrent status, which names it; microcurrent flash" + _CLEAR, BOOT, 0, "module-altered"),
 )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ carry "channel": 1 or 2.
 
 PROTOCOL_VERSION = 5  # raised whenever a name, a field or a meaning below changes
 FIRMWARE_VERSION = "0.2.0"
+FIRMWARE_NUMBER = 1  # raised with every release: a board that ran one refuses output under a lower number
 
 # Device states. OFF is a state of its own: gate open and DAC parked, not "0 uA". core/states.py says what may follow.
 OFF = 0  # after every reset: nothing is proven yet

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from importlib import metadata, resources
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from firmware.shared import protocol
 
@@ -22,6 +23,9 @@ from . import paths
 from .errors import BadValueError, ImageError
 
 MANIFEST = "/lib/manifest.json"
+SIGNATURE = "/lib/manifest.sig"  # of the manifest's bytes, see signing.py; a build has none
+OF_THE_MANIFEST = (MANIFEST, SIGNATURE)  # the two files that the manifest does not name
+FACTS = ("board", "firmware", "mpy_cross", "number")  # what it says besides the files
 HASH_DIGITS = 12  # of the manifest's own hash, which hello shows; enough to tell builds apart
 SOURCES_KEPT = ("boot.py", "main.py")  # MicroPython runs these two as sources, from the root
 PACKAGE_MODULES = ("adafruit_mcp4725.py", "adafruit_bus_device/__init__.py", "adafruit_bus_device/i2c_device.py")
@@ -42,6 +46,11 @@ class Build:
     def hash(self) -> str:
         """The short hash that the firmware names in its hello."""
         return json.loads(self.files[MANIFEST])["hash"]
+
+    @property
+    def number(self) -> int:
+        """The number that must not become lower on a board."""
+        return json.loads(self.files[MANIFEST])["number"]
 
     @property
     def firmware(self) -> str:
@@ -145,7 +154,8 @@ def _pip_hint() -> str:
 
 
 def _key(board: str, version: str, sources: dict[str, bytes]) -> str:
-    digest = hashlib.sha256(f"{board} {version} {protocol.FIRMWARE_VERSION} {MPY_FLAGS}".encode())
+    release = f"{protocol.FIRMWARE_VERSION} {protocol.FIRMWARE_NUMBER}"
+    digest = hashlib.sha256(f"{board} {version} {release} {FACTS} {MPY_FLAGS}".encode())
     for name, data in sources.items():
         digest.update(name.encode() + b"\0" + hashlib.sha256(data).digest())
     return digest.hexdigest()
@@ -160,11 +170,25 @@ def _compile_all(board: str, version: str, sources: dict[str, bytes]) -> dict[st
                 files[name[:-3] + ".mpy"] = _compile(name, data, arch, Path(work))
             else:
                 files[name] = data
-    hashes = {name: hashlib.sha256(data).hexdigest() for name, data in sorted(files.items())}
-    manifest = {"firmware": protocol.FIRMWARE_VERSION, "board": board, "mpy_cross": version, "files": hashes}
-    manifest["hash"] = hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()[:HASH_DIGITS]
-    files[MANIFEST] = (json.dumps(manifest, sort_keys=True) + "\n").encode()
-    return files
+    facts = {
+        "firmware": protocol.FIRMWARE_VERSION,
+        "number": protocol.FIRMWARE_NUMBER,
+        "board": board,
+        "mpy_cross": version,
+    }
+    return with_manifest(files, facts)
+
+
+def with_manifest(files: dict[str, bytes], facts: dict[str, Any]) -> dict[str, bytes]:
+    """`files` and a manifest that names them and their hashes. facts: board, firmware, number, mpy_cross.
+
+    At its end stands the hash of all before it, which firmware/hw/image.py calculates anew at every boot.
+    """
+    listed = {name: data for name, data in sorted(files.items()) if name not in OF_THE_MANIFEST}
+    hashes = {name: hashlib.sha256(data).hexdigest() for name, data in listed.items()}
+    said = json.dumps({**{name: facts[name] for name in FACTS}, "files": hashes}).removesuffix("}")
+    short = hashlib.sha256(said.encode()).hexdigest()[:HASH_DIGITS]
+    return {**listed, MANIFEST: f'{said}, "hash": "{short}"}}\n'.encode()}
 
 
 def _compile(name: str, source: bytes, arch: str, work: Path) -> bytes:

@@ -27,10 +27,21 @@ def other_board(case: Case) -> None:
     """The firmware that was uploaded, or frozen, is for another board."""
     image, beside = frozen.code("rp2040_pico", firmware_files() | variants.other_board())
     if beside:
-        install_files(case.pico.mcu.flash, variants.other_board())
+        install_files(case.pico.mcu.flash, beside)
     else:
         _begin, data = uf2.contents(image)
         case.pico.mcu.flash[: len(data)] = data
+    case.power_cycle()
+
+
+def module_altered(case: Case) -> None:
+    """A bit of a module flips: one that boot does not need; of a production image, in its last page."""
+    image, beside = frozen.code("rp2040_pico", firmware_files())
+    if beside:
+        _flip(case, "/lib/firmware/hw/commission.mpy")
+    else:
+        _begin, data = uf2.contents(image)
+        case.pico.mcu.flash[len(data) - 1] ^= 1
     case.power_cycle()
 
 

@@ -152,4 +152,5 @@ SCENARIOS: Mapping[str, Scenario] = {
         clears=True,
     ),
     "journal-altered": Scenario(faults.JOURNAL_BROKEN, inject_flash.journal_altered, clears=True),
+    "module-altered": Scenario(faults.FIRMWARE_ALTERED, inject_flash.module_altered),
 }  # fmt: skip

@@ -11,6 +11,7 @@ import pytest
 
 from firmware.shared import settings
 from microcurrent.build import build_firmware
+from tests.frozen import whole
 from tests.hil.conftest import DECLARED, Bench
 
 from .bench import FAKE, VirtualEsp32
@@ -45,7 +46,7 @@ def made_esp32(folder: Path, files: dict[str, bytes] | None = None, **keywords: 
     """
     options: dict[str, Any] = {"dac_eeprom": (2048, 0)} | keywords
     board = VirtualEsp32(interpreter(), modules(), folder / "flash", **options)
-    firmware = build_firmware("esp32_devkit").files | (files or {})
+    firmware = whole(build_firmware("esp32_devkit").files | (files or {}))
     board.install_files(firmware | {"/settings_a": settings.encode_slot(1, settings.defaults() | DECLARED)})
     return Bench(cast(Any, board), firmware)
 

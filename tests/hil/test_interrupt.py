@@ -24,7 +24,7 @@ def bad(timer):
 
 engine_rp2.tick = bad
 from firmware import app
-app.main([])
+app.main([], ("none", "uploaded", None))
 """
 
 

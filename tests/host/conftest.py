@@ -12,6 +12,7 @@ from microcurrent import transport
 from microcurrent.bench.pico import VirtualPico
 from microcurrent.cli import cli
 from microcurrent.transport import BenchTransport
+from tests.frozen import whole
 
 SAFE_EEPROM = (2048, 0)  # a commissioned DAC
 PORT = "bench:0"
@@ -23,6 +24,7 @@ Cli = Callable[..., Result]
 def private_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No test touches the user's records or sockets; the cache of images and builds is shared."""
     monkeypatch.setenv("MICROCURRENT_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("MICROCURRENT_CONFIG_DIR", str(tmp_path / "config"))
     monkeypatch.delenv("MICROCURRENT_PORT", raising=False)
     with tempfile.TemporaryDirectory(prefix="mc-") as short:  # a Unix socket's path has 107 characters at most
         monkeypatch.setenv("MICROCURRENT_RUNTIME_DIR", short)
@@ -38,7 +40,7 @@ def board(image: Path, firmware_files: dict[str, bytes]) -> VirtualPico:
 def make_board(image: Path, files: dict[str, bytes], dac_eeprom: tuple[int, int] = SAFE_EEPROM) -> VirtualPico:
     """A board with these files."""
     pico = VirtualPico(image, dac_eeprom=dac_eeprom)
-    pico.install_files(files)
+    pico.install_files(whole(files))
     return pico
 
 

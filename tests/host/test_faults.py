@@ -18,7 +18,7 @@ from .test_session import ScriptedDevice
 WITHOUT_NUMBERS = {
     faults.DAC_NO_ACK, faults.SUPERVISOR_LATE, faults.ESTOP, faults.SETTINGS_CORRUPT, faults.INTERNAL,
     faults.BOARD_MISMATCH, faults.BUS_HUNG, faults.DAC_READBACK, faults.DC_IMBALANCE, faults.MAINS_USB,
-    faults.JOURNAL_BROKEN,
+    faults.JOURNAL_BROKEN, faults.FIRMWARE_ALTERED,
 }  # fmt: skip
 CODES = [row[0] for row in faults.TABLE]
 READING, LIMIT = 1234, 567

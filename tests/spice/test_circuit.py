@@ -100,12 +100,12 @@ def test_parts_list_has_every_part(variant: str) -> None:
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_every_part_and_fault_is_in_the_netlist(variant: str) -> None:
-    driven = {"dummy": "1", "trip": "1"}  # so that a pin stuck low differs
-    sound = netlist.netlist(netlist.Case(variant, **driven), ())
+    driven = netlist.Case(variant, dummy="1", trip="1")  # so that a pin stuck low differs
+    sound = netlist.netlist(driven, ())
     for ref, part in parts_of(variant).items():
         assert part.kind == "electrodes" or re.search(rf"^[A-Z]{ref}", sound, re.MULTILINE), ref
     for fault in all_faults(parts_of(variant)):
-        assert netlist.netlist(netlist.Case(variant, (fault,), **driven), ()) != sound, fault
+        assert netlist.netlist(replace(driven, faults=(fault,)), ()) != sound, fault
 
 
 def test_the_page_and_its_files_are_up_to_date() -> None:

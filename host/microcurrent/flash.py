@@ -1,21 +1,22 @@
 """Puts the firmware on a board: what changed is uploaded by mpremote, everything is verified by hash on the board."""
 
+import json
 import os
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import build, remote
+from . import build, remote, signing, staging
 from .client import DeviceClient
 from .connect import client_on
-from .errors import FirmwareError, ImageError, PortError, RefusedError, VerifyError
+from .errors import FirmwareError, ImageError, PortError, RecordError, RefusedError, VerifyError
 from .session import is_running
 from .transport import open_transport
 
 MIN_IMAGE = (1, 26)  # hard timers on the rp2 port
 MANAGED = ("/lib/firmware/", "/lib/adafruit_")  # our folders: what is in them and not in the build is stale
-_LAST = (build.MANIFEST, "/main.py")
+_ALWAYS = (build.MANIFEST, "/main.py")  # of every upload: the last step of staging.py needs the one
 DEFAULT_BOARD = "rp2040_pico"
 FIRST_HELLO_S = 2.0  # a board without firmware must not cost long
 BACK_S = 15.0
@@ -38,9 +39,16 @@ class Flashed:
 
 
 def flash(
-    port: str, board: str | None, *, force: bool = False, say: Callable[[str], None], progress: Progress
+    port: str,
+    board: str | None,
+    *,
+    force: bool = False,
+    allow_downgrade: bool = False,
+    say: Callable[[str], None],
+    progress: Progress,
 ) -> Flashed:
-    """Bring the board on `port` to the present build and start it. Raises what is in errors.py.
+    """Bring the board on `port` to the present build, signed if there is a key, and start it. Raises what is in
+    errors.py; up to the last moment the board keeps the firmware it had, see staging.py.
 
     board: None for the one whose firmware it runs, or DEFAULT_BOARD.
     """
@@ -49,22 +57,25 @@ def flash(
     say(f"asking the board on {port} for its files")
     answered = quiesce(port, refuse_frozen)
     try:
-        wanted = build.build_firmware(board or running_board(answered))
+        wanted = signing.signed(build.build_firmware(board or running_board(answered)))
         held = remote.inventory(port)
         check_board(held, wanted, port)
-    except (FirmwareError, ImageError):
+        check_number(held, wanted, port, allow_downgrade)
+        check_strangers(held, wanted, port)
+    except (FirmwareError, ImageError, RecordError, VerifyError):
         if answered:
             restart(port)  # refused, so it goes on with what it had
         raise
     expected = wanted.hashes()
     changed = [name for name in wanted.files if force or held.files.get(name) != expected[name]]
-    stale = [name for name in held.files if name.startswith(MANAGED) and name not in expected]
-    if changed or stale:
-        changed = [name for name in wanted.files if name in changed or name in _LAST]
+    stale = [name for name in held.files if _is_stale(name, wanted)]
+    gone = [*stale, *([staging.HIGHEST] if held.highest > wanted.number else [])]
+    if changed or gone:
+        changed = [name for name in wanted.files if name in changed or name in _ALWAYS]
         say(f"uploading {len(changed)} of {len(expected)} files")
-        found = _upload(port, wanted, changed, [*stale, *(name for name in _LAST if name in held.files)], progress)
-        say("verifying by hash on the board")
-        remote.require_same(expected, found.files, port)
+        _upload(port, wanted, changed, held.files, progress)
+        say("switching to them, and verifying by hash on the board")
+        remote.require_same(expected, remote.switch(port, gone).files, port)
     say("starting the firmware")
     identity = restart(port)
     return Flashed(
@@ -72,8 +83,19 @@ def flash(
     )
 
 
-def verify(port: str, board: str | None) -> tuple[str, int]:
-    """(board, number of files) when every file on the board is that of the build. Raises VerifyError.
+@dataclass(frozen=True)
+class Verified:
+    """What was compared: signature says who signed it, in words."""
+
+    board: str
+    files: int
+    signature: str
+
+
+def verify(port: str, board: str | None) -> Verified:
+    """Every file on the board is that of the build, no other can be imported, and the signature is one to trust.
+
+    Raises VerifyError.
 
     The firmware is put into maintenance for it (output off) and started again afterwards. One that is frozen goes on:
     it names the hash of the very files that were frozen, and its self-test proves that the flash still holds them.
@@ -91,12 +113,14 @@ def verify(port: str, board: str | None) -> tuple[str, int]:
     wanted = build.build_firmware(chosen)
     check_board(held, wanted, port)
     remote.require_same(wanted.hashes(), held.files, port)
+    _require_none_beside(held, wanted, port)
+    signature = signing.judged(held.manifest.encode(), held.signature.encode(), port)
     if not identity:
         restart(port)
-    return wanted.board, len(wanted.files)
+    return Verified(wanted.board, len(wanted.files), signature)
 
 
-def _verify_frozen(identity: dict, board: str | None, port: str) -> tuple[str, int]:
+def _verify_frozen(identity: dict, board: str | None, port: str) -> Verified:
     wanted = build.build_firmware(board or running_board(identity))
     if (identity["board"], identity["manifest"]) != (wanted.board, wanted.hash):
         raise VerifyError(
@@ -104,7 +128,9 @@ def _verify_frozen(identity: dict, board: str | None, port: str) -> tuple[str, i
             f"for {wanted.board} has {wanted.hash}; it goes on; build a new one with: microcurrent image --production, "
             f"and put it there with: microcurrent flash --production IMAGE.uf2"
         )
-    return wanted.board, len(wanted.files)
+    if identity.get("altered"):
+        raise VerifyError(f"the production image on {port} is not whole: {identity['altered']}")
+    return Verified(wanted.board, len(wanted.files), "sealed by its digest, which the board proved at its last boot")
 
 
 def running_board(identity: dict) -> str:
@@ -195,6 +221,56 @@ def check_board(held: remote.Inventory, wanted: build.Build, port: str) -> None:
         )
 
 
+def check_number(held: remote.Inventory, wanted: build.Build, port: str, allow_downgrade: bool) -> None:
+    """Raise FirmwareError when the build is older than what runs, or ran, on the board."""
+    newest = max(held.highest, _number_of(held.manifest))
+    if wanted.number < newest and not allow_downgrade:
+        raise FirmwareError(
+            f"the build is {wanted.firmware} with number {wanted.number}, the board on {port} has run number {newest}; "
+            f"nothing was written; update microcurrent, or, if you know what the older firmware lacks: "
+            f"microcurrent flash --port {port} --allow-downgrade"
+        )
+
+
+def _number_of(manifest: str) -> int:
+    try:
+        return int(json.loads(manifest)["number"])
+    except (ValueError, KeyError, TypeError):
+        return 0
+
+
+def check_strangers(held: remote.Inventory, wanted: build.Build, port: str) -> None:
+    """Raise FirmwareError for a file that is not ours to remove, and that an import could find instead of ours."""
+    strange = [name for name in _strangers(held, wanted) if not _is_stale(name, wanted)]
+    if strange:
+        raise FirmwareError(
+            f"{', '.join(strange[:5])} on {port} could be imported instead of the firmware, which refuses output for "
+            f"it; nothing was written; remove it: mpremote connect {port} rm :{strange[0]}"
+        )
+
+
+def _strangers(held: remote.Inventory, wanted: build.Build) -> list[str]:
+    """Files that could be imported and are none of the build's."""
+    return [
+        name
+        for name in sorted(held.files)
+        if name.endswith((".py", ".mpy")) and name not in wanted.files and not name.startswith(f"{staging.FOLDER}/")
+    ]
+
+
+def _is_stale(name: str, wanted: build.Build) -> bool:
+    return name not in wanted.files and (name == build.SIGNATURE or name.startswith(MANAGED))
+
+
+def _require_none_beside(held: remote.Inventory, wanted: build.Build, port: str) -> None:
+    strange = _strangers(held, wanted)
+    if strange:
+        raise VerifyError(
+            f"{len(strange)} files on {port} are none of the build's and could be imported instead: "
+            f"{', '.join(strange[:5])}; the board refuses output; remove them: mpremote connect {port} rm :{strange[0]}"
+        )
+
+
 def require_installed(held: remote.Inventory, port: str) -> None:
     """Raise FirmwareError when the board holds no firmware of ours."""
     if not held.frozen and ("/main.py" not in held.files or build.MANIFEST not in held.files):
@@ -218,14 +294,15 @@ def restart(port: str) -> dict:
             ) from None
 
 
-def _upload(
-    port: str, wanted: build.Build, changed: list[str], removed: list[str], progress: Progress
-) -> remote.Inventory:
-    """Without manifest and main.py a torn upload neither claims to be whole nor starts: both go first, come last."""
-    total = sum(len(wanted.files[name]) for name in changed)
+def _upload(port: str, wanted: build.Build, changed: list[str], held: dict[str, str], progress: Progress) -> None:
+    """Have all changed files wait on the board. What an upload that was cut short left there, and is right, stays."""
+    expected = {staging.place_of(name): digest for name, digest in wanted.hashes().items() if name in changed}
+    lacking = [name for name in changed if held.get(staging.place_of(name)) != expected[staging.place_of(name)]]
+    useless = [name for name in held if name.startswith(f"{staging.FOLDER}/") and name not in expected]
+    total = sum(len(wanted.files[name]) for name in lacking)
     done = 0
     with tempfile.TemporaryDirectory(prefix="microcurrent-upload-") as place:
-        groups = _stage(Path(place), wanted, changed)
+        groups = _stage(Path(place), wanted, lacking)
 
         def on_line(text: str) -> None:
             """mpremote names each file as it begins it: what it named before is done."""
@@ -235,28 +312,27 @@ def _upload(
                 progress(name, done, total)
                 done += len(wanted.files[name])
 
-        found = remote.upload(port, _folders(changed), removed, groups, on_line)
+        found = remote.upload(port, _folders(changed), useless, groups, on_line)
     progress("", total, total)
-    return found
+    remote.require_same(expected, found.files, port)
 
 
-def _stage(place: Path, wanted: build.Build, changed: list[str]) -> list[tuple[list[str], str]]:
-    """Write the files to upload under `place`; returns ([local files], folder on the board), in order."""
-    groups: dict[tuple[int, str], list[str]] = {}
-    for name in changed:
+def _stage(place: Path, wanted: build.Build, lacking: list[str]) -> list[tuple[list[str], str]]:
+    """Write the files to upload under `place`; returns ([local files], folder on the board)."""
+    groups: dict[str, list[str]] = {}
+    for name in lacking:
         local = place / name.lstrip("/")
         local.parent.mkdir(parents=True, exist_ok=True)
         local.write_bytes(wanted.files[name])
-        rank = _LAST.index(name) + 1 if name in _LAST else 0
-        groups.setdefault((rank, os.path.dirname(name)), []).append(str(local))
-    return [(groups[key], key[1]) for key in sorted(groups)]
+        groups.setdefault(os.path.dirname(staging.place_of(name)), []).append(str(local))
+    return [(groups[folder], folder) for folder in sorted(groups)]
 
 
 def _folders(changed: list[str]) -> list[str]:
-    """Every folder that the files need, parents first."""
+    """Every folder that the waiting files need, parents first."""
     found = set()
     for name in changed:
-        folder = os.path.dirname(name)
+        folder = os.path.dirname(staging.place_of(name))
         while folder != "/":
             found.add(folder)
             folder = os.path.dirname(folder)

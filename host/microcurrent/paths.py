@@ -8,6 +8,7 @@ from .errors import ImageError, PortError, RecordError
 APP = "microcurrent"
 DATA_ENV = "MICROCURRENT_DATA_DIR"
 CACHE_ENV = "MICROCURRENT_CACHE"
+CONFIG_ENV = "MICROCURRENT_CONFIG_DIR"
 RUNTIME_ENV = "MICROCURRENT_RUNTIME_DIR"
 
 
@@ -32,6 +33,16 @@ def make_data_dir(chosen: str | None = None) -> Path:
             f"choose another with --data-dir or {DATA_ENV}"
         ) from None
     return place
+
+
+def config_dir() -> Path:
+    """The directory of keys: from the environment, else the platform's. Not created."""
+    given = os.environ.get(CONFIG_ENV)
+    if given:
+        return Path(given).expanduser()
+    import platformdirs
+
+    return Path(platformdirs.user_config_dir(APP, appauthor=False))
 
 
 def cache_dir() -> Path:

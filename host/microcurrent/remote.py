@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
+from . import build, staging
 from .errors import FirmwareError, PortError, VerifyError
 
 PROMPT_S = 15.0  # ours: mpremote itself gives a silent USB port 10 s, but a pty or a chattering port for ever
@@ -36,36 +37,57 @@ def digest(path):
                 return binascii.hexlify(h.digest()).decode()
             h.update(m[:n])
 def walk(folder, found):
-    for row in os.ilistdir(folder):
+    for row in os.ilistdir(folder or '/'):
         path = folder + '/' + row[0]
         if row[1] & 0x4000:
             walk(path, found)
-        else:
+        elif path.startswith(('/lib/', '{staging.FOLDER}/')) or path.endswith(('.py', '.mpy')):
             found[path] = digest(path)
+def text(path):
+    try:
+        with open(path) as f:
+            return f.read()
+    except (OSError, ValueError):
+        return ''
+{staging.GO_ON}
 found = {{}}
-for name in os.listdir('/'):
-    if name in ('boot.py', 'main.py'):
-        found['/' + name] = digest('/' + name)
-if 'lib' in os.listdir('/'):
-    walk('/lib', found)
+walk('', found)
 try:
     import frozen_image
     frozen = True
 except ImportError:
     frozen = False
 v = '.'.join(str(x) for x in sys.implementation.version[:3])
-print('{_MARK}' + json.dumps([v, os.uname().machine, found, frozen]))
+told = [v, os.uname().machine, found, frozen]
+told += [text(path) for path in ('{build.MANIFEST}', '{build.SIGNATURE}', '{staging.HIGHEST}')]
+print('{_MARK}' + json.dumps(told))
 """
 
 
 class Inventory:
-    """What the board said: MicroPython version, machine, {path: sha256 hex} of its files, whether ours are frozen."""
+    """What the board said: MicroPython version, machine, {path: sha256 hex} of its files, whether ours are frozen.
 
-    def __init__(self, version: str, machine: str, files: dict[str, str], frozen: bool = False) -> None:
+    files: all below /lib, what waits in staging.FOLDER, and every other that could be imported. manifest, signature:
+    texts of these two files. highest: the number of the newest firmware that ran on it, 0 when it does not know.
+    """
+
+    def __init__(
+        self,
+        version: str,
+        machine: str,
+        files: dict[str, str],
+        frozen: bool = False,
+        manifest: str = "",
+        signature: str = "",
+        highest: str = "",
+    ) -> None:
         self.version = version
         self.machine = machine
         self.files = files
         self.frozen = frozen
+        self.manifest = manifest
+        self.signature = signature
+        self.highest = int(highest) if highest.strip().isdecimal() else 0
 
 
 def run(port: str, arguments: Sequence[str], on_line: Callable[[str], None] = lambda _text: None) -> list[str]:
@@ -163,6 +185,11 @@ def upload(
         arguments += ["+", "fs", "cp", "-f", *sources, f":{folder.rstrip('/')}/"]
     arguments += ["+", "exec", _INVENTORY]
     return _parse_inventory(run(port, arguments, on_line))
+
+
+def switch(port: str, gone: Sequence[str]) -> Inventory:
+    """Make the uploaded files count, remove those that are `gone`, and list what is there now. Raises PortError."""
+    return _parse_inventory(run(port, ["exec", staging.begin(gone), "+", "exec", _INVENTORY]))
 
 
 def _prepare(folders: Sequence[str], stale: Sequence[str]) -> str:

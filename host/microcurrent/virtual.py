@@ -148,6 +148,7 @@ def install(image: Image, state: Path, dac_code: int = 0, board: str = DEFAULT_B
     from .bench.pico import VirtualPico
     from .bench.state import StateDirectory
     from .build import build_firmware
+    from .signing import signed
 
     wiring = emulated_board(board)
     frozen_for = board_of(image)
@@ -156,7 +157,7 @@ def install(image: Image, state: Path, dac_code: int = 0, board: str = DEFAULT_B
             f"{image.path} is a production image for {frozen_for}, the virtual Pico is wired as {board}; nothing was "
             f"started; leave --board away, or name another image"
         )
-    wanted = {} if frozen_for else build_firmware(board).files
+    wanted = {} if frozen_for else signed(build_firmware(board)).files
     kept = StateDirectory(state)
     try:
         first, second = [kept.dac_eeprom((dac_code, 0), channel) for channel in (1, 2)]

@@ -20,6 +20,9 @@ from .progress import UploadProgress
 )
 @click.option("--force", is_flag=True, help="Upload every file, changed or not.")
 @click.option(
+    "--allow-downgrade", is_flag=True, help="Also upload a build that is older than what has run on the board."
+)
+@click.option(
     "--production",
     metavar="IMAGE",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -37,10 +40,14 @@ def command(
     as_json: bool,
     board: str | None,
     force: bool,
+    allow_downgrade: bool,
     production: Path | None,
     drive: Path | None,
 ) -> None:
     """Put the firmware on a board: upload what changed with mpremote, verify by hash, start it.
+
+    The files wait on the board until all are there; whenever the upload is cut short, the firmware that was there
+    stays, and the next upload goes on. It is signed if you have a key (see: microcurrent keys).
 
     With --production: copy an image to the board's drive (hold BOOTSEL while you plug it in; or name the port of a
     running board, which then shows its drive by itself), and wait until the board says that it runs it.
@@ -48,8 +55,8 @@ def command(
     from dataclasses import asdict
 
     if production:
-        if force:
-            raise click.UsageError("--force is for uploads: an image is always written whole")
+        if force or allow_downgrade:
+            raise click.UsageError("--force and --allow-downgrade are for uploads: an image is always written whole")
         _production(production, port, drive, board, as_json)
         return
     if drive:
@@ -59,7 +66,7 @@ def command(
     from ..flash import flash
 
     with chosen_port(port, data_dir, say) as place, UploadProgress() as progress:
-        done = flash(place.port, board, force=force, say=say, progress=progress.show)
+        done = flash(place.port, board, force=force, allow_downgrade=allow_downgrade, say=say, progress=progress.show)
     if as_json:
         print_json(asdict(done))
         return

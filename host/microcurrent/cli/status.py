@@ -89,5 +89,7 @@ def _print(found: dict, identity: dict) -> None:
         ("sessions", f"{found['session']} since boot, the last one ended: {found['end']}"),
         ("up", f"{found['uptime_ms'] / 1000:.1f} s since reset ({found['reset']})"),
     ]
+    if identity.get("altered"):
+        rows.insert(2, ("ALTERED", at_port(identity["altered"])))
     for name, value in rows:
         click.echo(f"{name:12} {value}")

@@ -1,0 +1,1 @@
+"""Uploads that are cut short, altered or older: what a board does with them."""

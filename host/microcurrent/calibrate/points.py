@@ -3,7 +3,7 @@
 There is no other way for current to get out: the board arms, permits, looks for contact, supervises as always.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from types import ModuleType
 
 from firmware.shared import calibration, limits, protocol, waveform
@@ -52,10 +52,7 @@ class Phases:
         self._begin(amplitudes_ua[0], len(amplitudes_ua))
         try:
             for amplitude_ua in amplitudes_ua:
-                first = self._go_to(amplitude_ua)
-                for phase in (first, first + 1):
-                    asked_ua = amplitude_ua if phase % 2 == 0 else -amplitude_ua
-                    taken.append((asked_ua, *self._phase(phase, asked_ua, meter)))
+                taken += self._both_phases(amplitude_ua, self._go_to(amplitude_ua), meter)
         finally:
             self._end()
         return [
@@ -85,43 +82,53 @@ class Phases:
         self._asked_ua = amplitude_ua
 
     def _go_to(self, amplitude_ua: int) -> int:
-        """The first whole phase at this amplitude, a positive one; phases count from 0."""
+        """The first phase that is wholly at this amplitude; phases count from 0."""
         if amplitude_ua == self._asked_ua:
-            row = self._until(lambda row: protocol.STATE_NAMES[row["state"]] == "ACTIVE")
-        else:
-            key = "wave" if self._channel == 1 else "wave2"
-            self._client.request(
-                "change", {"session": self._live.terms["session"], key: {"amplitude_ua": amplitude_ua}}
-            )
-            self._asked_ua = amplitude_ua
-            row = self._rows[-1]
-        return 2 * (row["phases"] // 2) + 2
+            return self._until(lambda row: protocol.STATE_NAMES[row["state"]] == "ACTIVE")["phases"] + 1
+        key = "wave" if self._channel == 1 else "wave2"
+        self._client.request("change", {"session": self._live.terms["session"], key: {"amplitude_ua": amplitude_ua}})
+        self._asked_ua = amplitude_ua
+        return self._until(lambda row: True)["phases"] + 2  # the cycle under way ends within this phase and the next
 
-    def _phase(self, phase: int, asked_ua: int, meter: Meter) -> tuple[float | None, float, int]:
-        """(reference, board, impedance) of one phase, when it has passed; of the same phase a cycle later where the
-        reading did not fit into it.
-        """
-        for again in range(TRIES):
-            this = phase + 2 * again
-            row = self._until(lambda row, this=this: row["phases"] >= this)
-            settled_ms = row["time_ms"] + int(self._phase_ms * SETTLE_SHARE)
-            row = self._until(lambda row, ms=settled_ms: row["time_ms"] >= ms)
-            if row["phases"] != this:
-                continue
-            self._require_resistor(asked_ua)
-            true_ua = meter.read_ua(asked_ua) if meter.live else None
-            row = self._until(lambda row: True)  # told after the reading: so the phase had not ended before it
-            if row["phases"] != this:
-                continue
-            row = self._until(lambda row, this=this: row["phases"] >= this + 1)
-            if row["phases"] == this + 1:
-                terms = self._live.terms if self._channel == 1 else self._live.terms["terms2"]
-                told_ua = row["phase_charge_nc"] * 1000 / terms["phase_us"]
-                return true_ua, told_ua if asked_ua > 0 else -told_ua, row["impedance_ohm"]
+    def _both_phases(self, amplitude_ua: int, first: int, meter: Meter) -> list[tuple[int, float | None, float, int]]:
+        """(asked, reference, board, impedance) of a positive and of a negative phase, when they have passed."""
+        found: dict[int, tuple[int, float | None, float, int]] = {}
+        for _ in range(2 * TRIES):
+            this = self._until(lambda row, least=first: row["phases"] >= least)
+            first = this["phases"] + 1
+            taken = self._phase(this, amplitude_ua, meter, found)
+            if taken is not None:
+                found[1 if taken[0] > 0 else -1] = taken
+            if len(found) == 2:
+                return [found[1], found[-1]]
         raise RefusedError(
             f"{TRIES} readings took longer than a phase of {self._phase_ms / 1000:g} s; nothing was stored; the "
             f"session was ramped down; try a faster range of the meter"
         )
+
+    def _phase(
+        self, begun: Row, amplitude_ua: int, meter: Meter, known: Collection[int]
+    ) -> tuple[int, float | None, float, int] | None:
+        """One phase, which `begun` is the first row of; None where the reading did not fit into it, or it is known.
+
+        Which sign it has, its charge tells: how many phases there were before is no proof.
+        """
+        this, settled_ms = begun["phases"], begun["time_ms"] + int(self._phase_ms * SETTLE_SHARE)
+        row = self._until(lambda row: row["time_ms"] >= settled_ms)
+        sign = 1 if row["net_charge_nc"] > begun["net_charge_nc"] else -1
+        if row["phases"] != this or sign in known:
+            return None
+        self._require_resistor(amplitude_ua)
+        true_ua = meter.read_ua(sign * amplitude_ua) if meter.live else None
+        row = self._until(lambda row: True)  # told after the reading: so the phase had not ended before it
+        if row["phases"] != this:
+            return None
+        row = self._until(lambda row: row["phases"] >= this + 1)
+        if row["phases"] != this + 1:
+            return None
+        terms = self._live.terms if self._channel == 1 else self._live.terms["terms2"]
+        told_ua = sign * row["phase_charge_nc"] * 1000 / terms["phase_us"]
+        return sign * amplitude_ua, true_ua, told_ua, row["impedance_ohm"]
 
     def _require_resistor(self, asked_ua: int) -> None:
         """What flows must meet the resistor that was named."""

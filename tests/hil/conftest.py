@@ -112,6 +112,10 @@ class Bench(Device):
         self.pico = pico
         self.files = files
 
+    def wait_ms(self, ms: float) -> None:
+        """The board's clock is the link's."""
+        self.idle_ms(ms)
+
     def pass_ms(self, ms: float) -> None:
         """Emulated time."""
         self.pico.run_for_ms(ms)

@@ -13,6 +13,8 @@ from .rungs import MISSING_PARTS
 # Samples of 100 us, so that a test knows where they fall; what a board chooses by itself is for tests of that.
 SQUARE = {"amplitude_ua": 200, "frequency_mhz": 10000, "duration_ms": 1000, "ramp_ms": 200, "sample_us": 100}
 
+HANG_S = 120  # ours: what only a hang exceeds, on a slowly emulated board too
+
 
 @dataclass
 class Ran:
@@ -66,17 +68,28 @@ class Device:
         """A telemetry field, now."""
         return self.request("status")["telemetry"][self.field(name)]
 
+    @property
+    def uptime_ms(self) -> int:
+        """The board's own clock."""
+        return self.request("status")["uptime_ms"]
+
     def wait_ms(self, ms: float) -> None:
-        """Listen for a time."""
+        """Listen for a time of the board's own clock, which is late where a slow machine emulates it."""
+        ends_ms = self.uptime_ms + ms
+        while (left_ms := ends_ms - self.uptime_ms) > 0:
+            self.idle_ms(left_ms)
+
+    def idle_ms(self, ms: float) -> None:
+        """Listen for a time of our clock, to whatever runs on the board."""
         ends_s = self.client.transport.now() + ms / 1000
         while (left_s := ends_s - self.client.transport.now()) > 0:
             self.client.next_event(left_s)
 
     def pass_ms(self, ms: float) -> None:
-        """Let time pass in which nobody reads the port."""
+        """Let time of our clock pass in which nobody reads the port."""
         time.sleep(ms / 1000)
 
-    def until(self, state: str, limit_s: float = 10) -> None:
+    def until(self, state: str, limit_s: float = HANG_S) -> None:
         """Listen until the board is in a state."""
         ends_s = self.client.transport.now() + limit_s
         while self.state != state:
@@ -87,7 +100,7 @@ class Device:
         """Bytes that are no frame of the client's."""
         self.client.transport.write(data)
 
-    def heard(self, enough: Callable[[bytes], bool], limit_s: float = 5) -> bytes:
+    def heard(self, enough: Callable[[bytes], bool], limit_s: float = HANG_S) -> bytes:
         """What the board says until there is enough of it, without the client."""
         ends_s = self.client.transport.now() + limit_s
         found = b""
@@ -114,7 +127,7 @@ class Device:
         *,
         renew: bool = True,
         during: Callable[[float], None] | None = None,
-        limit_s: float = 30,
+        limit_s: float = HANG_S,
         **changes: object,
     ) -> Ran:
         """Run a session to its end. during(seconds since start) is called about every 50 ms."""

@@ -88,6 +88,8 @@ class RealBoard:
             except MicrocurrentError as error:
                 raise type(error)(_with_fault(client, error)) from None
             self._baseline = client.request("config")["set"]
+            if self._recording:
+                self._recording.head(self.identity, self._baseline, client.request("calibration")["calibration"])
 
     def _close_contact(self) -> None:
         """The probe's line stands in for the emergency stop's contact."""

@@ -1,5 +1,7 @@
 """What was said on a link, line by line: {"scenario", "t_s", "to" or "from": message}, t_s of the clock of the link.
 
+The first line tells of the board: {"identity", "settings", "calibration"}.
+
 Messages are kept as they were framed; what was no frame is left out. `python -m tests.hil.replay` reads it.
 """
 
@@ -16,6 +18,10 @@ class Recording:
 
     def __init__(self, path: str) -> None:
         self._file = Path(path).open("w", encoding="utf-8")
+
+    def head(self, identity: dict[str, Any], settings: dict[str, int], calibration: dict[str, Any] | None) -> None:
+        """What the board is, as the first line; it is the same for all scenarios."""
+        self.add({"identity": identity, "settings": settings, "calibration": calibration})
 
     def of(self, transport: Transport, scenario: str) -> "RecordedTransport":
         """The same transport, with what passes kept under a name."""

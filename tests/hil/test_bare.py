@@ -112,7 +112,7 @@ def test_ctrl_c_leaves_a_prompt_and_no_watchdog(device: Device) -> None:
     prompt(device)
     device.write(b"from machine import Pin; print('gate', Pin(18).value())\r\n")
     device.heard(lambda found: b"gate 0" in found)
-    device.wait_ms(1000)  # twice the watchdog's time
+    device.idle_ms(1000)  # twice the watchdog's time
     device.write(b"print(6 * 7)\r\n")
     device.heard(lambda found: b"\n42" in found)
     served_again(device)
@@ -123,7 +123,7 @@ def test_ctrl_c_leaves_a_prompt_and_no_watchdog(device: Device) -> None:
 def test_maintenance_leaves_a_quiet_prompt_and_the_next_reset_serves(device: Device) -> None:
     device.request("maintenance")
     flash.wait_for_prompt(device.client)
-    device.wait_ms(1000)
+    device.idle_ms(1000)
     device.write(b"print(6 * 7)\r\n")
     device.heard(lambda found: b"\n42" in found)
     served_again(device)
@@ -182,9 +182,9 @@ def test_a_damaged_request_is_refused_wherever_the_damage_is(device: Device) -> 
 @pytest.mark.rung("bare")
 def test_an_endless_line_and_half_a_line_are_dropped(device: Device) -> None:
     device.write(b"x" * 3000)
-    device.wait_ms(800)
+    device.idle_ms(800)
     device.write(b'\n00000000 {"id": 5\n')
-    device.wait_ms(200)
+    device.idle_ms(200)
     assert device.client.hello()["firmware"]
 
 
@@ -204,8 +204,8 @@ def answers(heard: bytes, number: int) -> list[dict]:
 
 @pytest.mark.rung("bare")
 def test_every_file_on_the_board_is_that_of_the_build(serial_port: str) -> None:
-    compared, count = flash.verify(serial_port, None)
-    assert count == len(build_firmware(compared).files)
+    verified = flash.verify(serial_port, None)
+    assert verified.files == len(build_firmware(verified.board).files)
 
 
 @pytest.mark.rung("bare")

@@ -382,9 +382,7 @@ class Outside:
         return self._device.request("status")["gate"]
 
     def run_for_ms(self, ms: float) -> None:
-        ends_s = self._device.client.transport.now() + ms / 1000
-        while self._device.client.transport.now() < ends_s:
-            self._device.client.next_event(0.02)
+        self._device.wait_ms(ms)
 
 
 @pytest.fixture

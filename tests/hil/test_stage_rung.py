@@ -58,10 +58,12 @@ def test_felt_goes_to_sensing_level_and_comes_back_at_four_fifths(device: Device
 @pytest.mark.rung("stage")
 def test_a_port_that_is_closed_is_a_silent_host(device: Device) -> None:
     active(device)
-    device.client.close()
-    device.pass_ms(AWAY_MS)
-    device.client.reopen()
-    device.client.hello()
+    closed_ms = device.uptime_ms
+    while device.uptime_ms - closed_ms < AWAY_MS:  # once, but where a slow machine emulates it
+        device.client.close()
+        device.pass_ms(AWAY_MS)
+        device.client.reopen()
+        device.client.hello()
     status = device.request("status")
     assert (status["end"], status["gate"], status["fault"]) == ("lease", 0, faults.LEASE_LOST)
 

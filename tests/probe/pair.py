@@ -111,6 +111,7 @@ class End:
     def __init__(self, pair: Pair, pico: VirtualPico | ProbePico) -> None:
         self._pair = pair
         self._pico = pico
+        self.usb = pico.usb
         self.open_port, self.close_port = pico.open_port, pico.close_port
         self.serial_read, self.run_while = pico.serial_read, pair.run_while
 

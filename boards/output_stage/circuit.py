@@ -210,7 +210,7 @@ PARTS = {
     "U5C": nand("gate", "qn", "enn", "gate and not tripped"),
     "U5D": nand("enn", "enn", "en", "control of the gate switch"),
     "R35": resistor("en", "0", 10e3, "10K", "gate open while 3.3 V is missing"),
-    "R36": resistor("gate", "0", 10e3, "10K", "gate open while the MCU resets, or with R37 open"),
+    "R36": resistor("gate_pin", "0", 10e3, "10K", "gate open while the MCU resets"),
     "R37": resistor("gate_pin", "gate", 1e3, "1K", "GATE_PIN: keeps a fault of U5 off the pin"),
     "R38": resistor("q", "tripped_pin", 1e3, "1K", "TRIPPED_PIN: the same"),
     "R39": resistor("trip_pin", "tt", 1e3, "1K", "TRIP_TEST_PIN: the same for U2, which has 12 V"),

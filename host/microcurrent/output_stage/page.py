@@ -31,6 +31,7 @@ TAKEN_AWAY = {
     "R19 open": "the bleeder: electrodes stay charged after the gate opened",
     "U2B stuck off": "the bleeder, as with R19",
     "R35 open": "the second pull-down of the gate, for when 3.3 V is missing",
+    "R37 open": "the gate's control: U5's inputs float, see the known weakness above",
     "R36 open": "the gate's pull-down: shows only while the MCU resets",
     "R40 open": "the pull-down of TRIP_TEST_PIN",
     "R42 open": "the pull-down of DUMMY_PIN; the gate is open at reset whatever it does",

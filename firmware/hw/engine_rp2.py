@@ -27,8 +27,6 @@ _SYSTICK_MOST = const(0xFFFFFF)
 _DEADMAN_MS = const(100)  # ours: main loop silence after which the interrupt opens the gates
 _WATCH_US = const(5000)  # ours: a sample interrupt that stops is off after 10 ms at most
 _WATCH_TRIES = const(1000)  # ours: several sample periods
-_WATCH_STARTS = const(3)  # ours: a collection in each of them would be a full memory
-_WATCH_APART_US = const(2000)  # ours: the start takes some 100 of them; a collection of garbage 10000 and more
 
 
 class Engine:
@@ -127,21 +125,15 @@ class Engine:
         return faults.NONE
 
     def _start_watch(self, period_us):
-        """Between two sample interrupts, and in step with them, so that neither ever delays the other.
-
-        Begun again where a collection of garbage has come between the sample that was seen and the start.
-        """
+        """Between two sample interrupts, and in step with them, so that neither ever delays the other."""
         first = self.outputs[0]
+        before, tries = first.ticks, 0
+        while first.ticks == before and tries < _WATCH_TRIES:
+            tries += 1
+        first.watch_from_now()
         every_us = -(-_WATCH_US // period_us) * period_us
         in_us = {"period": every_us, "tick_hz": 1000000}  # MicroPython's stubs do not know tick_hz
-        for _ in range(_WATCH_STARTS):
-            before, tries = first.ticks, 0
-            while first.ticks == before and tries < _WATCH_TRIES:
-                tries += 1
-            first.watch_from_now()
-            self._watch_timer.init(mode=Timer.PERIODIC, hard=True, callback=watch, **in_us)
-            if (first.ticks - before) * period_us < _WATCH_APART_US:
-                return
+        self._watch_timer.init(mode=Timer.PERIODIC, hard=True, callback=watch, **in_us)
 
     def run(self):
         """Close the gates at contact-sensing level. Only core/session.py calls this, after core/gate.py permitted it.

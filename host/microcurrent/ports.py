@@ -45,11 +45,18 @@ def virtual_boards() -> list[Board]:
     return [Board(str(link), "virtual Pico", link.name) for link in running()]
 
 
+def named(name: str) -> str:
+    """The port that a name stands for: a running virtual Pico's is known by its name alone."""
+    if "/" in name or name == SIM:
+        return name
+    return next((board.port for board in virtual_boards() if board.serial == name), name)
+
+
 def choose(given: str | None) -> str:
     """The port to use. Raises NoBoardError when there is none, or more than one and none was named."""
-    named = given or os.environ.get(PORT_ENV)
-    if named:
-        return named
+    name = given or os.environ.get(PORT_ENV)
+    if name:
+        return named(name)
     boards = find_boards()
     if len(boards) == 1:
         return boards[0].port

@@ -57,9 +57,7 @@ def _named_port(ctx: click.Context, _param: click.Parameter, typed: str | None) 
     ctx.meta[_TYPED_PORT] = typed
     from .. import ports
 
-    if "/" in typed or typed == ports.SIM:
-        return typed
-    return next((board.port for board in ports.virtual_boards() if board.serial == typed), typed)
+    return ports.named(typed)
 
 
 def typed_port(ctx: click.Context) -> str | None:

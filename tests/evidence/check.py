@@ -11,7 +11,7 @@ from tests.hazards.data import ROOT
 from tests.hazards.outcome import reference
 from tests.hil.rungs import RUNGS
 
-from . import schema
+from . import proof, schema
 
 FOLDER = "evidence"  # below boards/<board>/
 
@@ -43,8 +43,17 @@ def _reasons(path: Path, found: dict[str, Any]) -> list[str]:
     if not any(entry["outcome"] == "passed" for entry in found["scenarios"].values()):
         wrong.append("no scenario passed")
     if is_present(found):
-        wrong += _incomplete(found)
+        wrong += _incomplete(found) + _claims(found)
     return wrong
+
+
+def _claims(found: dict[str, Any]) -> list[str]:
+    """What it says is proven must follow from its scenarios."""
+    outcomes: dict[str, set[str]] = {}
+    for name, entry in found["scenarios"].items():
+        outcomes.setdefault(reference(name), set()).add(entry["outcome"])
+    follows = {"requirements": proof.requirements(outcomes), "hazards": proof.hazards(outcomes)}
+    return [f"its {name} are not those that its scenarios prove" for name in follows if found[name] != follows[name]]
 
 
 def _incomplete(found: dict[str, Any]) -> list[str]:

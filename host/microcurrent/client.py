@@ -22,6 +22,7 @@ DAMAGED_WAIT_S = 0.25
 WAKE = b"\r\n"
 LEAVE_RAW_REPL = b"\x02"  # Ctrl-B: a killed mpremote leaves a board in the raw REPL, which shows no prompt
 QUIET_ATTEMPTS = 2  # before that byte is tried: a firmware counts it as a damaged line, and may only just be booting
+FIRST_IDS = 1_000_000  # ours: a client's ids begin at the millisecond it opens in, so two of them rarely meet
 HELLO_WAIT_S, HELLO_WAIT_MAX_S = 0.5, 4.0  # ours: for one attempt; a virtual board on a busy machine answers late
 HELLO_TIMEOUT_S = 15.0  # ours: boot to the first line takes 0.5 s on a board, ten on a virtual one on a busy machine
 # ours: checks take 0.7 s, a write to the flash 0.4 s and more; a virtual board on a busy machine ten times as long
@@ -63,7 +64,8 @@ class DeviceClient:
         self._reader = LineReader(self.counters)
         self._reply: dict | None = None
         self._events: deque[dict] = deque()
-        self._next_id = self._oldest_id = 1
+        # Not 1: the board may still answer what a program asked that was killed, and that must not be taken for ours.
+        self._next_id = self._oldest_id = 1 + int(transport.now() * 1000) % FIRST_IDS
         self._last_seq: int | None = None
         self._gaps: deque[tuple[int, int]] = deque()  # (first, last) missing sequence number
         self._request_damaged = False

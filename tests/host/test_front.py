@@ -168,9 +168,9 @@ def test_port_by_the_name_of_a_virtual_board(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(connect, "open_transport", refuse)
     assert run_cli("status --port two").stderr.endswith("; run: microcurrent status --port two\n")
     run_cli("faults --port one clear")
+    assert opened == ["/run/sims/two", "/run/sims/one"]
     monkeypatch.setenv("MICROCURRENT_PORT", "two")
-    run_cli("status")
-    assert opened == ["/run/sims/two", "/run/sims/one", "/run/sims/two"]
+    assert ports.choose(None) == "/run/sims/two" and ports.choose("other") == "other"
 
 
 COMPLETIONS = [

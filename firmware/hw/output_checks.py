@@ -16,6 +16,7 @@ _OPEN_TOLERANCE_UA = const(5)  # ours: with the gate open nothing may flow; 5 uA
 _PROBE_CODES = (0, 1365, 2730, 4095)  # corners and both halves of the code range
 _RELAY_MS = const(5)  # ours: longer than a small signal relay needs, 3 ms
 _SETTLE_MS = const(1)  # the DAC needs 6 us, the sense amplifier less than 100 us
+_LATER_MS = const(5)  # ours: skin charges within some ms and passes the dummy's resistance on the way; a resistor stays
 _GENTLE_UA = const(50)  # ours: half of the smallest limit; it shows whether the dummy is really selected
 _FOLLOW_UA = (-400, -100, 100, 400)
 _FOLLOW_TOLERANCE_UA = const(36)  # ours: offset, gain and noise of an uncalibrated stage, as board.FOLLOW_UA says
@@ -83,6 +84,11 @@ def dummy_selected(dummy, board):
         return "dummy-load", False, low_ua, "%d uA at %d uA asked for" % (low_ua, board.CONTACT_UA)
     current_ua, voltage_mv, _tripped = dummy.measured(_GENTLE_UA)
     ohm = voltage_mv * 1000 // max(1, current_ua)
+    time.sleep_ms(_LATER_MS)
+    current_ua, voltage_mv, _tripped = dummy.present()
+    later_ohm = voltage_mv * 1000 // max(1, current_ua)
+    if abs(later_ohm - board.DUMMY_OHM) > abs(ohm - board.DUMMY_OHM):
+        ohm = later_ohm
     passed = abs(ohm - board.DUMMY_OHM) <= board.DUMMY_OHM // 5  # 50 uA are 36 counts of voltage: 5 %, and parts 5 %
     return "dummy-load", passed, ohm, "%d ohm, wanted %d" % (ohm, board.DUMMY_OHM)
 

@@ -137,20 +137,25 @@ def limiter_holds(dummy, board):
 
 
 def comparator_trips(dummy, board):
-    """At half its threshold the comparator lets a smaller current pass and opens the gate for a larger one."""
+    """At half its threshold each comparator lets a smaller current pass and opens the gate for a larger one."""
     half_ua = board.COMPARATOR_UA // 2
     dummy.halve_threshold(1)
     try:
-        below = dummy.measured(half_ua * 3 // 4)[2]
-        current_ua, _mv, above = dummy.measured(half_ua * 5 // 4)
-        dummy.open_gate()
-        latched = dummy.present()[2]
+        result = _trips(dummy, half_ua)
+        return result if not result[1] else _trips(dummy, -half_ua)  # two comparators, one for each direction
     finally:
         dummy.open_gate()
         dummy.halve_threshold(0)
+
+
+def _trips(dummy, half_ua):
+    below = dummy.measured(half_ua * 3 // 4)[2]
+    current_ua, _mv, above = dummy.measured(half_ua * 5 // 4)
+    dummy.open_gate()  # which clears the latch
+    latched = dummy.present()[2]
     passed = not below and above and abs(current_ua) <= _OPEN_TOLERANCE_UA and not latched
-    return "comparator-trips", bool(passed), current_ua, "below %d, above %d, %d uA after it, latch %d" % (
-        below, above, current_ua, latched,
+    return "comparator-trips", bool(passed), current_ua, "%s: below %d, above %d, %d uA after it, latch %d" % (
+        "positive" if half_ua > 0 else "negative", below, above, current_ua, latched,
     )  # fmt: skip
 
 

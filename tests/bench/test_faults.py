@@ -246,6 +246,7 @@ def test_what_is_present_is_what_was_broken() -> None:
         ),
         ("pump_rail", "left", "pump_rail cannot be 'left'; nothing was changed; give one of: '', 'up', 'down'"),
         ("limiter_shorted", True, "limiter_shorted cannot be True; .* give one of: '', 'up', 'down', 'both'"),
+        ("comparator_dead_side", "both", "comparator_dead_side cannot be 'both'; .* give one of: '', 'up', 'down'"),
         ("gate_stuck", 1, "gate_stuck cannot be 1; nothing was changed; give true or false"),
         ("offset_ua", "7", "offset_ua cannot be '7'; nothing was changed; give a finite number"),
         ("gain", inf, "gain cannot be inf"),
@@ -263,7 +264,9 @@ def test_what_cannot_be_broken_is_refused_and_nothing_changes(name: str, value: 
 def test_every_fault_can_be_broken_and_mended() -> None:
     for name in NAMES:
         sound = getattr(StageFaults(), name)
-        broken = {"pump_rail": "up", "limiter_shorted": "both"}.get(name, True if sound is False else 0.5)
+        broken = {"pump_rail": "up", "limiter_shorted": "both", "comparator_dead_side": "down"}.get(
+            name, True if sound is False else 0.5
+        )
         faults = StageFaults().changed(**{name: broken})
         assert faults.present() == {name: broken}
         assert faults.changed(**{name: sound}) == StageFaults()

@@ -75,6 +75,26 @@ def test_trips_though_nobody_looks_until_later() -> None:
         assert asked.latch.set
 
 
+@pytest.mark.parametrize(("dead", "ua"), [("up", -999), ("down", 999)])
+def test_a_dead_comparator_leaves_the_other_direction_guarded(dead: str, ua: float) -> None:
+    sound, broken = stage_on(limiter_shorted="both"), stage_on(limiter_shorted="both", comparator_dead_side=dead)
+    for each in (sound, broken):
+        each.dac(0, code_for(ua), 0)
+    assert broken.latch.due_ns == sound.latch.due_ns < inf
+    broken.dac(100, code_for(-ua), 0)
+    assert broken.latch.due_ns == inf
+    broken.advance(MS)
+    assert not broken.latch.set and abs(broken.current_ua(MS)) > THRESHOLD_UA
+    broken.fail(MS, comparator_dead_side="")
+    assert broken.latch.due_ns == MS + RESPONSE_NS
+
+
+def test_both_comparators_are_dead_whichever_fault_says_so() -> None:
+    stage = stage_on(limiter_shorted="both", comparator_dead=True, comparator_dead_side="up")
+    stage.dac(0, code_for(-999), 0)
+    assert stage.latch.due_ns == inf
+
+
 def test_another_load_can_make_it_trip() -> None:
     stage = stage_on(Load("20k", 20_000), limiter_shorted="up")
     stage.dac(0, 4095, 0)

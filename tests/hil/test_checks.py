@@ -94,6 +94,17 @@ def test_a_shorted_limiter_diode_is_noticed_at_boot(boot: Boot, side: str) -> No
     assert failed(bench)[0] == "limiter-holds"
 
 
+@pytest.mark.parametrize(("side", "way"), [("up", "positive"), ("down", "negative")])
+def test_a_comparator_that_is_dead_in_one_direction_only_is_noticed_at_boot(boot: Boot, side: str, way: str) -> None:
+    bench = boot()
+    bench.pico.stage.fail(0, comparator_dead_side=side)
+    bench.client.hello()
+    assert bench.request("faults")["name"] == "selftest-failed"
+    tests = {test[0]: test for test in bench.request("selftest")["tests"]}
+    assert tests["limiter-holds"][1] and tests["comparator-trips"][1:2] == [False]
+    assert tests["comparator-trips"][3].startswith(f"{way}: below 0, above 0, ")
+
+
 def test_a_dummy_relay_that_does_not_switch_gets_no_more_than_50_ua(bench: Bench) -> None:
     """DUMMY_PIN is cut: the output stays on the electrodes, and the self-test must find out before it injects more."""
     bench.pico.stage.select = types.MethodType(lambda _stage, _t_ns, _dummy: None, bench.pico.stage)

@@ -89,6 +89,7 @@ BROKEN = {
     "gate bridged": (stage_with(gate_stuck=True), "gate", "the switch is bridged"),
     "pump resistor": (stage_with(gain=1.15), "current follows", "pump, sense or DAC beyond their tolerances"),
     "limiter bridged": (stage_with(limiter_shorted="up"), "limiter", "a limiter diode is shorted"),
+    "one comparator": (stage_with(comparator_dead_side="down"), "comparator", "the one for negative current"),
     "no comparator": (stage_with(comparator_dead=True), "comparator", "it does not trip"),
 }
 

@@ -51,7 +51,7 @@ def first_trip(
 
     regimes: (segment, its end), in order, the last one without end.
     """
-    sides = [Comparator(side, threshold_ua, parameters.comparator_ns) for side in (1, -1)]
+    sides = [Comparator(side, threshold_ua, parameters.comparator_ns) for side in faults.watching]
     for segment, end_ns in regimes:
         begin_ns = max(segment.start_ns, from_ns)
         if begin_ns >= end_ns:

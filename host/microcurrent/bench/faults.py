@@ -10,7 +10,12 @@ from math import inf, isfinite
 from ..errors import BadValueError
 
 Value = bool | float | str | None
-SIDES = {"pump_rail": ("", "up", "down"), "limiter_shorted": ("", "up", "down", "both")}  # up: positive current
+# up: positive current
+SIDES = {
+    "pump_rail": ("", "up", "down"),
+    "limiter_shorted": ("", "up", "down", "both"),
+    "comparator_dead_side": ("", "up", "down"),
+}
 
 
 @dataclass(frozen=True)
@@ -25,7 +30,8 @@ class StageFaults:
     gain: float = 1.0  # factor on the pump's current
     limiter_shorted: str = ""  # no limit but the compliance in that direction
     gate_stuck: bool = False  # the switch conducts, whatever pin and latch say
-    comparator_dead: bool = False
+    comparator_dead: bool = False  # both never trip
+    comparator_dead_side: str = ""  # the comparator for that direction never trips, the other one does
     sense_stuck_mv: float | None = None  # output of the sense amplifier
     sense_gain: float = 1.0  # factor on what the sense amplifier shows
     sense_offset_mv: float = 0.0  # added to its output
@@ -42,6 +48,13 @@ class StageFaults:
     def present(self) -> dict[str, Value]:
         """{name: value} of what is not as it should be."""
         return {name: getattr(self, name) for name in NAMES if getattr(self, name) != getattr(SOUND, name)}
+
+    @property
+    def watching(self) -> tuple[int, ...]:
+        """Signs of the current that a comparator looks at."""
+        if self.comparator_dead:
+            return ()
+        return tuple(sign for side, sign in (("up", 1), ("down", -1)) if side != self.comparator_dead_side)
 
     def limits_ua(self, limiter_ua: float) -> tuple[float, float]:
         """(most negative, most positive) current that the passive limiter lets pass."""

@@ -29,12 +29,12 @@ class Latch:
         self._faults = faults
         self._threshold_ua = p.comparator_ua * (TRIP_TEST_SHARE if trip_test else 1)
         sense = (faults.sense_stuck_mv, faults.sense_gain, faults.sense_offset_mv)
-        seen = (branch, self._threshold_ua, faults.comparator_dead, sense)
+        seen = (branch, self._threshold_ua, faults.watching, sense)
         if seen != self._seen:
             self._seen, self._from_ns = seen, t_ns
         self._harmless_ua = inf
         self._expect(inf)
-        if branch and not faults.comparator_dead:
+        if branch and faults.watching:
             self._harmless_ua = harmless_ua(self._threshold_ua, p, faults)
             self.look(t_ns, branch)
 

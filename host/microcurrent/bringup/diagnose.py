@@ -195,11 +195,13 @@ def comparator(facts: Facts) -> Result | None:
     passed, _reading, text = facts.tests["comparator-trips"]
     board = facts.board
     where = f"TRIP_TEST GPIO{board.TRIP_TEST_PIN} high, TRIPPED GPIO{board.TRIPPED_PIN}"
-    expected = f"lets 356 uA pass and opens at 594: half of {board.COMPARATOR_UA}"
+    expected = f"lets 356 uA pass and opens at 594, both directions: half of {board.COMPARATOR_UA}"
     mistake = ""
     if not passed:
         if "below 1" in text:
             mistake = "it trips too early: other window resistors, or the latch is not cleared while GATE_PIN is low"
+        elif text.startswith("negative") and "above 0" in text:
+            mistake = "the one for negative current does not trip, the other does: its half of U6, or R32"
         elif "above 0" in text:
             mistake = "it does not trip: comparator without supply, TRIP_TEST_PIN or TRIPPED_PIN not connected"
         else:

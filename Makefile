@@ -10,7 +10,7 @@ export MICROCURRENT_BUILD := $(CURDIR)/build
 FIRMWARE_FOR := $(or $(BOARD),rp2040_pico)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check campaign programs pulls mutation tables boards spice bench soak sigrok proxy sim flash firmware firmware-twice test-frozen image setup clean distclean
+.PHONY: help demo test check campaign rungs update-torture programs pulls mutation tables boards spice bench soak sigrok proxy sim flash firmware firmware-twice test-frozen image setup clean distclean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,8 +43,14 @@ campaign: setup image  ## every fault x state x phase on the virtual Pico, doubl
 	$(BIN)/python -m tests.campaign random --cases $(or $(CASES),10000)
 	$(BIN)/python -m tests.campaign pulls --count $(or $(PULLS),500)
 
+update-torture: setup image  ## cut 200 uploads short by power, cable or program: whole firmware, no current (half an hour)
+	$(BIN)/python -m tests.update.torture --count $(or $(CUTS),200)
+
 programs: setup image  ## every supplied programme at its full length on the virtual Pico (an hour of emulated time)
 	$(BIN)/python -m tests.whole
+
+rungs: setup image  ## the scenarios of real boards on virtual ones behind ports, rung by rung (RUNG=bare ... for one)
+	$(BIN)/python -m tests.hil.run_rungs $(RUNG)
 
 mutation: setup  ## change the safety files in every small way: each change must make a test fail
 	$(BIN)/python -m tests.mutation

@@ -13,6 +13,7 @@ from .rungs import MISSING_PARTS
 # Samples of 100 us, so that a test knows where they fall; what a board chooses by itself is for tests of that.
 SQUARE = {"amplitude_ua": 200, "frequency_mhz": 10000, "duration_ms": 1000, "ramp_ms": 200, "sample_us": 100}
 
+PATIENT_S = 10.0  # ours, for a reply: a board that is emulated on a busy machine
 HANG_S = 120  # ours: what only a hang exceeds, on a slowly emulated board too
 
 
@@ -58,7 +59,7 @@ class Device:
     @property
     def state(self) -> str:
         """The present state's name."""
-        return self.request("status")["state"]
+        return self.request("status", timeout_s=PATIENT_S)["state"]
 
     def field(self, name: str) -> int:
         """Index of a telemetry field."""
@@ -71,13 +72,25 @@ class Device:
     @property
     def uptime_ms(self) -> int:
         """The board's own clock."""
-        return self.request("status")["uptime_ms"]
+        return self.request("status", timeout_s=PATIENT_S)["uptime_ms"]
 
     def wait_ms(self, ms: float) -> None:
         """Listen for a time of the board's own clock, which is late where a slow machine emulates it."""
         ends_ms = self.uptime_ms + ms
         while (left_ms := ends_ms - self.uptime_ms) > 0:
             self.idle_ms(left_ms)
+
+    def rows(self, ms: float) -> list[dict[str, int]]:
+        """The telemetry of a time of the board's own clock."""
+        ends_ms = self.uptime_ms + ms
+        ends_s = self.client.transport.now() + HANG_S
+        found: list[dict[str, int]] = []
+        while not found or found[-1]["time_ms"] < ends_ms:
+            assert self.client.transport.now() < ends_s, found
+            event = self.client.next_event(0.05)
+            if event is not None and "t" in event:
+                found.append(telemetry_values(event["t"]))
+        return found
 
     def idle_ms(self, ms: float) -> None:
         """Listen for a time of our clock, to whatever runs on the board."""
@@ -117,8 +130,10 @@ class Device:
         self.client.await_reset()
         return self.client.reconnect()
 
-    def start(self, **changes: object) -> dict:
-        terms = self.request("arm", {"wave": SQUARE | changes})
+    def start(self, lease_ms: object = None, **changes: object) -> dict:
+        """Arm and start a session: its terms. lease_ms: another lease than the settings'."""
+        lease = {} if lease_ms is None else {"lease_ms": lease_ms}
+        terms = self.request("arm", {"wave": SQUARE | changes} | lease)
         self.request("start", {"session": terms["session"]})
         return terms
 

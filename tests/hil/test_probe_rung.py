@@ -90,7 +90,7 @@ def test_a_reset_opens_the_gate_before_anything_runs(wired: Wired) -> None:
     device = wired.device
     started(wired)
     wired.probe.request("reset")
-    device.idle_ms(200)
+    wired.pass_ms(200)
     found = wired.probe.edges()
     fell = next(edge for edge in found if (edge.line, edge.level) == ("run", 0))
     gate = [edge for edge in found if edge.line == "gate"]

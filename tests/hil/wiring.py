@@ -1,5 +1,6 @@
 """Board and probe: wired to each other as tests/probe/README.md says, on two ports or in one emulated time."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,6 +29,13 @@ class Wired:
     device: Device
     probe: ProbeClient
     pair: Pair | None = None
+
+    def pass_ms(self, ms: float) -> None:
+        """Let time pass in which nobody reads a port: one of them may vanish."""
+        if self.pair:
+            self.pair.run_for_ms(ms)
+        else:
+            time.sleep(ms / 1000)
 
 
 def booted_pair(bench: "Bench", image: Path) -> Wired:

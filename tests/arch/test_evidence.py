@@ -80,6 +80,8 @@ def test_a_scenario_that_did_not_pass_has_a_reason_and_only_a_skip_is_no_obstacl
     found["scenarios"][name] = {"rung": "bare", "outcome": outcome, "reason": ""}
     assert any("has no reason" in sentence for sentence in check.problems(written(tmp_path, found)))
     found["scenarios"][name]["reason"] = "the bridge was missing"
+    outcomes = {test: {entry["outcome"]} for test, entry in found["scenarios"].items()}
+    found |= {"requirements": proof.requirements(outcomes), "hazards": proof.hazards(outcomes)}
     assert bool(check.problems(written(tmp_path, found))) is (outcome != "skipped")
 
 

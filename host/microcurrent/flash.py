@@ -115,6 +115,10 @@ def verify(port: str, board: str | None) -> Verified:
     remote.require_same(wanted.hashes(), held.files, port)
     _require_none_beside(held, wanted, port)
     signature = signing.judged(held.manifest.encode(), held.signature.encode(), port)
+    if identity.get("altered"):
+        raise VerifyError(
+            f"the files on {port} are those of the build, but the board refuses them: {identity['altered']}"
+        )
     if not identity:
         restart(port)
     return Verified(wanted.board, len(wanted.files), signature)

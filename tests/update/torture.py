@@ -15,9 +15,8 @@ import json
 import os
 import sys
 import tempfile
-import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache, partial
 from random import Random
@@ -45,6 +44,7 @@ KINDS = ("power", "power", "power", "cable", "program", "program, then reset")
 _CHANGED = ("core/gate.py", "core/points.py", "shared/units.py", "hw/commission.py")
 _BOOT_S = 5.0
 _LATER_MS = 1500  # a board that runs on after the host has gone: for so long at most
+Heard = Callable[[dict[str, Any]], None]
 HANG_S = 3000  # ours: a fork under a heavy load
 
 
@@ -93,6 +93,9 @@ class Stand:
         self.pico.install_files(_kept_files())
         self.host = Host(self.pico)
         self.switched_ns = [0, 0]
+        self._ended: Ended | None = None
+        self._read = self.pico.serial_read
+        self.pico.serial_read = self._serial_read
         self.plant.boot()
         user = self.plant.host
         user.ask("config", set={"lease_ms": 1234})
@@ -101,6 +104,20 @@ class Stand:
         user.run_for_ms(1500, lambda: self.plant.state == protocol.READY)
         user.ask("config", set={"lease_ms": SETTINGS["lease_ms"]})
         self.plant.began_ns = self.pico.now_ns
+
+    def end(self, ended: "Ended") -> None:
+        """The host goes now. With the power all stops here; else the chip must end the instruction that it is at."""
+        if ended.cut.kind == "power":
+            raise ended
+        if ended.cut.kind == "cable":
+            self.pico.usb._to_board.clear()
+        self._ended = ended
+
+    def _serial_read(self) -> bytes:
+        ended, self._ended = self._ended, None
+        if ended:
+            raise ended
+        return self._read()
 
     def update(self) -> dict[str, Any]:
         """The upload, as `microcurrent flash` does it. Returns what the board says of itself then."""
@@ -155,14 +172,16 @@ def cuts(stand: Stand, count: int, seed: int) -> list[Cut]:
     return [Cut(number, t_ns, random.choice(KINDS)) for number, t_ns in enumerate(sorted(instants))]
 
 
-def run(count: int, workers: int, seed: int = 1, only: int | None = None) -> Iterator[dict[str, Any]]:
-    """The results of all cuts as they come, or that of one of them."""
+def run(
+    count: int, workers: int, seed: int = 1, only: int | None = None, heard: Heard = lambda _result: None
+) -> Iterator[dict[str, Any]]:
+    """The results of all cuts, or that of one of them. heard: told of each as it comes, in a worker."""
     stand = Stand()
     chosen = [cut for cut in cuts(stand, count, seed) if only in (None, cut.number)]
-    yield from spread([partial(_live, stand, chosen[part::workers]) for part in range(workers)], workers)
+    yield from spread([partial(_live, stand, chosen[part::workers], heard) for part in range(workers)], workers)
 
 
-def _live(stand: Stand, chosen: list[Cut]) -> Iterator[dict[str, Any]]:
+def _live(stand: Stand, chosen: list[Cut], heard: Heard) -> Iterator[dict[str, Any]]:
     """Upload; at each instant a forked process loses its host, or its power, there."""
     results: list[dict[str, Any]] = []
     watch = FlashWatch(stand.pico)
@@ -178,9 +197,11 @@ def _live(stand: Stand, chosen: list[Cut]) -> Iterator[dict[str, Any]]:
             if stand.host.serial:
                 stand.host.serial.dead = True  # mpremote's tidying up must not reach the board
             mock.patch.object(tempfile.TemporaryDirectory, "_rmtree").start()  # the parent reads these files on
-            raise Ended(cut, side)
+            stand.end(Ended(cut, side))
+            return
         result = side.last()
         results.append({"number": cut.number, "problems": [result["crash"]]} if "crash" in result else result)
+        heard(results[-1])
 
     for cut in chosen:
         stand.pico.at(cut.t_ns, partial(cut_here, cut))
@@ -200,7 +221,7 @@ def _after(stand: Stand, watch: FlashWatch, cut: Cut) -> Iterator[dict[str, Any]
     if cut.kind == "power":
         stand.plant.lose_power()
     else:
-        _leave(stand, cut.kind, random)
+        _leave(stand, random)
     if cut.kind == "program, then reset":
         pico.reset("run")
     outcome, problems = _outcome(stand, booted=cut.kind not in ("cable", "program"))
@@ -218,11 +239,9 @@ def _after(stand: Stand, watch: FlashWatch, cut: Cut) -> Iterator[dict[str, Any]
     }
 
 
-def _leave(stand: Stand, kind: str, random: Random) -> None:
-    """The host is gone: what it has not sent yet stays unsent, and over the cable nothing more arrives."""
+def _leave(stand: Stand, random: Random) -> None:
+    """The host is gone: what it has not sent yet stays unsent."""
     stand.pico.close_port()
-    if kind == "cable":
-        stand.pico.usb._to_board.clear()
     stand.pico.run_for_ms(random.random() * _LATER_MS)
 
 
@@ -273,6 +292,13 @@ def _protected(stand: Stand) -> dict[str, bytes]:
     return {name: held[name] for name in names if name in held}
 
 
+def _tell(result: dict[str, Any]) -> None:
+    """A line for each cut: half an hour without a word would be long."""
+    told = "; ".join(result["problems"]) or "as it must be"
+    torn = ", flash torn" if result.get("torn") else ""
+    sys.stderr.write(f"cut {result['number']}, {result.get('kind')}{torn}, then {result.get('outcome')}: {told}\n")
+
+
 def main() -> int:
     """Run them all, show what came of each kind, and return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.update.torture", description=(__doc__ or "").split("\n")[0])
@@ -281,15 +307,11 @@ def main() -> int:
     parser.add_argument("--only", type=int, help="the number of one cut")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     options = parser.parse_args()
-    began_s, outcomes, failed, torn = time.monotonic(), Counter[tuple[str, str]](), 0, 0
-    for done, result in enumerate(run(options.count, options.workers, options.seed, options.only), 1):
+    outcomes, failed, torn = Counter[tuple[str, str]](), 0, 0
+    for result in run(options.count, options.workers, options.seed, options.only, _tell):
         outcomes[result.get("kind", "?"), result.get("outcome", "crashed")] += 1
         torn += bool(result.get("torn"))
-        if result.get("problems", ["crashed"]):
-            failed += 1
-            sys.stderr.write(f"cut {result.get('number')}: {'; '.join(result.get('problems', [str(result)]))}\n")
-        if done % 20 == 0:
-            sys.stderr.write(f"{done} of {options.count} after {time.monotonic() - began_s:.0f} s\n")
+        failed += bool(result.get("problems", ["a worker crashed"]))
     for (kind, outcome), count in sorted(outcomes.items()):
         print(f"{kind:20} {outcome:8} {count:4}")
     print(f"{sum(outcomes.values())} cuts, {torn} in the middle of a flash operation, {failed} failed")

@@ -14,8 +14,8 @@ from .real import RealBoard
 
 # At a prompt: as the self-test's last step does it, without the self-test. The gate pin is low there.
 LET_IT_BITE = (
-    b"from firmware.hw import restart_rp2, watchdog\r\n"
-    b"restart_rp2.request_watchdog_test()\r\n"
+    b"from firmware.app import restart, watchdog\r\n"
+    b"restart.request_watchdog_test()\r\n"
     b"dog = watchdog.Watchdog(480)\r\n"
 )
 

@@ -26,6 +26,7 @@ _STAGING = "/next"  # where an upload waits until it is whole; nothing is import
 _HASH_DIGITS = 12
 _TAIL_BYTES = 26  # of the manifest: ', "hash": "', the digits, '"}' and the end of the line
 _BLOCK_BYTES = 1024
+_PIECE_BYTES = 16384
 _IMPORTABLE = (".py", ".mpy")
 _FOLDER = 0x4000
 _HIGHEST = "/highest"  # the number of the newest firmware that ran here, kept through uploads
@@ -58,12 +59,20 @@ def _of_image(facts):
     begin, count = int(facts["start"], 16), int(facts["bytes"], 16)
     flash = memoryview(uctypes.bytearray_at(begin, count))
     at = uctypes.addressof(BLOCK) + BLOCK.find(digest.encode()) - begin
-    found = hashlib.sha256(flash[:at])
+    found = hashlib.sha256()
+    _take(found, flash, 0, at)
     found.update(b"0" * len(digest))
-    found.update(flash[at + len(digest) :])
+    _take(found, flash, at + len(digest), count)
     if hexlify(found.digest()).decode() != digest:
         return "the image is not what was built; run: microcurrent flash --production"
     return None
+
+
+def _take(found, flash, begin, end):
+    """Hash a part of the flash, in pieces: between two of them Ctrl-C is heard."""
+    while begin < end:
+        found.update(flash[begin : min(begin + _PIECE_BYTES, end)])
+        begin += _PIECE_BYTES
 
 
 def _of_files():

@@ -10,6 +10,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from firmware.shared import protocol
+
 from ..errors import ImageError
 from . import uf2
 
@@ -39,6 +41,7 @@ def module_source(board: str, firmware: str, manifest: str, micropython: str) ->
         "firmware": firmware,
         "manifest": manifest,
         "micropython": micropython,
+        "number": protocol.FIRMWARE_NUMBER,  # the board refuses one that is lower than what it ran before
         "start": _NUMBER_ROOM,
         "bytes": _NUMBER_ROOM,
         "sha256": _DIGEST_ROOM,

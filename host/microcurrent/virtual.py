@@ -166,7 +166,7 @@ def install(image: Image, state: Path, dac_code: int = 0, board: str = DEFAULT_B
     finally:
         kept.close()
     held = pico.read_files()
-    if all(held.get(name) == data for name, data in wanted.items()):
+    if wanted and all(held.get(name) == data for name, data in wanted.items()):
         return
     pico.install_files(wanted)
     changed = StateDirectory(state)

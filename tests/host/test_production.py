@@ -1,5 +1,6 @@
 """Production images as files: form and seal; and their way onto a board, with directories that play its drive."""
 
+import json
 import os
 import re
 import shutil
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from microcurrent import bootsel, esp32_image, flash_production, ports, remote, virtual
+from microcurrent.bench.files import read_files
 from microcurrent.bench.pico import VirtualPico
 from microcurrent.build import MANIFEST, build_firmware
 from microcurrent.errors import BadValueError, FirmwareError, ImageError, NoBoardError, PortError, VerifyError
@@ -384,8 +386,9 @@ def test_files_are_refused_by_a_frozen_board_and_verify_compares_its_manifest(re
 def test_a_virtual_pico_takes_the_image_as_it_is(real: Path, tmp_path: Path) -> None:
     found = cache.Image(real, "1.26.1", "Raspberry Pi Pico with RP2040", "", "a test", "")
     assert virtual.board_of(found) == "rp2040_pico"
-    virtual.install(found, tmp_path / "state")
-    assert not (tmp_path / "state" / "flash.bin").exists()  # nothing was uploaded
+    virtual.install(found, tmp_path / "state", 2048)
+    assert read_files((tmp_path / "state" / "flash.bin").read_bytes()) == {}  # nothing was uploaded
+    assert json.loads((tmp_path / "state" / "dac.json").read_text())["code"] == 2048
     with pytest.raises(BadValueError, match="is a production image for rp2040_pico, the virtual Pico is wired"):
         virtual.install(found, tmp_path / "state", board="rp2040_pico_dual")
 

@@ -128,7 +128,7 @@ def test_uploads_that_are_cut_short_leave_whole_firmware() -> None:
     """The quick form of `make update-torture`."""
     results = list(torture.run(4, 1, seed=3))
     assert [result["problems"] for result in results] == [[], [], [], []]
-    assert {result["outcome"] for result in results} >= {"old", "new"}
+    assert {result["outcome"] for result in results} <= {"old", "new", "no boot"}  # never a prompt
 
 
 # Keys ---------------------------------------------------------------------------------------------------------------

@@ -296,7 +296,9 @@ def _tell(result: dict[str, Any]) -> None:
     """A line for each cut: half an hour without a word would be long."""
     told = "; ".join(result["problems"]) or "as it must be"
     torn = ", flash torn" if result.get("torn") else ""
-    sys.stderr.write(f"cut {result['number']}, {result.get('kind')}{torn}, then {result.get('outcome')}: {told}\n")
+    line = f"cut {result['number']}, {result.get('kind')}{torn}, then {result.get('outcome')}: {told}\n"
+    assert sys.__stderr__  # sys.stderr is mpremote's at the moment
+    sys.__stderr__.write(line)
 
 
 def main() -> int:

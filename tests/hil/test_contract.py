@@ -426,9 +426,8 @@ def hanging(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
     assert source.count(HANG) == 1
     copy = tmp_path / "commands.py"
     copy.write_text(source.replace(HANG, HANGS))
-    changed = {
-        "/lib/firmware/core/commands.mpy": compile_for_pico(copy, "firmware/core/commands.py")
-    }  # no machine code: it runs on both
+    # No machine code: it runs on both.
+    changed = {"/lib/firmware/core/commands.mpy": compile_for_pico(copy, "firmware/core/commands.py")}
     if request.param == pico_board.BOARD:
         stand = made_bench(*code_of(pico_board.BOARD, build_firmware(pico_board.BOARD).files | changed), {})
         stand.pico.open_port()

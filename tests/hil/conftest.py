@@ -58,7 +58,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         made = made_bench(*code_of(board.BOARD), {"board": board})
         _BOOTED[board.BOARD] = made
         made.pico.open_port()
-        made.pico.run_for_ms(1500 if board.SECOND is None else 2000)  # it has tested itself and said its first line
+        made.pico.run_for_ms(2400 if board.SECOND is None else 2900)  # it has tested itself and said its first line
         made.pico.serial_read()
         made.client.hello()
     if any("wired" in getattr(item, "fixturenames", ()) for item in session.items):

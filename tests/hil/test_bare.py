@@ -14,9 +14,7 @@ from .real import RealBoard
 
 # At a prompt: as the self-test's last step does it, without the self-test. The gate pin is low there.
 LET_IT_BITE = (
-    b"from firmware.app import restart, watchdog\r\n"
-    b"restart.request_watchdog_test()\r\n"
-    b"dog = watchdog.Watchdog(480)\r\n"
+    b"from firmware.app import restart, watchdog\r\nrestart.request_watchdog_test()\r\ndog = watchdog.Watchdog(480)\r\n"
 )
 
 

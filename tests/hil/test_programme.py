@@ -11,6 +11,7 @@ from microcurrent.bench import files
 from microcurrent.errors import MicrocurrentError, RefusedError
 
 from .conftest import Bench, Device
+from .device import HANG_S
 from .shutter import Shutter
 
 MS = 1_000_000
@@ -38,8 +39,8 @@ class Host:
         self._due_s = 0.0
 
     def run(self, limit_s: float, until: str = "programme") -> dict:
-        """Let it run until an event of this kind; the event."""
-        ends_s = self.bench.client.transport.now() + limit_s
+        """Let it run until an event of this kind; the event. On a port only a hang exceeds the limit."""
+        ends_s = self.bench.client.transport.now() + (limit_s if isinstance(self.bench, Bench) else HANG_S)
         while self.bench.client.transport.now() < ends_s:
             if self._take() == until:
                 return self.events[-1]

@@ -12,7 +12,7 @@ def test_maintenance_ends_a_session_and_leaves_a_quiet_repl(bench: Bench) -> Non
     bench.request("maintenance")
     assert bench.pico.gate == 0
     assert bench.gate_dropped_ns(asked_ns) - asked_ns < 60 * MS  # a pass in which garbage is collected
-    bench.pico.run_for_ms(1700)
+    bench.pico.run_for_ms(2300)
     assert len(bench.pico.trace.resets) == 1
     bench.pico.serial_read()
     bench.pico.serial_write(b"\r\n")

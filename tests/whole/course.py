@@ -15,7 +15,7 @@ from microcurrent.records import Records
 from tests.hil.conftest import Bench, made_bench
 from tests.hil.test_treatments import Hand, judge, treat
 
-_BOOT_MS = 2000
+_BOOT_MS = 2800
 
 
 def run(name: str) -> tuple[str, tuple[str, ...], str]:

@@ -13,6 +13,7 @@ from microcurrent.bench.pico import VirtualPico
 from microcurrent.client import DeviceClient
 from microcurrent.errors import FaultError, FirmwareError, RefusedError, VerifyError
 from microcurrent.transport import BenchTransport
+from tests.host.conftest import run_cli
 
 from . import torture
 from .host import PORT, Host
@@ -204,3 +205,26 @@ def test_a_stranger_is_named_before_anything_is_written() -> None:
         flash.check_strangers(found, MADE, "p")
     del found.files["/mine.py"]
     flash.check_strangers(found, replace(MADE), "p")  # what is ours goes with the upload
+
+
+def test_keys_on_the_command_line(tmp_path: Path) -> None:
+    assert "firmware is uploaded unsigned" in run_cli("keys show").stdout
+    made = run_cli("keys new").stdout.split("\n")[0].removeprefix("your key ")
+    kept = tmp_path / "config" / "signing_key.pem"
+    assert kept.stat().st_mode & 0o777 == 0o600
+    again = run_cli("keys new")
+    assert (again.exit_code, "there is a key already" in again.stderr) == (2, True)
+    odd = run_cli("keys trust 12 somebody")
+    assert (odd.exit_code, "'12' is no public key; nothing was changed" in odd.stderr) == (2, True)
+    other = "ab" * 32
+    assert run_cli(f"keys trust {other} 'the workshop'").stdout == "the workshop is trusted\n"
+    assert json.loads(run_cli("keys show --json").stdout) == {
+        "own": made,
+        "trusted": {made: signing.OWN, other: "the workshop"},
+    }
+    kept.chmod(0o644)
+    read = run_cli("keys show")
+    assert (read.exit_code, "can be read by others" in read.stderr) == (9, True)
+    kept.write_text("no key")
+    kept.chmod(0o600)
+    assert "holds no Ed25519 key" in run_cli("keys show").stderr

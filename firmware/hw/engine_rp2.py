@@ -3,13 +3,15 @@
 Main loop only; the interrupts and what belongs to one output are in output_rp2.py.
 """
 
+import time
+
 import machine
 from machine import ADC, Pin, Timer
 from micropython import const
 
 from ..shared import faults, units
 from .mux_rp2 import Mux
-from .output_rp2 import ADC_CHANNEL_SHIFT, ADC_RUN, HELD_BITS, Output, tick, watch
+from .output_rp2 import ADC_CHANNEL_SHIFT, ADC_RUN, HELD_BITS, NOT_WATCHED, Output, tick, watch
 from .outputs import pins_of
 
 _ADC_CONTROL = const(0x4004C000)  # CS, RP2040 data sheet 4.9.6
@@ -26,7 +28,9 @@ _SYSTICK_RUNS = const(5)  # enabled, on the processor's clock, without an interr
 _SYSTICK_MOST = const(0xFFFFFF)
 _DEADMAN_MS = const(100)  # ours: main loop silence after which the interrupt opens the gates
 _WATCH_US = const(5000)  # ours: a sample interrupt that stops is off after 10 ms at most
-_WATCH_TRIES = const(1000)  # ours: several sample periods
+_BUSY_US = (26, 48)  # of a sample's interrupt, with one and two channels: README, make bench
+_WATCH_STARTS = const(6)  # ours: the second one meets it, unless a collection of garbage comes in between
+_WATCH_WAIT_MS = const(12)  # ours: two of its periods
 
 
 class Engine:
@@ -125,15 +129,34 @@ class Engine:
         return faults.NONE
 
     def _start_watch(self, period_us):
-        """Between two sample interrupts, and in step with them, so that neither ever delays the other."""
+        """Between two sample interrupts, and in step with them, so that neither ever delays the other.
+
+        A third of the period is to be left behind it: the sample's own interrupt takes the first part. How long a start
+        takes is not known beforehand, so the first one is measured, and corrected.
+        """
         first = self.outputs[0]
-        before, tries = first.ticks, 0
-        while first.ticks == before and tries < _WATCH_TRIES:
-            tries += 1
-        first.watch_from_now()
         every_us = -(-_WATCH_US // period_us) * period_us
         in_us = {"period": every_us, "tick_hz": 1000000}  # MicroPython's stubs do not know tick_hz
-        self._watch_timer.init(mode=Timer.PERIODIC, hard=True, callback=watch, **in_us)
+        wanted_us = period_us // 3
+        free_us = period_us - _BUSY_US[len(self._running) - 1]
+        begin_us = free_us // 2
+        for _ in range(_WATCH_STARTS):
+            first.wait_until(begin_us)
+            self._watch_timer.init(mode=Timer.PERIODIC, hard=True, callback=watch, **in_us)
+            first.watch_from_now()
+            self.feed()
+            off_us = self._watched_us(first) - wanted_us
+            if abs(off_us) <= period_us >> 3:
+                return
+            begin_us = (begin_us - off_us) % free_us
+
+    def _watched_us(self, first):
+        """How much of the sample was left at the first of the second interrupts; any time when none came."""
+        for _ in range(_WATCH_WAIT_MS):
+            if first.watch_left_us != NOT_WATCHED:
+                break
+            time.sleep_ms(1)
+        return first.watch_left_us
 
     def run(self):
         """Close the gates at contact-sensing level. Only core/session.py calls this, after core/gate.py permitted it.

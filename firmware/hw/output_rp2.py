@@ -165,8 +165,9 @@ _SHIFT = const(137)
 _LOW = const(138)
 _HIGH = const(139)
 _STEP = const(140)
-_NEW = const(141)
-_LENGTH = const(158)
+_WATCH_LEFT = const(141)  # us from the second interrupt to the sample that followed it
+_NEW = const(142)
+_LENGTH = const(159)
 
 # What a plan sets, in the order of _words_of(). A change is laid down from _NEW on in the same order.
 _PLAN_WORDS = bytes((
@@ -211,6 +212,8 @@ _CHANCE_BEGIN = const(0xACE1)  # any number but 0: the same sequence of rests in
 _TRIM_FROM_UA = const(2)  # ours: wide codes of the ADC (RP2040-E11) may show up to 4.8 uA in one of two phases
 _TRIM_MAX_UA = const(5)  # ours: half of limits.NET_DC_UA
 _NO_NET_LIMIT = const(0x0FFF)  # 1/16 counts: above what unipolar phases may be; times 500000 samples below 2**31
+NOT_WATCHED = 0x3FFFFFFF  # no time
+_SPINS = const(4000)  # ours: longer than any sample period
 _HISTORY_LENGTH = const(64)
 _HISTORY_AFTER = const(8)  # ours: of the 64 samples kept with a fault, those after it
 _ZERO_COUNTS_MAX = const(40)  # as in hw/checks.py: beyond it the sense amplifier is broken
@@ -698,6 +701,24 @@ def watch(_timer):
             if s[_INSIDE]:
                 s[_TRIP] = 28  # faults.SAMPLE_INTERRUPT_RAISED
     s[_WATCHED] = s[_TICKS]
+    s[_WATCH_LEFT] = s[_DUE] - ptr32(s[_TIMER])[10]
+
+
+@micropython.viper
+def _wait_until(words, left_us: int):
+    """Return when so many microseconds are left until the next sample, right behind a sample at the earliest."""
+    s = ptr32(words)
+    t = ptr32(s[_TIMER])
+    before = s[_TICKS]
+    tries = 0
+    while tries < _SPINS:
+        if s[_TICKS] != before:
+            break
+        tries += 1
+    while tries < _SPINS:
+        if s[_DUE] - t[10] <= left_us:
+            break
+        tries += 1
 
 
 @micropython.viper
@@ -895,6 +916,16 @@ class Output:
     def watch_from_now(self):
         """The second interrupt, watch(), finds that sample interrupts came before it."""
         self._words[_WATCHED] = self._words[_TICKS] - 1
+        self._words[_WATCH_LEFT] = NOT_WATCHED
+
+    @property
+    def watch_left_us(self):
+        """From the last second interrupt to the sample after it, us; NOT_WATCHED before the first one."""
+        return self._words[_WATCH_LEFT]
+
+    def wait_until(self, left_us):
+        """Until so much is left of the sample that runs; at most some milliseconds."""
+        _wait_until(self._words, left_us)
 
     def feed(self, deadman_ms):
         """The main loop is alive: without another call for so long the interrupt opens the gates."""

@@ -38,7 +38,7 @@ once, often = Timer(-1), Timer(-1)
 once.init(mode=Timer.ONE_SHOT, period=2000, callback=fill)
 often.init(mode=Timer.PERIODIC, period=200, callback=disturb)
 from firmware import app
-app.main([])
+app.main([], ("none", "uploaded", None))
 """
 _HEAVY = "".join(
     f"def function_{k}(first, second):\n    return [first * {k} + value for value in second if value > {k}]\n\n"

@@ -24,7 +24,7 @@ from microcurrent.transport import BenchTransport
 
 from .compare import Told, differences
 
-BOOT_MS = 1500
+BOOT_MS = 2400
 AFTER_MS = 400  # ours: what the last request brings about
 SKIPPED = ("replay", "log", "journal", "counters", "dac")  # questions about the past, which is another
 

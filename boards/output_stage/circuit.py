@@ -193,7 +193,9 @@ PARTS = {
     "C9": capacitor("sup", "0", 100e-9, "C320C104K5R5TA", "feeds the ADC's sampling"),
     "D6": clamp("sup", "SUPPLY_PIN between ground and 3.3 V"),
     # --- bleeder: only while the gate is open
-    "R19": resistor("p", "bl", 1e6, "1M", "discharges the electrodes; 1 M bounds what a fault of U2 can send"),
+    # two, because one alone, bridged and unnoticed, would leave nothing between a rail at U2B and a person
+    "R19": resistor("p", "bm", 499e3, "499K", "discharges the electrodes; bounds what a fault of U2 can send"),
+    "R45": resistor("bm", "bl", 499e3, "499K", "the same once more: R19 may be bridged"),
     "U2B": switch("en", "bl", "0", "switch_off", "connects the bleeder while the gate is open"),
     # --- window comparator
     "R30": resistor("v33", "thh", 10e3, "10K", "threshold ladder", 0.1),
@@ -210,7 +212,7 @@ PARTS = {
     "U5C": nand("gate", "qn", "enn", "gate and not tripped"),
     "U5D": nand("enn", "enn", "en", "control of the gate switch"),
     "R35": resistor("en", "0", 10e3, "10K", "gate open while 3.3 V is missing"),
-    "R36": resistor("gate_pin", "0", 10e3, "10K", "gate open while the MCU resets"),
+    "R36": resistor("gate", "0", 10e3, "10K", "gate open while the MCU resets, or with R37 open"),
     "R37": resistor("gate_pin", "gate", 1e3, "1K", "GATE_PIN: keeps a fault of U5 off the pin"),
     "R38": resistor("q", "tripped_pin", 1e3, "1K", "TRIPPED_PIN: the same"),
     "R39": resistor("trip_pin", "tt", 1e3, "1K", "TRIP_TEST_PIN: the same for U2, which has 12 V"),

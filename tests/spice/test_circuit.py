@@ -7,7 +7,7 @@ import pytest
 
 from boards.output_stage import circuit
 from boards.rp2040_pico import board
-from microcurrent.output_stage import bom, connections, drawing, netlist, page, results
+from microcurrent.output_stage import bom, connections, devices, drawing, netlist, page, results, self_test
 from microcurrent.output_stage.devices import MAKERS
 from microcurrent.output_stage.parts import FAULTS, Part, all_faults, parts_of
 from microcurrent.output_stage.sheets import SHEETS, Sheet
@@ -119,6 +119,17 @@ def test_the_page_and_its_files_are_up_to_date() -> None:
 
 def test_results_of_another_circuit_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(circuit.PARTS["R5"], "value", 330)
+    assert "faults" in results.stale()
+
+
+def test_results_of_other_models_or_another_self_test_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setitem(devices.AMPLIFIERS, "OPA192", (9e6, 20e6, 0.06, 60.0))
+        assert set(results.stale()) == set(results.load())
+    with monkeypatch.context() as patch:
+        patch.setitem(self_test.STEPS, "half above", (1, 1, 1, 600))
+        assert results.stale() == ["second_faults", "self_tests"]
+    monkeypatch.setattr(devices, "SHORT", 1.0)
     assert "faults" in results.stale()
 
 

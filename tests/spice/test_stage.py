@@ -7,7 +7,7 @@ import pytest
 
 from boards.rp2040_pico import board
 from microcurrent.bench.skin import Load, load_of
-from microcurrent.output_stage import dynamics, monte, ngspice, results, self_test, suite
+from microcurrent.output_stage import dynamics, monte, ngspice, results, self_test, single_faults, suite
 from microcurrent.output_stage.parts import Fault, all_faults, parts_of
 from microcurrent.output_stage.single_faults import LIMIT_UA, LOADS, run_faults
 
@@ -50,6 +50,9 @@ def test_the_recorded_faults_are_all_of_them_and_none_exceeds_1_ma() -> None:
         (("D1", "short"), "limiter-holds"),
         (("D2", "short"), "limiter-holds"),
         (("U6A", "out open"), "comparator-trips"),
+        (("U6B", "out open"), "comparator-trips"),
+        (("R32", "half"), "comparator-trips"),
+        (("R37", "open"), "dummy-load"),
         (("U5D", "out high"), "gate-opens"),
         (("R10", "short"), "dummy-load"),
         (("K1A", "stuck nc"), "dummy-load"),
@@ -60,6 +63,49 @@ def test_the_self_test_finds(fault: Fault | tuple[()], first: str | None, tmp_pa
     read = self_test.readings("iso12", faults, tmp_path)
     found = self_test.found_by(read, self_test.limits_of("iso12"))
     assert (found[0] if found else None) == first
+
+
+def test_a_self_test_that_ngspice_gave_up_counts_by_the_steps_it_reached() -> None:
+    limits = self_test.limits_of("iso12")
+    supply_v = board.SUPPLY_MIN_MV / 1000 / board.SUPPLY_DIVIDER
+    off = {"rest": (1.65 + 2 * limits.zero_v, 1.65, supply_v + 0.1, 0.0, 0.0)}
+    assert self_test.found_by(off, limits) == ["sense-zero"]
+    assert self_test.found_by({"rest": (1.65, 1.65, supply_v - 0.1, 0.0, 0.0)}, limits) == ["supply"]
+    with pytest.raises(ngspice.SpiceError, match=r"gave up after 1 of .* steps .* none of them shows a fault"):
+        self_test.found_by({"rest": (1.65, 1.65, supply_v + 0.1, 0.0, 0.0)}, limits)
+
+
+def test_steps_after_a_corner_that_ngspice_passed_over_do_not_count() -> None:
+    end_us = len(self_test.STEPS) * self_test.SLOT_US
+    time_us = np.arange(0, end_us + 1, 5.0)
+    assert self_test.reached_us({"time": time_us * 1e-6}) == end_us
+    passed = time_us[time_us != 10 * self_test.SLOT_US]
+    assert 9 * self_test.SLOT_US < self_test.reached_us({"time": passed * 1e-6}) < 10 * self_test.SLOT_US - 2
+    given_up = time_us[time_us < 500]
+    assert 300 < self_test.reached_us({"time": given_up * 1e-6}) < 500
+
+
+def test_an_analysis_that_was_given_up_is_not_complete() -> None:
+    whole, short = ({"time": np.array([0.0, end_s])} for end_s in (2e-3, 1.9e-3))
+    assert single_faults.complete([whole, whole], 2)
+    assert not single_faults.complete([whole], 2) and not single_faults.complete([whole, short], 2)
+
+
+def test_hidden_faults_with_a_second_one_are_recorded_and_stay_below_1_ma() -> None:
+    """Each fault that no check finds, with each of SECOND."""
+    hidden = {tuple(row["fault"]) for row in results.figures("self_tests") if not row["found"]}
+    rows = results.figures("second_faults")["hidden"]
+    recorded = {tuple(tuple(fault) for fault in row["fault"]) for row in rows}
+    assert recorded == {(first, second) for first in hidden for second in suite.SECOND if first[0] != second[0]}
+    assert max(row["steady"] for row in rows) <= LIMIT_UA
+
+
+def test_a_bridged_bleeder_and_a_rail_at_its_switch_stay_below_1_ma() -> None:
+    """The path around the limiter has two resistors; with both bridged it has none, and the test can fail."""
+    faults: tuple[Fault, ...] = (("R19", "short"), ("U2B", "s to vp"))
+    assert max(one.steady_ua for one in run_faults([faults], codes=(4095,), loads=LOADS[:1], name="bled")) < LIMIT_UA
+    both = (*faults, ("R45", "short"))
+    assert max(one.steady_ua for one in run_faults([both], codes=(4095,), loads=LOADS[:1], name="bled")) > 5000
 
 
 def test_checks_are_those_of_the_firmware() -> None:

@@ -161,6 +161,9 @@ def _nand(part: Part, wrong: str, changed: dict[str, float]) -> list[str]:
         f"E{r} e{r} 0 d{r} 0 1",
         f"R{r} e{r} {y} {ohm}",
         f"C{r} {y} 0 10p",
+        # an input that nothing drives goes where its leakage takes it: up, which is the bad way
+        *(f"R{r}{pin}l {net} {vcc} 1e10" for pin, net in (("a", a), ("b", b))),
+        *(f"C{r}{pin}l {net} 0 5p" for pin, net in (("a", a), ("b", b))),
     ]
 
 

@@ -43,7 +43,7 @@ def _faults(axes: Axes) -> None:
     axes.set_xlabel("largest |current| through the electrodes, µA; worst fault of each part, code and load")
     axes.tick_params(axis="y", labelsize=6.5)
     axes.set_ylim(-0.7, len(names) - 0.3)
-    axes.legend(loc="lower right", fontsize=8)
+    axes.legend(loc="center right", fontsize=8)
 
 
 def _accuracy(axes: Axes) -> None:

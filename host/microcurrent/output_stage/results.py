@@ -1,27 +1,39 @@
-"""Results of the suite, kept as JSON beside the circuit, with the circuit's digest: figures of another circuit show."""
+"""Results of the suite, kept as JSON beside the circuit, with a digest: figures of another circuit or model show."""
 
 import hashlib
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from boards.output_stage import circuit
 
-from . import parts
+from . import devices, netlist, parts, self_test
 
 FOLDER = Path(circuit.__file__).parent
 FILE = FOLDER / "results.json"
+FROM_SELF_TEST = ("self_tests", "second_faults")
 
 
-def digest() -> str:
-    """SHA-256 of what results depend on: values, nets, supplies and faults; not texts and order numbers."""
-    electrical = {
-        variant: [[part.ref, part.kind, part.pins, part.value, part.tol] for part in parts.parts_of(variant).values()]
-        for variant in circuit.VARIANTS
-    }
-    rails = {variant: data["rails_v"] for variant, data in circuit.VARIANTS.items()}
-    data = json.dumps([electrical, rails, parts.FAULTS, parts.SOURCES], sort_keys=True)
-    return hashlib.sha256(data.encode()).hexdigest()
+def digest(section: str) -> str:
+    """SHA-256 of what a section's results depend on: netlists, tolerances, faults; not texts and order numbers.
+
+    What finds a fault depends on the self-test as well.
+    """
+    data = [[_netlists(variant), _tolerances(variant)] for variant in circuit.VARIANTS]
+    test = [self_test.STEPS, asdict(self_test.limits_of("iso12"))] if section in FROM_SELF_TEST else []
+    return hashlib.sha256(json.dumps([data, test], sort_keys=True).encode()).hexdigest()
+
+
+def _netlists(variant: str) -> list[Any]:
+    """The sound stage as ngspice reads it, and each part's lines with each fault."""
+    every = parts.parts_of(variant)
+    faulty = [devices.emitted(part, wrong, {}) for part in every.values() for wrong in parts.FAULTS[part.kind]]
+    return [netlist.netlist(netlist.Case(variant), ()), netlist.TIGHT, faulty, parts.SOURCES]
+
+
+def _tolerances(variant: str) -> dict[str, float]:
+    return {ref: part.tol for ref, part in parts.parts_of(variant).items()}
 
 
 def load() -> dict[str, Any]:
@@ -32,7 +44,7 @@ def load() -> dict[str, Any]:
 def save(section: str, figures: Any) -> None:
     """Keep one section's results, as of the present circuit."""
     every = load()
-    every[section] = {"circuit": digest(), "figures": figures}
+    every[section] = {"circuit": digest(section), "figures": figures}
     text = json.dumps(every, indent=None, separators=(",", ":"), sort_keys=True)
     FILE.write_text(text.replace('},"', '},\n"').replace("],[", "],\n[") + "\n")
 
@@ -43,5 +55,5 @@ def figures(section: str) -> Any:
 
 
 def stale() -> list[str]:
-    """Sections that were calculated with another circuit than the present one."""
-    return [name for name, section in load().items() if section["circuit"] != digest()]
+    """Sections that were calculated with another circuit, other models or another self-test than the present ones."""
+    return [name for name, section in load().items() if section["circuit"] != digest(name)]

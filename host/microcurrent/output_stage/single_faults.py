@@ -1,5 +1,6 @@
 """Every single fault of every part x DAC extremes x loads: what flows through the electrodes."""
 
+import os
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -9,7 +10,7 @@ import numpy as np
 
 from ..bench.skin import Load
 from .netlist import Case, dac_v, netlist
-from .ngspice import BUILD, Plot, run
+from .ngspice import BUILD, Plot, SpiceError, run
 from .parts import Fault, all_faults, parts_of
 
 CODES = (0, 2048, 4095)
@@ -21,8 +22,8 @@ LOADS = (
 )
 LIMIT_UA = 1000.0
 WORST_DIODES = {"D1": 1.1, "D2": 1.1}  # the limiter at the upper end of its tolerance
-STEP, END = "4u", "2m"
-WORKERS = 2
+STEP, END, END_S = "4u", "2m", 2e-3
+WORKERS = os.cpu_count() or 1  # each runs one ngspice, which takes one core
 
 
 @dataclass(frozen=True)
@@ -74,21 +75,31 @@ def _cases(
     for load in loads:
         case = Case(variant, faults, load, changed=WORST_DIODES)
         plots = run(netlist(case, commands, f"{faults} {load.name}"), folder)
-        if len(plots) != len(codes):
+        if not complete(plots, len(codes)):
             plots = _harder(case, codes, folder)
         found += [measured(faults, code, load.name, plot) for code, plot in zip(codes, plots, strict=True)]
     return found
 
 
 def _harder(case: Case, codes: Sequence[int], folder: Path) -> list[Plot]:
-    """One by one with smaller steps, where an analysis did not converge."""
+    """One by one with smaller steps, where an analysis did not converge. Raises SpiceError where these do not."""
     plots = []
     for code in codes:
         text = netlist(
             replace(case, dac=f"{dac_v(code):.9g}"), (f"tran 0.2u {END} 0 0.5u uic", "write result.raw i(vel)")
         )
         plots += run(text, folder)
+    if not complete(plots, len(codes)):
+        raise SpiceError(
+            f"ngspice gave up before {END_S * 1e3:g} ms with {case.faults} into {case.load.name}; nothing was counted; "
+            f"look into {folder}"
+        )
     return plots
+
+
+def complete(plots: Sequence[Plot], count: int) -> bool:
+    """Whether all analyses are there, and none was given up before its end."""
+    return len(plots) == count and all(plot["time"][-1] > 0.999 * END_S for plot in plots)
 
 
 def measured(fault: tuple[Fault, ...], code: int, load: str, plot: Plot) -> Found:

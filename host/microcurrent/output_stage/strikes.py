@@ -9,9 +9,9 @@ from pathlib import Path
 
 from ..bench.skin import Load
 from .netlist import Case, code_of, dac_v, netlist
-from .ngspice import BUILD, run
+from .ngspice import BUILD, SpiceError, run
 from .parts import FAULTS, Part, parts_of
-from .single_faults import WORKERS, WORST_DIODES, Found, measured
+from .single_faults import WORKERS, WORST_DIODES, Found, complete, measured
 
 AT_US, END_US = 1000, 2000
 BRIDGE_OHM = 0.1
@@ -61,7 +61,10 @@ def _strike(variant: str, fault: tuple[str, str], nets: tuple[str, str], ua: flo
     found = []
     for block in (False, True):
         case = Case(variant, (), CHARGED, changed=WORST_DIODES, dc_block=block, extra=(strike,))
-        for plot, sign in zip(run(netlist(case, commands), folder), (1, -1), strict=True):
+        plots = run(netlist(case, commands), folder)
+        if not complete(plots, 2):
+            raise SpiceError(f"ngspice gave up while {fault} strikes; nothing was counted; look into {folder}")
+        for plot, sign in zip(plots, (1, -1), strict=True):
             load = f"{CHARGED.name}{', DC block' if block else ''}"
             found.append(measured((fault,), round(code_of(sign * ua)), load, plot))
     return found

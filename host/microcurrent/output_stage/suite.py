@@ -18,8 +18,11 @@ TEST_LOADS = ("500R", "2k", "10k")
 SKIN = ("good", "typical", "dry")
 AREA_MM2 = 1000
 SAMPLE_US = 62  # shortest sample period of a session, board.PERIODS_US
-# What drives the most current as far as the limiter lets it, and what takes the limiter away: the second faults.
-SECOND = (("D1", "short"), ("D2", "short"), ("U1", "out to vp"), ("U1", "out to vn"))
+# What drives the most current as far as the limiter lets it, what takes the limiter away, and what puts a rail on the
+# one path behind it: the second faults.
+SECOND = (
+    ("D1", "short"), ("D2", "short"), ("U1", "out to vp"), ("U1", "out to vn"), ("U2B", "s to vp"), ("U2B", "s to vn"),
+)  # fmt: skip
 
 # A pump without division: R2 and R4 of 100 k, R5 and R6 of 1650 ohm.
 USUAL = {"R2": 5.0, "R4": 5.0, "R5": 1650 / 336, "R6": 1650 / 336}

@@ -79,7 +79,9 @@ def _sheet(folder: Path, sheet: Sheet, parts: dict[str, Part]) -> list[Path]:
     name = re.sub(r"[^a-z0-9]+", "-", sheet.title.lower()).strip("-")
     files = [folder / f"sheet-{name}.{kind}" for kind in ("svg", "png")]
     for file in files:
-        picture.save(str(file), transparent=False, dpi=110)
+        with matplotlib.rc_context({"svg.hashsalt": name}):  # the same drawing is the same file
+            picture.save(str(file), transparent=False, dpi=110)
+    files[0].write_text(re.sub(r" *<dc:date>.*</dc:date>\n", "", files[0].read_text()))
     return files
 
 

@@ -164,8 +164,8 @@ def follows(facts: Facts) -> Result | None:
     mistake = ""
     if not passed and abs(worst_ua) < 150:
         mistake = (
-            "gain: pump, sense or DAC beyond their tolerances (microcurrent calibrate says which), or the negative rail "
-            "is weak"
+            "gain: pump, sense or DAC beyond their tolerances (microcurrent calibrate says which), or the negative "
+            "rail is weak"
         )
     elif not passed:
         mistake = "the negative or the positive rail is missing: one direction saturates; only you can measure -12 V"

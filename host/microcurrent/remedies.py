@@ -6,7 +6,8 @@ import shlex
 # Every command that talks to a board, as messages write it; a port that stands behind it already is replaced.
 _COMMAND = re.compile(
     r"(\bmicrocurrent (?:flash|verify|commission|selftest|calibrate|characterise|limits|run|treat|contact"
-    r"|threshold|change|felt|skip|pause|resume|stop|status|monitor|log|doctor|load|press|reset|programs (?:show|validate)|faults(?: clear)?"
+    r"|threshold|change|felt|skip|pause|resume|stop|status|monitor|log|doctor|load|press"
+    r"|reset|programs (?:show|validate)|faults(?: clear)?"
     r"|config(?: (?:show|get|set|export|import|reset))?)\b)"
     r"( --port [^\s;,)]+)?(?! --port)"
 )

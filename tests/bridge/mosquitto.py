@@ -1,8 +1,6 @@
 """A real mosquitto for the tests: this machine's, else Debian's package unpacked into build/, without root."""
 
-import fcntl
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -10,10 +8,9 @@ import threading
 from collections.abc import Iterable
 from pathlib import Path
 
-BUILD = Path(os.environ.get("MICROCURRENT_BUILD", Path(__file__).parents[2] / "build"))
+from microcurrent import debian_program
+
 PACKAGE = "mosquitto"
-NETWORK = ("-o", "Acquire::http::Timeout=15", "-o", "Acquire::https::Timeout=15", "-o", "Acquire::Retries=1")
-APT_S = 120.0  # for one apt command
 SAID_S = 10.0  # for a line of the broker's log
 CONFIG = """listener {port} 127.0.0.1
 {access}
@@ -31,82 +28,9 @@ log_type subscribe
 """
 
 
-class NoBrokerError(Exception):
-    """There is no mosquitto and none can be had; says which command helps."""
-
-
 def program() -> tuple[str, str]:
-    """(path of mosquitto, what LD_LIBRARY_PATH must be). Raises NoBrokerError."""
-    installed = shutil.which(PACKAGE, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
-    if installed:
-        return installed, os.environ.get("LD_LIBRARY_PATH", "")
-    root = BUILD / PACKAGE
-    BUILD.mkdir(exist_ok=True)
-    with open(BUILD / f"{PACKAGE}.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # two test processes fetch it once
-        if not root.exists():
-            _fetch(root)
-    folders = sorted({str(library.parent) for library in root.rglob("*.so*")})
-    return str(next(root.glob("usr/sbin/mosquitto"))), ":".join(folders)
-
-
-def _fetch(root: Path) -> None:
-    """Download the package and the libraries that this machine lacks, and unpack them below `root`."""
-    if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
-        raise NoBrokerError("no mosquitto here, and no apt to fetch it with; install the broker mosquitto, test again")
-    work = root.with_name(f"{PACKAGE}.work")
-    shutil.rmtree(work, ignore_errors=True)
-    (work / "lists" / "partial").mkdir(parents=True)
-    (work / "unpacked").mkdir()
-    private = ("-o", f"Dir::State::Lists={work / 'lists'}", *NETWORK)
-    try:
-        options = _with_lists((), private, work)
-        names = _lacking(options, work)
-        _apt("-q", *options, *NETWORK, "download", *names, cwd=work)
-    except subprocess.SubprocessError as error:
-        said = (getattr(error, "stderr", "") or str(error)).strip().splitlines()
-        raise NoBrokerError(
-            f"mosquitto cannot be downloaded ({said[-1] if said else error}); nothing was installed; see more with: "
-            f"apt-get update; or install it with: sudo apt-get install mosquitto"
-        ) from None
-    for package in sorted(work.glob("*.deb")):
-        subprocess.run(["dpkg-deb", "-x", package, work / "unpacked"], check=True)
-    (work / "unpacked").rename(root)
-    shutil.rmtree(work)
-
-
-def _with_lists(own: tuple[str, ...], private: tuple[str, ...], work: Path) -> tuple[str, ...]:
-    """The options under which apt knows the package: this machine's lists, else fresh ones in a folder of ours."""
-    if PACKAGE in _known(own, work):
-        return own
-    _apt("-q", *private, "update", cwd=work)
-    return private
-
-
-def _known(options: tuple[str, ...], work: Path) -> str:
-    try:
-        return _simulated(options, work)
-    except subprocess.SubprocessError:
-        return ""
-
-
-def _lacking(options: tuple[str, ...], work: Path) -> list[str]:
-    """The package and what it needs of libraries that are not installed, as apt would install them."""
-    lines = _simulated(options, work).splitlines()
-    return [line.split()[1] for line in lines if line.startswith("Inst ")]
-
-
-def _simulated(options: tuple[str, ...], work: Path) -> str:
-    return _apt("-q", *options, "--simulate", "--no-install-recommends", "install", PACKAGE, cwd=work)
-
-
-def _apt(*arguments: str, cwd: Path) -> str:
-    locks = ("-o", "Debug::NoLocking=1", "-o", "APT::Sandbox::User=root")
-    command = ["apt-get", *locks, *arguments]
-    done = subprocess.run(
-        command, cwd=cwd, capture_output=True, text=True, timeout=APT_S, check=True, env={**os.environ, "LC_ALL": "C"}
-    )
-    return done.stdout
+    """(path of mosquitto, what LD_LIBRARY_PATH must be). Raises NoProgramError."""
+    return debian_program.program(PACKAGE, "/usr/sbin:/usr/local/sbin")
 
 
 def cpu_s(pid: int) -> float:

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from .mosquitto import NoBrokerError, _fetch, program
+from microcurrent.debian_program import NoProgramError, fetch
+
+from .mosquitto import program
 
 
 def test_it_runs() -> None:
@@ -22,12 +24,12 @@ def test_no_archive_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         'Acquire::https::Proxy "http://127.0.0.1:1";\n'
     )
     monkeypatch.setenv("APT_CONFIG", str(config))
-    with pytest.raises(NoBrokerError, match=r"mosquitto cannot be downloaded \(.*\); nothing was installed; see more"):
-        _fetch(tmp_path / "mosquitto")
+    with pytest.raises(NoProgramError, match=r"mosquitto cannot be downloaded \(.*\); nothing was run; see more"):
+        fetch("mosquitto", tmp_path / "mosquitto")
     assert not (tmp_path / "mosquitto").exists()
 
 
 def test_no_apt_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(NoBrokerError, match="no apt to fetch it with; install the broker mosquitto"):
-        _fetch(tmp_path / "mosquitto")
+    with pytest.raises(NoProgramError, match="no apt to fetch it with; nothing was run; install mosquitto"):
+        fetch("mosquitto", tmp_path / "mosquitto")

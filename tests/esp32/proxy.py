@@ -142,8 +142,8 @@ def session(board: Bench, period_us: int, duration_ms: int, *, telemetry_hz: int
             board.request("change", {"session": number, "wave": {"amplitude_ua": 150 + asked % 50}})
 
     frequency_mhz = 80_000_000_000 // (period_us * 1600)  # 20 samples a cycle
-    wave = WAVE | {"frequency_mhz": frequency_mhz, "duration_ms": duration_ms}
-    ran = board.run(during=during, limit_s=duration_ms / 1000 + 10, **wave)  # type: ignore[arg-type]
+    wave: dict[str, Any] = WAVE | {"frequency_mhz": frequency_mhz, "duration_ms": duration_ms}
+    ran = board.run(during=during, limit_s=duration_ms / 1000 + 10, **wave)
     return {
         "period_ms": period_us / 1000,
         "telemetry_hz": telemetry_hz,

@@ -29,7 +29,8 @@ def delivered_ua(bench: Bench, **changes: int) -> tuple[float, float, list[int]]
     """(positive, negative) current in the middle of the phases of a slow session, and what telemetry said."""
     bench.pico.set_load(Load("10k", 10000.0))
     begun_ns = bench.pico.now_ns
-    ran = bench.run(**(SLOW | changes))  # pyright: ignore[reportArgumentType]
+    wave: dict[str, Any] = SLOW | changes
+    ran = bench.run(**wave)
     _t, commanded, delivered, _mv = bench.pico.trace.current(begun_ns, bench.pico.now_ns, 100_000)
     top = np.abs(commanded) > 0.9 * np.abs(commanded).max()
     return (

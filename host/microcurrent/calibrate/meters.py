@@ -5,8 +5,9 @@ In series it reads current; across a known resistor it reads voltage.
 
 import math
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from ..errors import BadValueError, PortError, RecordError, VerifyError
 
@@ -130,8 +131,9 @@ class ScpiMeter:
         self._errors = (visa.Error, OSError, ValueError)
         try:
             self._manager = visa.ResourceManager("@py")
-            self._meter = self._manager.open_resource(address, timeout=SCPI_TIMEOUT_MS)
-            self._meter.read_termination = self._meter.write_termination = "\n"  # type: ignore[attr-defined]
+            # What it is depends on the address: each of them takes lines.
+            self._meter: Any = self._manager.open_resource(address, timeout=SCPI_TIMEOUT_MS)
+            self._meter.read_termination = self._meter.write_termination = "\n"
             self.name = self._asked("*IDN?").strip()
         except self._errors as error:
             raise self._lost(error) from None
@@ -147,7 +149,7 @@ class ScpiMeter:
         self._manager.close()
 
     def _asked(self, text: str) -> str:
-        return self._meter.query(text)  # type: ignore[attr-defined]
+        return self._meter.query(text)
 
     def _lost(self, error: Exception) -> PortError:
         return PortError(
@@ -158,8 +160,9 @@ class ScpiMeter:
 
 def _visa():
     try:
+        if find_spec("pyvisa_py") is None:
+            raise ImportError
         import pyvisa
-        import pyvisa_py  # noqa: F401
     except ImportError:
         raise BadValueError(
             "a SCPI meter needs pyvisa-py, which is not installed; nothing was sent; run: pip install "

@@ -13,9 +13,10 @@ from ..bench.mcp4725 import SETTLING_TAU_NS
 from ..bench.parameters import StageParameters
 from ..bench.skin import Load
 from ..bench.stage import Stage
+from ..debian_program import BUILD
 from .monte import CLOSED
 from .netlist import Case, code_of, dac_v, netlist
-from .ngspice import BUILD, Plot, run
+from .ngspice import Plot, run
 
 FOLDER = BUILD / "spice" / "dynamics"
 STEP_AT_US = 100.0

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from ..bench.skin import Load
+from ..debian_program import BUILD
 from .netlist import Case, code_of, dac_v, netlist
-from .ngspice import BUILD, SpiceError, run
+from .ngspice import SpiceError, run
 from .parts import Part, parts_of
 from .single_faults import WORKERS
 
@@ -73,8 +74,8 @@ def unit(variant: str, changed: dict[str, float], folder: Path) -> Unit:
     # The ADC measures in shares of the same 3.3 V, which the firmware takes for 3.3 V exactly.
     shown = [((plot["v(sense)"] / reference - 1.65) / 1.5e-3).tolist() for plot in plots]
     delivered = [(plot["i(vel)"] * 1e6).tolist() for plot in plots]
-    limit = tuple(abs(float(value)) * 1e6 for value in (full["i(vel)"][-1], full["i(vel)"][0]))
-    return Unit(delivered, shown, trip_points(variant, changed, folder), limit)  # type: ignore[arg-type]
+    up_ua, down_ua = (abs(float(full["i(vel)"][end])) * 1e6 for end in (-1, 0))
+    return Unit(delivered, shown, trip_points(variant, changed, folder), (up_ua, down_ua))
 
 
 def trip_points(variant: str, changed: dict[str, float], folder: Path) -> tuple[float, float]:

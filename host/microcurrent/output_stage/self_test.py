@@ -18,8 +18,9 @@ from boards.output_stage import circuit
 from boards.rp2040_pico import board as pico_board
 
 from ..bench.skin import Load
+from ..debian_program import BUILD
 from .netlist import Case, code_of, dac_v, netlist
-from .ngspice import BUILD, Plot, SpiceError, run
+from .ngspice import Plot, SpiceError, run
 from .parts import Fault
 from .single_faults import WORKERS
 

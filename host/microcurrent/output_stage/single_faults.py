@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from ..bench.skin import Load
+from ..debian_program import BUILD
 from .netlist import Case, dac_v, netlist
-from .ngspice import BUILD, Plot, SpiceError, run
+from .ngspice import Plot, SpiceError, run
 from .parts import Fault, all_faults, parts_of
 
 CODES = (0, 2048, 4095)

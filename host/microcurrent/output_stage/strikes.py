@@ -8,8 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from ..bench.skin import Load
+from ..debian_program import BUILD
 from .netlist import Case, code_of, dac_v, netlist
-from .ngspice import BUILD, SpiceError, run
+from .ngspice import SpiceError, run
 from .parts import FAULTS, Part, parts_of
 from .single_faults import WORKERS, WORST_DIODES, Found, complete, measured
 

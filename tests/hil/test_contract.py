@@ -397,7 +397,6 @@ def esp32(tmp_path: Path) -> Iterator[Bench]:
 
 
 @pytest.mark.rung("stage")
-@pytest.mark.rung("stage")
 @pytest.mark.parametrize("scenario", BY_LINK, ids=lambda scenario: scenario.__name__)
 def test_board(device: Device, scenario: Scenario) -> None:
     """The virtual Pico, or the board on --port."""

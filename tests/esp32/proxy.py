@@ -22,6 +22,7 @@ from firmware.shared import faults
 from microcurrent.build import MPY_FLAGS, build_firmware
 from microcurrent.errors import MicrocurrentError
 from microcurrent.image.resolver import resolve_image
+from tests import frozen
 from tests.hil.conftest import CONTACT_MS, Bench, made_bench
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -92,7 +93,7 @@ def proxy_files(periods_us: tuple[int, ...] | None = None) -> dict[str, bytes]:
         "/lib/proxy_machine.mpy": SHIM,
         "/lib/board.mpy": board,
     }
-    return files | {name: compiled(name, text) for name, text in sources.items()}
+    return frozen.whole(files | {name: compiled(name, text) for name, text in sources.items()})
 
 
 def _changed(module: str, *places: tuple[str, str]) -> str:

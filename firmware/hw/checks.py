@@ -17,6 +17,7 @@ _ZERO_DRIFT_COUNTS = const(20)  # ours: 11 uA, 16 mV at the amplifier: more than
 _TRIAL_MS = const(30)
 _TRIAL_SAMPLES = const(10)
 _MEMORY_BYTES = const(4096)
+_MEMORY_LEAST_BYTES = const(1024)  # ours: an answer needs as much
 
 
 def dac_answers(dac):
@@ -100,15 +101,26 @@ def temperature(engine, board):
 
 
 def memory():
-    """A block of RAM keeps two patterns and their complements; the rest is in use and cannot be overwritten."""
-    block = bytearray(_MEMORY_BYTES)
+    """A block of RAM keeps two patterns and their complements; the rest is in use and cannot be overwritten.
+
+    As much as is free in one piece, up to 4096 bytes: after some sessions it lies in smaller ones.
+    """
+    size = _MEMORY_BYTES
+    block = None
+    while block is None:
+        try:
+            block = bytearray(size)
+        except MemoryError:
+            size >>= 1
+            if size < _MEMORY_LEAST_BYTES:
+                return "memory", False, size, "no %d bytes are free in one piece" % _MEMORY_LEAST_BYTES
     for pattern in (0x55, 0xAA, 0x00, 0xFF):
-        for index in range(_MEMORY_BYTES):
+        for index in range(size):
             block[index] = pattern ^ (index & 0xFF)
-        for index in range(_MEMORY_BYTES):
+        for index in range(size):
             if block[index] != pattern ^ (index & 0xFF):
                 return "memory", False, index, "byte %d does not keep 0x%02x" % (index, pattern)
-    return "memory", True, _MEMORY_BYTES, "%d bytes kept four patterns" % _MEMORY_BYTES
+    return "memory", True, size, "%d bytes kept four patterns" % size
 
 
 def _harmless(dac, board):

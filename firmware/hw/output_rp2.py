@@ -708,7 +708,7 @@ def watch(_timer):
 def _wait_until(words, left_us: int):
     """Return when so many microseconds are left until the next sample, right behind a sample at the earliest."""
     s = ptr32(words)
-    t = ptr32(s[_TIMER])
+    timer = ptr32(s[_TIMER])
     before = s[_TICKS]
     tries = 0
     while tries < _SPINS:
@@ -716,7 +716,7 @@ def _wait_until(words, left_us: int):
             break
         tries += 1
     while tries < _SPINS:
-        if s[_DUE] - t[10] <= left_us:
+        if s[_DUE] - timer[10] <= left_us:
             break
         tries += 1
 

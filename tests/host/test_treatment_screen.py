@@ -185,7 +185,7 @@ def test_the_help_names_the_way_out_on_the_smallest_screen() -> None:
 class Scripted:
     """Stands for a runner: each tick does the next thing; then it is over."""
 
-    lost = False
+    lost = held = False
     state = "ACTIVE"
 
     def __init__(self, *acts: Callable[[], object]) -> None:

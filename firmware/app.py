@@ -440,7 +440,6 @@ class Device:
         began_ms = self.now_ms()
         self.look()
         self._watch_button(began_ms)
-        self._cues.look(began_ms)
         if self.programme.active:
             self.programme.look(self.now_ms())
         dog.proof(2)
@@ -477,6 +476,7 @@ class Device:
         self._flowed = self.session.running
         supply_mv, temperature_c = self.engine.housekeeping()
         self.session.tick(self.estop(), now_ms, supply_mv, temperature_c, self.bare_usb())
+        self._cues.look(now_ms)  # here, or an answer and a collection in one pass would stretch a cue by both
 
     def _tidy(self):
         """Collect garbage between two looks, before it would have to be done within something else."""

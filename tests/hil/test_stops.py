@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from firmware.shared import faults, framing
+from firmware.shared import faults, framing, protocol
 from microcurrent.errors import FaultError, RefusedError
 
 from .conftest import CONTACT_MS, Bench, Device
@@ -120,19 +120,47 @@ def test_stop_ramps_down_and_stop_now_does_not_wait(device: Device) -> None:
     assert device.request("status")["gate"] == 0
 
 
-BOOTING_MS = (5, 60, 150, 320, 480, 560, 701.3, 780, 850, 900.9, 950, 1020, 1100.7, 1150, 1230, 1340, 1450, 1530, 1570)
-ARMING_MS = (1801, 1822, 1860.7, 1890, 1990)
-STARTING_MS = (2001, 2040, 2070, 2100.3, 2130, 2300)
-TREATING_MS = (2450, 2503.7, 2600)
+# From power-on, so they follow from how long the boot takes: test_the_instants_strike_what_they_are_meant_for.
+ARMED_MS, STARTED_MS = 2600, 2800  # when the host's two lines arrive
+BOOTING_MS = (5, 60, 150, 320, 560, 850.9, 1150, 1480.7, 1700, 1850, 1950, 2030, 2085, 2110.8, 2118, 2166, 2192, 2250,
+              2330)  # fmt: skip
+ARMING_MS = (2601, 2622, 2640.7, 2690, 2790)
+STARTING_MS = (2801, 2840, 2870, 2900.3, 2930, 3100)
+TREATING_MS = (3250, 3303.7, 3400)
+
+
+def boot_to_be_asked(boot: Callable[..., Bench]) -> Bench:
+    """A board that has not run yet; a host that arms and starts once it will serve."""
+    bench = boot()
+    bench.pico.open_port()
+    bench.pico.at(ARMED_MS * MS, lambda: bench.pico.serial_write(line("arm", wave=WAVE)))
+    bench.pico.at(STARTED_MS * MS, lambda: bench.pico.serial_write(line("start", session=1)))
+    return bench
+
+
+def test_the_instants_strike_what_they_are_meant_for(boot: Callable[..., Bench]) -> None:
+    """Undisturbed, the board is there where the instants below say; a boot that takes longer must move them."""
+    bench = boot_to_be_asked(boot)
+
+    def seen(instants_ms: tuple[float, ...]) -> list[tuple[int, int]]:
+        found = []
+        for instant_ms in instants_ms:
+            bench.pico.run_until(int(instant_ms * MS))
+            found.append((bench.pico.device_state, bench.pico.gate))
+        return found
+
+    booting, arming, starting, treating = map(seen, (BOOTING_MS, ARMING_MS, STARTING_MS, TREATING_MS))
+    assert booting.count((protocol.SELF_TEST, 1)) >= 2 and booting[-1] == (protocol.READY, 0)
+    assert (protocol.SELF_TEST, 1) in arming and arming[-1] == (protocol.ARMED, 0)
+    assert starting[0] == (protocol.ARMED, 0) and starting[-1] == (protocol.RAMP_UP, 1)
+    assert starting.count((protocol.ARMED, 0)) >= 2, "the flash write"
+    assert all(gate for _state, gate in treating) and treating[-1] == (protocol.ACTIVE, 1)
 
 
 @pytest.mark.parametrize("instant_ms", BOOTING_MS + ARMING_MS + STARTING_MS + TREATING_MS)
 def test_ctrl_c_at_any_instant_is_off_before_the_prompt(boot: Callable[..., Bench], instant_ms: float) -> None:
     """In boot, self-test, arming, flash writes, contact sensing and treatment; twice in a row, as mpremote does."""
-    bench = boot()
-    bench.pico.open_port()
-    bench.pico.at(1800 * MS, lambda: bench.pico.serial_write(line("arm", wave=WAVE)))
-    bench.pico.at(2000 * MS, lambda: bench.pico.serial_write(line("start", session=1)))
+    bench = boot_to_be_asked(boot)
     bench.pico.run_until(instant_ms * MS)
     bench.pico.serial_read()
     bench.pico.serial_write(b"\r\x03\x03")

@@ -14,6 +14,7 @@ def row(session, channel, now_ms):
     commanded_ua = remaining_ms = 0
     impedance_ohm = series_ohm = -1
     elapsed_ms = session.elapsed_ms
+    sensing = 1 if session.settling else latest[meter.SENSING]  # else a row of these first ms would tell of treatment
     if session.running or session.state == protocol.PAUSED:
         remaining_ms = max(0, session.terms.duration_ms - elapsed_ms)
     if session.running:
@@ -26,6 +27,6 @@ def row(session, channel, now_ms):
         electrode_mv, headroom_mv, impedance_ohm, channel.contact, account.phase_nc, account.net_nc,
         account.total_nc, count(meter.PHASES), count(meter.FULL_PHASES), count(meter.SAMPLES),
         count(meter.MISSED), count(meter.LATE), latest[meter.WORST_LATE_US], session.fault[0], series_ohm,
-        channel.lift_offs, latest[meter.SENSING], session.temperature_c, session.supply_mv,
+        channel.lift_offs, sensing, session.temperature_c, session.supply_mv,
         session.channels[0].latest[meter.WORST_CYCLES], session.bus_errors, session.step,
     ]  # fmt: skip

@@ -318,6 +318,11 @@ class Session:
         return states.flows(self.state)
 
     @property
+    def settling(self):
+        """True from a start or resumption until the gates close: the engine looks for contact only after that."""
+        return self.state == protocol.RAMP_UP and not self._connected
+
+    @property
     def elapsed_ms(self):
         """Time at treatment level of the last session, pauses left out."""
         return self._flowed_ms + (self.channels[0].supervisor.flowed_ms if self.running and self._under_way else 0)
@@ -486,6 +491,7 @@ class Session:
             if now_ms >= self._run_ms and snapshot[meter.TICKS] > 2:
                 self._connected = True  # once in each part of a session: what opens the gate from here on is a trip
                 broken = self._engine.run()
+                self._take_snapshots()  # from before it: a row sent now would show no sensing, and tell of treatment
                 if broken:
                     self.raise_fault(broken, 0, 0, now_ms, self._engine.broken_channel)
         elif snapshot[meter.SENSING]:

@@ -747,6 +747,17 @@ def test_impedance_is_told_while_sensing_and_not_at_the_foot_of_a_ramp():
     assert (named["impedance_ohm"], named["sensing"]) == (-1, 0)
 
 
+def test_a_row_before_contact_tells_of_no_treatment():
+    """The engine senses from run() on; a row from before it, or of that look, must show no contact that is lost."""
+    bench = Bench()
+    bench.begin()
+    for ms in (0, 5, 10):
+        bench.tick(ms)
+        row = dict(zip(protocol.TELEMETRY_FIELDS, report.row(bench.made, bench.made.channels[0], bench.now_ms)))
+        assert (row["state"], row["sensing"], row["commanded_ua"]) == (protocol.RAMP_UP, 1, 0)
+        assert bench.engine.gate_closed == (ms > 0)
+
+
 def test_nothing_happens_while_ready():
     bench = Bench()
     bench.tick()

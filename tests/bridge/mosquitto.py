@@ -110,6 +110,7 @@ class Mosquitto:
         """SIGSTOP: connections stand, nothing is read or acknowledged any more."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self._process.pid, os.WSTOPPED | os.WNOWAIT)  # at once when it is frozen already
 
     def kill(self) -> None:
         """SIGKILL: what it had not written is lost."""

@@ -1,12 +1,15 @@
 """What the bridge is tested with: boards in a process of their own, the bridge in another, broker and subscriber."""
 
+import array
 import contextlib
+import fcntl
 import json
 import re
 import select
 import signal
 import subprocess
 import sys
+import termios
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -74,6 +77,19 @@ class Subscriber:
             self._came.wait_for(lambda: not missing(report, self.received), PATIENCE_S)
             lost = missing(report, self.received)
         assert not lost, f"lost, by board and boot: {lost}; boots: {boots_of(self.received, lost)}"
+
+    def read_up(self) -> None:
+        """Until everything that a frozen broker has sent is read."""
+        with self._came:
+            assert self._came.wait_for(lambda: not self._unread(), PATIENCE_S), f"{self._unread()} bytes are unread"
+
+    def _unread(self) -> int:
+        """Bytes in the socket. The message that is in hand meanwhile is taken whatever becomes of the connection."""
+        count = array.array("i", [0])
+        connection = self._client.socket()
+        assert connection is not None
+        fcntl.ioctl(connection, termios.FIONREAD, count)
+        return count[0]
 
     def of(self, kind: str, uid: str = "") -> list[Received]:
         """Those of a topic's last part, of one board or all."""
@@ -180,6 +196,16 @@ class Stand:
         where = ("--mqtt", f"127.0.0.1:{self.broker.port}", "--spool", str(self.spool))
         self.bridges.append(BridgeProcess(*named, *where, *more))
         return self.bridges[-1]
+
+    def kill_broker(self) -> None:
+        """SIGKILL, once the subscriber has read what it was sent.
+
+        The broker forgets what it has acknowledged to the bridge and not yet passed on: a subscriber that lags behind,
+        and sees the connection die, would miss messages that the bridge could not know to be lost.
+        """
+        self.broker.freeze()
+        self.subscriber.read_up()
+        self.broker.kill()
 
     def _end_bridges(self) -> None:
         for bridge in self.bridges:

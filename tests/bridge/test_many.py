@@ -25,7 +25,7 @@ def test_nothing_is_lost(tmp_path: Path) -> None:
         made.broker.freeze()  # what is sent now is in the broker's socket, without a PUBACK
         made.boards.ask(do="wait", events=SECOND)
         assert bridge.end(signal.SIGKILL) == -signal.SIGKILL
-        made.broker.kill()
+        made.kill_broker()
         made.boards.ask(do="fault", board=7, code=1)
         made.boards.ask(do="wait", events=2 * SECOND)
         made.broker.start()
@@ -60,7 +60,7 @@ def statuses(made: Stand) -> list:
 
 def broker_outage(made: Stand, bridge: BridgeProcess, port: int) -> None:
     """Kill the broker, see the spool fill, start it again, see it drained."""
-    made.broker.kill()
+    made.kill_broker()
     bridge.wait_for("no broker at ")
     made.boards.ask(do="wait", events=2 * SECOND)
     before = scrape(port)

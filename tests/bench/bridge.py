@@ -73,7 +73,7 @@ def at_real_rate(made: Stand) -> dict:
 def through_an_outage(made: Stand) -> dict:
     """The broker is killed for ten seconds; how soon what waited has arrived."""
     bridge = made.bridges[-1]
-    made.broker.kill()
+    made.kill_broker()
     made.boards.ask(do="wait", events=OUTAGE)
     made.broker.start()
     bridge.wait_for("connected to the broker at ", 2)

@@ -15,7 +15,7 @@ from .conftest import CONTACT_MS, SENSING_CODES, Bench
 
 MS = 1_000_000
 PERIOD_NS = 100_000
-AT_ONCE_NS = 75 * MS  # ours: a pass of the main loop, a telemetry row and one collection of garbage (38 ms); a hand takes longer
+AT_ONCE_NS = 75 * MS  # ours: a pass of the main loop, a row and one collection of garbage (38 ms); a hand takes longer
 LOWERED = 328  # DAC codes of 160 uA, rounded
 
 Codes = NDArray[np.int64]

@@ -86,8 +86,8 @@ def test_pulses_of_fifty_microseconds_are_played_on_a_slow_bus_too(bench: Bench,
     assert sum(code for _ns, code in pulses) in (-FULL, 0, FULL)
     row = telemetry_values(bench.request("status")["telemetry"])
     assert row["missed"] == 0 and bench.request("faults")["code"] == faults.NONE
-    # What is measured of a single sample is less exact: the DAC takes its code when the next one is due, or, with SCL at
-    # 357 kHz, a little later; then parts of it show in two readings, how much depends on the ADC's own instants.
+    # What is measured of a single sample is less exact: the DAC takes its code when the next one is due, or with SCL
+    # at 357 kHz a little later; then parts of it show in two readings, how much depends on the ADC's own instants.
     share = {50: 0.45 if bit_ns == 2800 else 0.3}.get(width_us, 0.06)
     assert abs(row["delivered_ua"] - 203) <= 203 * share and row["phases"] - row["full_phases"] <= 2
     assert abs(row["phase_charge_nc"] - 0.203 * width_us) <= 0.203 * width_us * share + 0.5

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from .conftest import DECLARED, Bench, Device
 from .recording import Recording
 
 LOAD = "10k"
-WAVE = {"amplitude_ua": 300, "duration_ms": 600, "ramp_ms": 100}
+WAVE: dict[str, Any] = {"amplitude_ua": 300, "duration_ms": 600, "ramp_ms": 100}
 
 
 def session_of(bench: Bench, path: Path, load: str = LOAD) -> None:
@@ -22,7 +23,7 @@ def session_of(bench: Bench, path: Path, load: str = LOAD) -> None:
     recording.head(bench.client.identity, bench.request("config")["set"], None)
     plain = bench.client.transport
     bench.client.transport = recording.of(plain, "one")
-    ran = Device(bench.client).run(**WAVE)  # pyright: ignore[reportArgumentType]
+    ran = Device(bench.client).run(**WAVE)
     assert ran.reason == "duration"
     with pytest.raises(RefusedError):
         bench.start(amplitude_ua=601)

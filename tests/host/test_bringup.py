@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -60,10 +61,10 @@ def dac_with(name: str, value: object) -> Callable[[VirtualPico], Callable[[], N
     return broken
 
 
-def stage_with(**changes: object) -> Callable[[VirtualPico], Callable[[], None]]:
+def stage_with(**changes: Any) -> Callable[[VirtualPico], Callable[[], None]]:
     def broken(pico: VirtualPico) -> Callable[[], None]:
         sound = {name: getattr(pico.stage.faults, name) for name in changes}
-        pico.fail(**changes)  # pyright: ignore[reportArgumentType]
+        pico.fail(**changes)
         return lambda: pico.fail(**sound)
 
     return broken

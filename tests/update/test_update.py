@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -184,9 +185,9 @@ def test_a_key_of_somebody_else_counts_once_it_is_trusted(tmp_path: Path, monkey
 # Refused by the host before anything is written ---------------------------------------------------------------------
 
 
-def held(**told: object) -> remote.Inventory:
+def held(**told: Any) -> remote.Inventory:
     """What a board said."""
-    return remote.Inventory("1.26.1", "Raspberry Pi Pico with RP2040", {}, **told)  # type: ignore[arg-type]
+    return remote.Inventory("1.26.1", "Raspberry Pi Pico with RP2040", {}, **told)
 
 
 def test_the_newest_number_decides() -> None:

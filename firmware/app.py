@@ -23,7 +23,7 @@ else:
     from .hw import engine_esp32 as engine
     from .hw import restart_esp32 as restart
 
-from .core import commands, consent, cues, journal, no_programme, report, ring, session, terms, touch
+from .core import commands, consent, cues, event_log, journal, no_programme, report, ring, session, terms, touch
 from .hw import bus, checks, commission, dac, journal_files, link, outputs, storage, watchdog
 from .shared import calibration, faults, framing, protocol
 
@@ -43,7 +43,7 @@ _SPARE_BYTES = const(12000)
 _TIDY_MIN_BYTES = const(6000)
 _PIECE_STEP_BYTES = const(8000)
 _RING_ROWS = const(100)  # ours: 10 s at the default rate, 2 s at the highest
-_EVENTS_KEPT = const(32)
+_EVENTS_KEPT = const(16)  # ours: as many as `log` shows
 _RESET_DELAY_MS = const(50)  # ours: lets the reply leave the port
 
 
@@ -78,7 +78,7 @@ class Device:
         self._worst_look_ms = 0  # longest time between two looks of the supervisor while current flowed
         self.reset_cause = restart.reset_cause()
         self._last_state = restart.last_state()
-        self.events = []
+        self.events = event_log.EventLog(_EVENTS_KEPT)
         self.last_rows = [None, None]  # telemetry of the first and the second channel
         self.link = link.Link(board.LINK_BAUD)
         self._estop = Pin(board.ESTOP_PIN, Pin.IN, Pin.PULL_UP)
@@ -127,6 +127,7 @@ class Device:
         found = {
             "protocol": protocol.PROTOCOL_VERSION,
             "firmware": protocol.FIRMWARE_VERSION,
+            "number": protocol.FIRMWARE_NUMBER,
             "board": board.BOARD,
             "uid": "".join("%02x" % byte for byte in machine.unique_id()),
             "micropython": ".".join(str(part) for part in sys.implementation.version[:3]),
@@ -214,6 +215,7 @@ class Device:
             self._prove(checks.quick)
         if self.bare_usb():
             self._latch(faults.MAINS_USB, 1, 0)
+        gc.collect()  # the terms stay as long as the session: before the free memory, not in the middle of it
         told = self.session.arm(request, lease_ms, self.settings, self.estop(), self.now_ms(), request2, seek)
         gc.collect()
         self._used = 0
@@ -221,6 +223,7 @@ class Device:
 
     def selftest(self):
         """All checks; a failed one latches its fault."""
+        gc.collect()  # what the checks note then lies before the free memory, not in the middle of it
         return self._prove(checks.full)
 
     def clear(self):
@@ -567,14 +570,18 @@ class Device:
             text = "line not understood: %s" % error.args[0]
             self.link.send({"id": -1, "ok": False, "err": protocol.ERR_FRAME, "text": text})
             return
-        self.link.send(commands.handle(self, message))
+        try:
+            self.link.send(commands.handle(self, message))
+        except Exception as error:
+            self.fail(error)
+            text = "%r while it was answered" % error
+            reply = {"id": message.get("id", -1), "ok": False, "err": protocol.ERR_INTERNAL, "text": text}
+            self.link.send(reply)  # without it the host waits until its patience ends
 
     def _emit(self, event):
         event["seq"] = self._sequence
         self._sequence += 1
-        self.events.append([self._now_ms, event["ev"], event.get("to") or event.get("name") or event.get("reason")])
-        if len(self.events) > _EVENTS_KEPT:
-            self.events.pop(0)
+        self.events.put(self._now_ms, event["ev"], event.get("to") or event.get("name") or event.get("reason"))
         self.link.send(event)
 
     def _send_telemetry(self):

@@ -8,6 +8,7 @@ from .session import SEEK_FAULT, SEEK_ONLY
 from .terms import Refused
 
 _BY_LENGTH = 16  # ours: "key" or "button"
+_EVENTS_TOLD = 16  # ours: such a line stays below framing.MAX_LINE_BYTES
 _REPLAY_ROWS_MAX = 3  # ours: three rows of telemetry stay below framing.MAX_LINE_BYTES
 
 
@@ -374,7 +375,7 @@ def clear(device, _arguments):
 
 def log(device, _arguments):
     """The last events, oldest first."""
-    return {"events": device.events[-16:]}
+    return {"events": device.events.last(_EVENTS_TOLD)}
 
 
 def journal(device, arguments):

@@ -72,18 +72,25 @@ def _require_board(sealed: str, wanted: str | None, image: Path) -> None:
 
 
 def _enter_bootsel(port: str, sealed: seal.Production, say: Say) -> None:
-    """Have a running board show its drive; one that runs another board's firmware is refused first."""
+    """Have a running board show its drive; one of another kind, or with a newer firmware, is refused first."""
 
-    def same_board(identity: dict, port: str) -> None:
+    def fits(identity: dict, port: str) -> None:
         if identity.get("board") not in (None, sealed.board):
             raise FirmwareError(
                 f"the board on {port} runs the firmware of {identity['board']}, the image is for {sealed.board}; it "
                 f"goes on, nothing was written; if it is wired as {sealed.board} now, leave --port away and hold "
                 f"BOOTSEL while you plug it in"
             )
+        running = identity.get("number", 0)
+        if isinstance(running, int) and running > sealed.number:
+            raise FirmwareError(
+                f"the image is {sealed.firmware} with number {sealed.number}, the board on {port} runs number "
+                f"{running} and would refuse output under a lower one; it goes on, nothing was written; build an "
+                f"image of the present firmware with: microcurrent image --production"
+            )
 
     say(f"asking the board on {port} to take an image")
-    quiesce(port, same_board)
+    quiesce(port, fits)
     remote.enter_bootloader(port)
 
 

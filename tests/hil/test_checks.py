@@ -164,6 +164,21 @@ def test_interrupt_runs_notices_a_timer_at_half_speed(boot: Boot, firmware_files
     assert failed(bench)[0] == "interrupt-runs"
 
 
+def test_memory_that_is_not_there_is_a_fault_and_the_host_hears_at_once(
+    boot: Boot, firmware_files: Files, tmp_path: Path
+) -> None:
+    old = "return device.counters()"
+    bench = boot(changed(firmware_files, tmp_path, "core/commands.py", old, "return bytearray(1000000)"))
+    bench.client.hello()
+    before_ns = bench.pico.now_ns
+    with pytest.raises(FaultError, match=r"^MemoryError\(.*\) while it was answered; the output is off; "):
+        bench.request("counters")
+    assert bench.pico.now_ns - before_ns < 200_000_000
+    assert (bench.state, bench.request("faults")["name"]) == ("FAULT", "internal")
+    bench.request("clear")
+    assert bench.state == "READY"
+
+
 def test_firmware_for_another_board_refuses_output(boot: Boot, firmware_files: Files, tmp_path: Path) -> None:
     source = (FIRMWARE.parent / "boards" / "rp2040_pico" / "board.py").read_text()
     copy = tmp_path / "board.py"

@@ -94,6 +94,19 @@ def test_each_plays_its_own_waveform_at_ten_thousand_samples_a_second(dual: Benc
         assert 3000 < row["worst_cycles"] < 6000 and row["samples"] > 20_000
 
 
+def test_memory_stays_in_one_piece_over_sessions(dual: Bench) -> None:
+    """What a session leaves behind for long must not stand in the middle of what the next one needs."""
+    for turn in range(4):
+        terms = begin(dual, shape=("sine", "square", "sawtooth")[turn % 3], duration_ms=900)
+        dual.idle_ms(600)
+        dual.request("change", {"session": terms["session"], "wave": {"amplitude_ua": 150}})
+        dual.until("READY")
+        dual.request("log")
+        told = {name: reading for name, passed, reading, _text in dual.request("selftest")["tests"] if passed}
+        assert told["memory"] == 4096, turn
+    assert dual.request("faults")["code"] == 0
+
+
 def test_delivered_current_is_that_of_each_load_alone(dual: Bench) -> None:
     dual.pico.outputs[1].set_load("dry")
     playing(dual, {"amplitude_ua": 60, "frequency_mhz": 10_000})

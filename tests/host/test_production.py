@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from firmware.shared import protocol
 from microcurrent import bootsel, esp32_image, flash_production, ports, remote, virtual
 from microcurrent.bench.files import read_files
 from microcurrent.bench.pico import VirtualPico
@@ -76,7 +77,7 @@ def test_uf2_holds_what_was_put_in(tmp_path: Path) -> None:
 
 def test_a_sealed_image_says_what_it_is(sealed: Path) -> None:
     found = seal.described(sealed)
-    assert found == Production("rp2040_pico", "0.2.0", "0123456789ab", "1.26.1", found.sha256)
+    assert found == Production("rp2040_pico", "0.2.0", "0123456789ab", "1.26.1", protocol.FIRMWARE_NUMBER, found.sha256)
     begin, data = uf2.contents(sealed)
     assert f'"start": "{begin:08x}", "bytes": "{len(data):08x}", "sha256": "{found.sha256}"'.encode() in data
 
@@ -351,10 +352,26 @@ def test_a_running_board_of_another_kind_is_refused(
 ) -> None:
     port = on_port(board)
     monkeypatch.setattr(ports, "find_boards", list)
-    monkeypatch.setattr(seal, "described", lambda _path: Production("rp2040_pico_dual", "0.2.0", "0", "1.26.1", "0"))
+    monkeypatch.setattr(seal, "described", lambda _path: Production("rp2040_pico_dual", "0.2.0", "0", "1.26.1", 1, "0"))
     shown = run_cli(f"flash --production {sealed} --port {port}")
     assert shown.exit_code == 5
     assert "runs the firmware of rp2040_pico, the image is for rp2040_pico_dual; it goes on, nothing" in shown.stderr
+
+
+def test_an_image_that_is_older_than_what_runs_is_refused(
+    sealed: Path, board: VirtualPico, on_port: On, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = on_port(board)
+    older = Production("rp2040_pico", "0.1.0", "0", "1.26.1", protocol.FIRMWARE_NUMBER - 1, "0")
+    monkeypatch.setattr(ports, "find_boards", list)
+    monkeypatch.setattr(seal, "described", lambda _path: older)
+    shown = run_cli(f"flash --production {sealed} --port {port}")
+    assert shown.exit_code == 5
+    assert (
+        f"the image is 0.1.0 with number {older.number}, the board on bench:0 runs number {protocol.FIRMWARE_NUMBER} "
+        f"and would refuse output under a lower one; it goes on, nothing was written"
+    ) in shown.stderr
+    assert json.loads(run_cli(f"status --json --port {port}").stdout)["state"] == "READY"
 
 
 def test_options_that_do_not_go_together(sealed: Path, drive: Path) -> None:

@@ -24,12 +24,14 @@ _LONGEST = 512
 
 @dataclass(frozen=True)
 class Production:
-    """What a sealed image says of itself; `manifest` is the hash that the board names in its hello."""
+    """What a sealed image says of itself; `manifest` is the hash that the board names in its hello, `number` that of
+    the release (protocol.FIRMWARE_NUMBER)."""
 
     board: str
     firmware: str
     manifest: str
     micropython: str
+    number: int
     sha256: str
 
 
@@ -87,7 +89,8 @@ def described_if_ours(path: Path) -> Production | None:
     try:
         facts = json.loads(text)
         digest = facts["sha256"]
-        production = Production(*(facts[name] for name in ("board", "firmware", "manifest", "micropython", "sha256")))
+        texts = [str(facts[name]) for name in ("board", "firmware", "manifest", "micropython")]
+        production = Production(texts[0], texts[1], texts[2], texts[3], int(facts["number"]), digest)
         where = (int(facts["start"], 16), int(facts["bytes"], 16))
     except (ValueError, KeyError, TypeError) as error:
         raise ImageError(f"{path} is damaged: the block that names its board is unreadable ({error})") from None

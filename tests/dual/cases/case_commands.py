@@ -1,7 +1,7 @@
 """Commands: every handler answers, refuses bad arguments, and no request can raise; and the fault table they show."""
 
 from boards.rp2040_pico import board
-from firmware.core import commands, meter, no_programme, programme, report, ring, session
+from firmware.core import commands, event_log, meter, no_programme, programme, report, ring, session
 from firmware.shared import calibration, calibration_slot, faults, framing, protocol, settings, waveform
 from tests.dual.session_bench import File
 
@@ -71,7 +71,7 @@ class Device:
         self.journal = Journal()
         self.settings = settings.defaults()
         self.ring = ring.TelemetryRing(4, channels)
-        self.events = []
+        self.events = event_log.EventLog(16)
         self.reset_cause = "power"
         self.last_rows = [None, None]
         self.telemetry_hz = 10

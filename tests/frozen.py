@@ -26,6 +26,17 @@ def chosen() -> bool:
     return bool(named) and described_if_ours(Path(named)) is not None
 
 
+def plain() -> Path:
+    """MicroPython without a firmware of ours, whatever the environment names: for a board that is not under test."""
+    if not chosen():
+        return resolve_image().path
+    named = os.environ.pop(IMAGE_ENV)
+    try:
+        return resolve_image().path
+    finally:
+        os.environ[IMAGE_ENV] = named
+
+
 def code(board: str, files: dict[str, bytes]) -> tuple[Path, dict[str, bytes]]:
     """(image, files beside it) of a board whose firmware has these files, frozen where that is chosen."""
     return (image_of(board, files), {}) if chosen() else (resolve_image().path, whole(files))

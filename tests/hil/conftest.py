@@ -21,7 +21,6 @@ from microcurrent.bench.pico import VirtualPico
 from microcurrent.build import build_firmware
 from microcurrent.client import DeviceClient
 from microcurrent.errors import MicrocurrentError
-from microcurrent.image.resolver import resolve_image
 from microcurrent.transport import BenchTransport
 from tests import frozen
 
@@ -63,7 +62,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         made.client.hello()
     if any("wired" in getattr(item, "fixturenames", ()) for item in session.items):
         image, files = code_of(pico_board.BOARD)
-        _WIRED.append(wiring.booted_pair(made_bench(image, files, {"load": wiring.LOAD}), resolve_image().path))
+        _WIRED.append(wiring.booted_pair(made_bench(image, files, {"load": wiring.LOAD}), frozen.plain()))
 
 
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:

@@ -6,6 +6,7 @@ import pytest
 
 from firmware.shared import faults, framing, protocol
 from microcurrent.errors import FaultError, RefusedError
+from tests import frozen
 
 from .conftest import CONTACT_MS, Bench, Device
 
@@ -122,10 +123,12 @@ def test_stop_ramps_down_and_stop_now_does_not_wait(device: Device) -> None:
 
 # From power-on, so they follow from how long the boot takes: test_the_instants_strike_what_they_are_meant_for.
 ARMED_MS, STARTED_MS = 2600, 2800  # when the host's two lines arrive
-BOOTING_MS = (5, 60, 150, 320, 560, 850.9, 1150, 1480.7, 1700, 1850, 1950, 2030, 2085, 2110.8, 2118, 2166, 2192, 2250,
-              2330)  # fmt: skip
+UPLOADED_MS = (5, 60, 150, 320, 560, 850.9, 1150, 1480.7, 1700, 1850, 1950, 2085, 2118, 2150, 2162.8, 2192, 2202, 2230,
+               2250, 2257.3, 2290, 2330)  # fmt: skip
+FROZEN_MS = (5, 60, 150, 320, 560, 700.9, 752, 758, 770.8, 777.5, 788, 796.6, 806.7, 813, 840, 870, 890)
+BOOTING_MS = FROZEN_MS if frozen.chosen() else UPLOADED_MS
 ARMING_MS = (2601, 2622, 2640.7, 2690, 2790)
-STARTING_MS = (2801, 2840, 2870, 2900.3, 2930, 3100)
+STARTING_MS = (2801, 2818, 2828.6, 2840, 2870, 2900.3, 2930, 3100)
 TREATING_MS = (3250, 3303.7, 3400)
 
 

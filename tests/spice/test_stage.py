@@ -100,6 +100,17 @@ def test_hidden_faults_with_a_second_one_are_recorded_and_stay_below_1_ma() -> N
     assert max(row["steady"] for row in rows) <= LIMIT_UA
 
 
+@pytest.mark.parametrize("variant", suite.OTHERS)
+def test_the_other_variants_too(variant: str) -> None:
+    figures = results.figures("other_variants")[variant]
+    tested = figures["self_tests"]
+    assert {tuple(row["fault"]) for row in tested} == set(all_faults(parts_of(variant)))
+    hidden = {tuple(row["fault"]) for row in tested if not row["found"]}
+    recorded = {tuple(tuple(fault) for fault in row["fault"]) for row in figures["hidden"]}
+    assert recorded == {(first, second) for first in hidden for second in suite.SECOND if first[0] != second[0]}
+    assert max(row["steady"] for row in figures["hidden"]) <= LIMIT_UA
+
+
 def test_a_bridged_bleeder_and_a_rail_at_its_switch_stay_below_1_ma() -> None:
     """The path around the limiter has two resistors; with both bridged it has none, and the test can fail."""
     faults: tuple[Fault, ...] = (("R19", "short"), ("U2B", "s to vp"))

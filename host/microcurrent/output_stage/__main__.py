@@ -28,9 +28,8 @@ def main(names: list[str]) -> int:
         sys.stdout.flush()
     for file in page.write_all():
         sys.stdout.write(f"{file} written\n")
-    above = [
-        row for rows in results.load().get("faults", {}).get("figures", {}).values() for row in suite.above_limit(rows)
-    ]
+    every = results.load()
+    above = [row for rows in every.get("faults", {}).get("figures", {}).values() for row in suite.above_limit(rows)]
     for row in above:
         sys.stdout.write(f"MORE THAN 1 mA: {row}\n")
     return 1 if above else 0

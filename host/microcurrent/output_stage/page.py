@@ -13,6 +13,7 @@ from .markers import replaced
 from .netlist import Case, netlist
 from .parts import parts_of
 from .self_test import IN_USE
+from .single_faults import LIMIT_UA
 from .suite import name_of
 
 README = results.FOLDER / "README.md"
@@ -247,7 +248,28 @@ def _found() -> str:
     if bridged:
         lines += ["| D1 short and | steady, µA | at |", "|---|---|---|"]
         lines += [f"| {' '.join(row['fault'][1])} | {row['steady']:.0f} | {row['at']} |" for row in bridged]
-    return "\n".join(lines)
+    return "\n".join([*lines, "", *_other_variants(hidden)])
+
+
+def _other_variants(hidden: list[str]) -> list[str]:
+    """The variants beside the default against the faults that no check finds there."""
+    lines = ["The other variants, tested in the same way:", ""]
+    lines += [
+        "| variant | found of | by no check, beside those above | found here alone | with the worst second fault |"
+    ]
+    lines.append("|---|---|---|---|---|")
+    for variant, figures in results.figures("other_variants").items():
+        rows = figures["self_tests"]
+        unfound = [" ".join(row["fault"]) for row in rows if not row["found"]]
+        more = "; ".join(name for name in unfound if name not in hidden) or "none"
+        less = "; ".join(name for name in hidden if name not in unfound) or "none"
+        worst = max(figures["hidden"], key=lambda row: row["steady"])
+        above = sum(row["steady"] > LIMIT_UA for row in figures["hidden"])
+        lines.append(
+            f"| {variant} | {len(rows) - len(unfound)} of {len(rows)} | {more} | {less} | "
+            f"{_second_of(worst)}; above 1 mA: {above or 'none'} |"
+        )
+    return lines
 
 
 def _second_of(row: dict[str, Any]) -> str:

@@ -12,7 +12,8 @@ from . import devices, netlist, parts, self_test
 
 FOLDER = Path(circuit.__file__).parent
 FILE = FOLDER / "results.json"
-FROM_SELF_TEST = ("self_tests", "second_faults")
+# Sections that depend on the self-test, and on the limits of which variants.
+FROM_SELF_TEST = {"self_tests": ("iso12",), "second_faults": ("iso12",), "other_variants": ("iso21", "battery9")}
 
 
 def digest(section: str) -> str:
@@ -21,7 +22,8 @@ def digest(section: str) -> str:
     What finds a fault depends on the self-test as well.
     """
     data = [[_netlists(variant), _tolerances(variant)] for variant in circuit.VARIANTS]
-    test = [self_test.STEPS, asdict(self_test.limits_of("iso12"))] if section in FROM_SELF_TEST else []
+    limits = [asdict(self_test.limits_of(variant)) for variant in FROM_SELF_TEST.get(section, ())]
+    test = [self_test.STEPS, *limits] if limits else []
     return hashlib.sha256(json.dumps([data, test], sort_keys=True).encode()).hexdigest()
 
 

@@ -14,6 +14,7 @@ from .single_faults import CODES, LIMIT_UA, LOADS, Found, every_single, run_faul
 ENDS = (CODES[0], CODES[-1])
 SHORT = LOADS[:1]
 UNITS = 500
+OTHERS = ("iso21", "battery9")  # variants beside the default, iso12
 TEST_LOADS = ("500R", "2k", "10k")
 SKIN = ("good", "typical", "dry")
 AREA_MM2 = 1000
@@ -51,27 +52,46 @@ def worst_of(found: list[Found]) -> list[dict[str, Any]]:
 def faults() -> dict[str, Any]:
     """Single faults of every variant; the variants beside the default at the code's ends and two loads."""
     figures = {"iso12": worst_of(run_faults(every_single()))}
-    for variant in ("iso21", "battery9"):
+    for variant in OTHERS:
         figures[variant] = worst_of(run_faults(every_single(variant), variant, ENDS, LOADS[:2]))
     return figures
 
 
 def self_tests() -> list[dict[str, Any]]:
     """Which check of the firmware finds each single fault."""
-    singles = [(fault,) for fault in all_faults(parts_of("iso12"))]
-    return [{"fault": list(fault[0]), "found": found} for fault, found in run_self_tests(singles)]
+    return _found_by("iso12")
+
+
+def _found_by(variant: str) -> list[dict[str, Any]]:
+    singles = [(fault,) for fault in all_faults(parts_of(variant))]
+    return [{"fault": list(fault[0]), "found": found} for fault, found in run_self_tests(singles, variant)]
 
 
 def second_faults() -> dict[str, Any]:
     """What no check finds, with a second fault; and a bridged limiter diode with every other fault."""
-    hidden = [tuple(row["fault"]) for row in results.figures("self_tests") if not row["found"]]
-    pairs = [(first, second) for first in hidden for second in SECOND if first[0] != second[0]]
+    pairs = _pairs(results.figures("self_tests"))
     singles = all_faults(parts_of("iso12"))
     bridged = [(("D1", "short"), fault) for fault in singles if fault[0] != "D1"]
     return {
         "hidden": worst_of(run_faults(pairs, codes=ENDS, loads=SHORT, name="hidden")),
         "bridged": worst_of(run_faults(bridged, codes=ENDS, loads=SHORT, name="bridged")),
     }
+
+
+def _pairs(tested: list[dict[str, Any]]) -> list[tuple[Fault, ...]]:
+    """Each fault that no check found, with each second one of another part."""
+    hidden = [tuple(row["fault"]) for row in tested if not row["found"]]
+    return [(first, second) for first in hidden for second in SECOND if first[0] != second[0]]
+
+
+def other_variants() -> dict[str, Any]:
+    """Self-tests and second faults of the variants beside the default."""
+    figures = {}
+    for variant in OTHERS:
+        tested = _found_by(variant)
+        hidden = run_faults(_pairs(tested), variant, codes=ENDS, loads=SHORT, name=f"hidden-{variant}-")
+        figures[variant] = {"self_tests": tested, "hidden": worst_of(hidden)}
+    return figures
 
 
 def accuracy(count: int = UNITS) -> dict[str, Any]:
@@ -177,6 +197,7 @@ SECTIONS: dict[str, Callable[[], Any]] = {
     "self_tests": self_tests,
     "faults": faults,
     "second_faults": second_faults,
+    "other_variants": other_variants,
 }
 
 

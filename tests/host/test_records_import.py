@@ -296,15 +296,19 @@ def text(tmp_path_factory: pytest.TempPathFactory) -> str:
     return exported("--all", place / "here")
 
 
+def damaged(text: str, data: st.DataObject) -> str:
+    """`text` with one character changed, a piece cut out or the end cut off."""
+    at = data.draw(st.integers(0, len(text) - 1))
+    until = data.draw(st.sampled_from([at + 1, at + 50, len(text)]))
+    return text[:at] + data.draw(st.sampled_from(["", "0", "x", '"', "{", "\x00"])) + text[until:]
+
+
 @settings(max_examples=150, deadline=None)
 @given(data=st.data())
 def test_any_damage_is_refused(text: str, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     """One character changed, a piece cut out, the end cut off: refused with a sentence, or nothing has changed."""
-    at = data.draw(st.integers(0, len(text) - 1))
-    until = data.draw(st.sampled_from([at + 1, at + 50, len(text)]))
-    damaged = text[:at] + data.draw(st.sampled_from(["", "0", "x", '"', "{", "\x00"])) + text[until:]
     place = tmp_path_factory.mktemp("damaged")
-    (place / "x.json").write_text(damaged)
+    (place / "x.json").write_text(damaged(text, data))
     with Records(str(place)) as records:
         records._db.execute("PRAGMA synchronous = OFF")
         try:

@@ -20,7 +20,7 @@ from .conftest import run_cli
 from .old_records import COURSE, SCREENING, THIRD, THIRD_HEAD, THRESHOLD, leave
 from .subject_records import BEGIN, DAY, all_kinds, felt, planned, screened
 from .test_records_chain import edit, problems, recorded, three
-from .test_records_import import exported, imported
+from .test_records_import import damaged, exported, imported
 from .test_records_repair import bottom_pages_of, overwrite, pages_of
 
 NAME = "anon-Xq7"
@@ -331,11 +331,8 @@ def text(tmp_path_factory: pytest.TempPathFactory) -> str:
 @given(data=st.data())
 def test_any_damage_is_refused(text: str, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     """One character changed, a piece cut out, the end cut off: refused with a sentence, or nothing is different."""
-    at = data.draw(st.integers(0, len(text) - 1))
-    until = data.draw(st.sampled_from([at + 1, at + 50, len(text)]))
-    damaged = text[:at] + data.draw(st.sampled_from(["", "0", "x", '"', "{", "\x00"])) + text[until:]
     place = tmp_path_factory.mktemp("damaged")
-    (place / "x.json").write_text(damaged)
+    (place / "x.json").write_text(damaged(text, data))
     with Records(str(place)) as records:
         records._db.execute("PRAGMA synchronous = OFF")
         try:

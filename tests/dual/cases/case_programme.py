@@ -490,6 +490,16 @@ def to_pause(rig):
     assert rig.made.state == protocol.PAUSED
 
 
+# What brings a programme that was started into each of its states.
+PREPARED = (
+    lambda rig: None,
+    lambda rig: rig.go(),  # arming
+    lambda rig: rig.to_step(),
+    lambda rig: rig.programme.pause(rig.now_ms),
+    to_pause,
+)
+
+
 def test_a_stop_after_a_skip_is_a_stop():
     rig = Rig()
     rig.run(STEP, STEP)
@@ -525,13 +535,7 @@ def test_a_stop_of_one_programme_is_none_of_the_next():
 
 
 def test_skip_in_every_state():
-    for prepare in (
-        lambda rig: None,
-        lambda rig: rig.go(),  # arming
-        lambda rig: rig.to_step(),
-        lambda rig: rig.programme.pause(rig.now_ms),
-        to_pause,
-    ):
+    for prepare in PREPARED:
         rig = Rig()
         rig.run(STEP, changed(STEP, side="right"))
         prepare(rig)
@@ -709,13 +713,7 @@ def test_who_may_leave_goes_on_over_all_steps():
 
 
 def test_a_fault_ends_it_in_every_state():
-    for prepare in (
-        lambda rig: None,
-        lambda rig: rig.go(),  # arming
-        lambda rig: rig.to_step(),
-        lambda rig: rig.programme.pause(rig.now_ms),
-        to_pause,
-    ):
+    for prepare in PREPARED:
         for code, ended in ((faults.OVER_CURRENT, "fault"), (faults.ESTOP, "estop")):
             rig = Rig()
             rig.run(STEP, STEP)

@@ -11,6 +11,7 @@ import pytest
 
 from boards.rp2040_pico import board as pico_board
 from firmware.shared import faults
+from microcurrent.errors import BadValueError
 from tests.probe.client import REFERENCE_MV, STEPS, Edge
 
 from .conftest import CONTACT_MS, SQUARE
@@ -104,6 +105,20 @@ def test_a_reset_opens_the_gate_before_anything_runs(wired: Wired) -> None:
     tested = [edge for edge in wired.probe.edges() if edge.line == "gate"]
     closed_ns = [fell.t_ns - rose.t_ns for rose, fell in zip(tested[::2], tested[1::2], strict=True)]
     assert tested[0].level == 1 and max(closed_ns) < 15 * MS
+
+
+@pytest.mark.rung("probe")
+def test_edges_that_nobody_asked_for_are_reported_as_lost_and_forgotten(wired: Wired) -> None:
+    """Of the self-tests before a scenario: no scenario shall fail by what came before it, nor trust it."""
+    for _ in range(16):
+        wired.device.request("selftest")
+    with pytest.raises(BadValueError, match="the probe lost edges"):
+        wired.probe.edges()
+    wired.probe.forget()
+    assert wired.probe.edges() == []
+    started(wired)
+    wired.device.request("stop", {"now": True})
+    seen(wired, "gate", 0)
 
 
 @pytest.mark.rung("probe")

@@ -47,7 +47,7 @@ def booted_pair(bench: "Bench", image: Path) -> Wired:
     probe.estop(is_open=False)
     board.client.hello()
     board.request("clear")
-    probe.edges()
+    probe.forget()
     return Wired(board, probe, pair)
 
 
@@ -61,7 +61,7 @@ def real(device: Device, probe_port: str) -> Iterator[Wired]:
         probe.estop(is_open=False)
         if device.request("faults")["code"]:
             device.request("clear")
-        probe.edges()
+        probe.forget()
         yield Wired(device, probe)
         probe.estop(is_open=False)
     finally:

@@ -76,6 +76,11 @@ class ProbeClient:
             more = told["more"]
         return sorted(found, key=lambda edge: edge.t_ns)
 
+    def forget(self) -> None:
+        """Begin anew with edges: also after some were lost while nobody looked at them."""
+        self.request("forget")
+        self.edges()  # a line that is high has one at time 0
+
     def estop(self, *, is_open: bool) -> None:
         """Open or close the emergency stop of the board under test."""
         self.request("estop", open=is_open)

@@ -56,10 +56,20 @@ class Edges:
         self._machines = [
             rp2.StateMachine(number, _counted, freq=_PIO_HZ, jmp_pin=pin) for number, pin in enumerate(pins)
         ]
-        self._levels = [0] * len(pins)  # a state machine begins in its low loop: one that is high shows an edge at 0
-        self._before = [0] * len(pins)
-        self._rounds = [0] * len(pins)
-        every = (1 << len(pins)) - 1
+        self.start()
+
+    def start(self):
+        """Begin anew, at time 0: what came before is forgotten, also that some of it was lost."""
+        count = len(self._machines)
+        for each in self._machines:
+            each.active(0)
+            each.restart()
+            while each.rx_fifo():
+                each.get()
+        self._levels = [0] * count  # a state machine begins in its low loop: one that is high shows an edge at 0
+        self._before = [0] * count
+        self._rounds = [0] * count
+        every = (1 << count) - 1
         machine.mem32[_FDEBUG] = every << 0
         machine.mem32[_CTRL] = every << _ENABLE | every << _RESTART | every << _DIVIDER
 

@@ -14,7 +14,7 @@ from probe import edges, samples, wires
 from firmware.hw.link import Link
 from firmware.shared import framing
 
-VERSION = 1
+VERSION = 2
 PAGE = 400  # readings in an answer
 KEPT_EDGES = 200
 EDGES_PER_LINE = 40
@@ -58,6 +58,13 @@ class Probe:
         told, self._found = self._found[:EDGES_PER_LINE], self._found[EDGES_PER_LINE:]
         return {"edges": told, "lost": self._lost or self._edges.lost(), "more": len(self._found) > 0}
 
+    def forget(self, _arguments):
+        """Begin to look for edges anew: what gathered while nobody asked is of no use, even if some of it was lost."""
+        self._edges.start()
+        self._found = []
+        self._lost = False
+        return {}
+
     def estop(self, arguments):
         """Open the emergency stop's contact, or close it."""
         self._stop.value(1 if arguments["open"] else 0)
@@ -87,7 +94,7 @@ class Probe:
         return {"sums": [self._samples.mean(index, arguments["count"]) for index in range(len(wires.INPUTS))]}
 
 
-COMMANDS = ("hello", "edges", "estop", "reset", "capture", "read", "levels")
+COMMANDS = ("hello", "edges", "forget", "estop", "reset", "capture", "read", "levels")
 
 
 def answer(probe, line):

@@ -38,6 +38,11 @@ class Key:
         return f"{self.scenario}{variant}:{self.state}:{self.wave}:{self.phase}"
 
     @property
+    def places(self) -> frozenset[str]:
+        """The names under which Scenario.unseen may speak of it, beside its waveform's."""
+        return frozenset((self.state, f"{self.state} {self.phase}"))
+
+    @property
     def reached(self) -> tuple[str, str, str]:
         """What has to be reached before the fault: cases that share it are forked from one board."""
         return self.state, self.wave, self.phase
@@ -180,7 +185,7 @@ class Case:
             if reply is None or not reply["ok"]:
                 self._refused(reply)
                 return
-        if self.key.state in self.scenario.unseen:
+        if self.key.places & self.scenario.unseen.keys():
             self._watch(_TREATED_MS)
         else:
             self._watch(1500 + self.scenario.patience_ms if self._waits else _BRIEF_MS)

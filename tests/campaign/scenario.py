@@ -38,8 +38,9 @@ class Scenario:
     inject acts at the present instant. reference: the ns from which the time to off counts. variants: further forms,
     tried in ACTIVE only; the first one everywhere. patience_ms: how long after the injection it may take to be latched.
     others: codes that may be latched instead while current flows, with the reason. at_rest: the same where the fault
-    met a board at rest. unseen: states in which nothing need be latched, with the reason. latent: found after
-    the session. runs_out: whether a case is watched until the latch; the others only until the harm would be done.
+    met a board at rest. unseen: states ("SELF_TEST", or "SELF_TEST late" with the phase) in which nothing need be
+    latched, with the reason. latent: found after the session. runs_out: whether a case is watched until the latch; the
+    others only until the harm would be done.
     clears: whether `clear` may be granted, because the cause is gone by then or shows in a session only.
     by_ramp: the stop is a ramp, and the time ends where it begins. lease_ms, duration_ms: of the session that the fault
     meets. plant: which firmware, see campaign.FIRMWARE. harmless: why nothing need be latched while no more than

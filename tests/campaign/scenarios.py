@@ -93,7 +93,10 @@ SCENARIOS: Mapping[str, Scenario] = {
     "sda-held": Scenario(
         faults.BUS_HUNG, inject_bus.sda_held, at_rest=SELF_TEST,
         others=KEEPS_CODE | {faults.DAC_NO_ACK: "the transfer under way is aborted"},
-        unseen={"OFF": "boot clocks the bus free", "READY": "arming clocks it free", "FAULT": "so does clearing"},
+        unseen={
+            "OFF": "boot clocks the bus free", "READY": "arming clocks it free", "FAULT": "so does clearing",
+            "SELF_TEST late": "the last transfer is over; arming clocks it free",
+        },
         clears=True,
     ),
     "dac-deaf": Scenario(

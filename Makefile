@@ -62,7 +62,7 @@ tables: setup  ## write the tables of README.md and tests/hazards/HAZARDS.md ane
 boards: setup  ## write wiring tables and pin diagrams of boards/*/README.md anew from board.py
 	$(BIN)/python -m microcurrent.output_stage.board_pages
 
-spice: setup  ## calculate the output stage in ngspice: every fault, tolerances, dynamics; write its page (20 minutes on two cores)
+spice: setup  ## calculate the output stage in ngspice: every fault, tolerances, dynamics; write its page (25 minutes on two cores)
 	$(BIN)/python -m microcurrent.output_stage
 
 bench: setup image  ## measure: rates, jitter, cost, signal quality, against what a user would write (five minutes)

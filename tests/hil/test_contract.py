@@ -404,6 +404,7 @@ def test_board(device: Device, scenario: Scenario) -> None:
     if not isinstance(device, Bench):
         stand.pico = Outside(device)
     scenario(stand)
+    assert device.request("status")["gate"] == 0 or device.request("stop", {"now": True})
 
 
 @pytest.mark.parametrize("scenario", BY_TRUTH, ids=lambda scenario: scenario.__name__)

@@ -1,6 +1,7 @@
 """`os` of the ESP32 port: what the unix port has, and what it lacks."""
 
 from uos import *
+from uos import remove
 
 
 class _Name:
@@ -22,4 +23,4 @@ def rename(old, new):
         data = source.read()
     with open(new, "wb") as target:
         target.write(data)
-    remove(old)  # noqa: F405
+    remove(old)

@@ -17,6 +17,7 @@ from binascii import hexlify
 import uctypes
 
 try:
+    # In production images only, and made with them.
     from frozen_image import BLOCK  # pyright: ignore[reportMissingImports]
 except ImportError:
     BLOCK = b""

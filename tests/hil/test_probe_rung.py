@@ -21,6 +21,7 @@ MS = 1_000_000
 PROBE_ERROR_NS = 500  # ours: two ticks of 200 ns, and the rise of a wire through 1 kohm
 TURN_NS = 20_000  # what the virtual pair adds where the probe drives (tests/probe/pair.py); on a real one nothing is
 CODE_MV = REFERENCE_MV / STEPS  # a step of either part
+COLLECTION_MS = 40  # of garbage: 38 on the bench (tests/hil/test_supervisor.py)
 ADC_MV = 8  # ours: the wide codes of RP2040-E11, 9.9 steps, and half of one
 LONG = SQUARE | {"duration_ms": 60_000, "ramp_ms": 100}
 
@@ -101,10 +102,11 @@ def test_a_reset_opens_the_gate_before_anything_runs(wired: Wired) -> None:
     device.client.reconnect()
     status = device.request("status")
     assert (status["state"], status["gate"]) == ("READY", 0)
-    # The self-test of the boot closes the gate for some milliseconds at a time, onto the dummy load.
+    # The self-test of the boot closes the gate for some milliseconds at a time, onto the dummy load; once in a while
+    # garbage is collected within one of its steps.
     tested = [edge for edge in wired.probe.edges() if edge.line == "gate"]
     closed_ns = [fell.t_ns - rose.t_ns for rose, fell in zip(tested[::2], tested[1::2], strict=True)]
-    assert tested[0].level == 1 and max(closed_ns) < 15 * MS
+    assert tested[0].level == 1 and max(closed_ns) < (15 + COLLECTION_MS) * MS
 
 
 @pytest.mark.rung("probe")

@@ -215,15 +215,15 @@ class Device:
             self._prove(checks.quick)
         if self.bare_usb():
             self._latch(faults.MAINS_USB, 1, 0)
-        gc.collect()  # the terms stay as long as the session: before the free memory, not in the middle of it
+        self.make_room()  # the terms stay as long as the session
         told = self.session.arm(request, lease_ms, self.settings, self.estop(), self.now_ms(), request2, seek)
-        gc.collect()
-        self._used = 0
+        self.make_room()
+        self.session.settle()
         return told
 
     def selftest(self):
         """All checks; a failed one latches its fault."""
-        gc.collect()  # what the checks note then lies before the free memory, not in the middle of it
+        self.make_room()
         return self._prove(checks.full)
 
     def clear(self):
@@ -330,6 +330,14 @@ class Device:
                 room -= _PIECE_STEP_BYTES
         gc.collect()
         self._tidy_bytes = max(_TIDY_MIN_BYTES, room - _SPARE_BYTES)
+        self._used = 0
+
+    def make_room(self):
+        """Before something is made that stays: it then lies before the free memory, not in the middle of it.
+
+        Only with the gate open: it takes a collection.
+        """
+        gc.collect()
         self._used = 0
 
     def store(self, write, data):

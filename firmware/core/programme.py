@@ -212,6 +212,7 @@ class Programme(no_programme.NoProgramme):
             self._finish(protocol.END_NAMES[protocol.END_PAUSE], now_ms)
 
     def _arm_step(self, now_ms):
+        self._device.make_room()  # the step is kept until it is over
         try:
             step, problem = programme.check_step(self._file.line(self.index + 1))
             if step is None:

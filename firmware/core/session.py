@@ -92,6 +92,11 @@ class Session:
         self._go(protocol.ARMED)
         return self._told()
 
+    def settle(self):
+        """Right after arm() and a collection of garbage: what was checked moves to the lowest free memory."""
+        for each in self.used:
+            each.terms.settle()
+
     def _told(self):
         """The terms as the host reads them."""
         told = self.terms.told(self.number)

@@ -3,6 +3,8 @@
 Whether current may flow now is not decided here but in core/gate.py.
 """
 
+from array import array
+
 from ..shared import limits, protocol, waveform
 from . import sweep, waveplan
 
@@ -28,6 +30,9 @@ class Nothing:
 
     def lower(self, _permille, _board):
         """Nothing to lower."""
+
+    def settle(self):
+        """Nothing to move."""
 
     def told(self, _number):
         """Nothing to tell."""
@@ -82,6 +87,16 @@ class Terms:
         if before and all(before.wave[name] == self.wave[name] for name in ("shape", "polarity")):
             known_table = before.plan.table
         self.plan = self._plan(self.wave, board, known_table)
+
+    def settle(self):
+        """Copy what is largest of it to the lowest free memory. Allocates. Before the session starts only: from then on
+        the interrupt reads the table where it is.
+
+        An uploaded table stays: it is there for longer than a session.
+        """
+        self.wave = dict(self.wave)
+        if not self._uploaded:
+            self.plan.table = array("H", self.plan.table)
 
     def lower(self, permille, board):
         """Make all amplitudes smaller, of at least 1 uA, and the plan anew. Allocates."""

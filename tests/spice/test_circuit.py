@@ -138,7 +138,7 @@ def test_results_of_other_models_or_another_self_test_are_noticed(monkeypatch: p
         assert set(results.stale()) == set(results.load())
     with monkeypatch.context() as patch:
         patch.setitem(self_test.STEPS, "half above", (1, 1, 1, 600))
-        assert results.stale() == ["second_faults", "self_tests"]
+        assert results.stale() == ["other_variants", "second_faults", "self_tests"]
     monkeypatch.setattr(devices, "SHORT", 1.0)
     assert "faults" in results.stale()
 

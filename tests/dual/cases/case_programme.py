@@ -34,6 +34,9 @@ class Device:
     def estop(self):
         return self.bench.estop
 
+    def make_room(self):
+        assert not self.bench.engine.gate_closed  # it takes a collection of garbage
+
     def arm(self, request, lease_ms, request2=None, seek=session.SEEK_FAULT):
         bench, self.seek = self.bench, seek
         if self.broken:

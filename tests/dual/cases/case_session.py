@@ -309,6 +309,17 @@ def test_a_change_keeps_the_sample_period():
     assert change(pulses, width_us=100)["phase_us"] == 100
 
 
+def test_what_was_armed_settles_as_it_was():
+    bench = Bench()
+    bench.made.settle()  # nothing is there yet, and nothing happens
+    bench.arm(shape="sine")
+    terms = bench.made.terms
+    wave, table = terms.wave, terms.plan.table
+    bench.made.settle()
+    assert (terms.wave, list(terms.plan.table)) == (wave, list(table))
+    assert terms.wave is not wave and terms.plan.table is not table
+
+
 def test_a_table_is_played_only_when_it_is_the_one_that_was_uploaded():
     bench = Bench()
     assert refusal(bench.arm, shape="table", table_crc=5) == (
@@ -320,7 +331,8 @@ def test_a_table_is_played_only_when_it_is_the_one_that_was_uploaded():
         assert made.add(at, [16384, -16384] * 32) is None
     assert refusal(bench.arm, shape="table", table_crc=made.crc - 1)[0] == "value"
     bench.arm(shape="table", table_crc=made.crc)
-    assert bench.made.terms.plan.table is made.table
+    bench.made.settle()
+    assert bench.made.terms.plan.table is made.table  # not a copy: it is large
     bench.made.disarm()
     bench.arm(shape="table", table_crc=made.crc, polarity="positive", amplitude_ua=50)
     assert list(bench.made.terms.plan.table) == [49152, 32768] * 128 + [49152]

@@ -106,7 +106,8 @@ def test_a_reset_opens_the_gate_before_anything_runs(wired: Wired) -> None:
     # garbage is collected within one of its steps.
     tested = [edge for edge in wired.probe.edges() if edge.line == "gate"]
     closed_ns = [fell.t_ns - rose.t_ns for rose, fell in zip(tested[::2], tested[1::2], strict=True)]
-    assert tested[0].level == 1 and max(closed_ns) < (15 + COLLECTION_MS) * MS
+    longest_ns = sorted(closed_ns)[-2:]
+    assert tested[0].level == 1 and longest_ns[0] < 15 * MS and longest_ns[1] < (15 + COLLECTION_MS) * MS
 
 
 @pytest.mark.rung("probe")

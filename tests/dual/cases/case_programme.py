@@ -29,13 +29,14 @@ class Device:
         self.settings = dict(OPEN)
         self.broken = faults.NONE  # what the next proof finds
         self.seek = None
-        self.writes = 0
+        self.writes = self.rooms = 0
 
     def estop(self):
         return self.bench.estop
 
     def make_room(self):
         assert not self.bench.engine.gate_closed  # it takes a collection of garbage
+        self.rooms += 1
 
     def arm(self, request, lease_ms, request2=None, seek=session.SEEK_FAULT):
         bench, self.seek = self.bench, seek
@@ -285,6 +286,7 @@ def test_from_the_first_step_to_the_end():
     steps = rig.told("step")
     assert [(event["step"], event["steps"], event["session"]) for event in steps] == [(1, 2, 1), (2, 2, 2)]
     assert [event["terms"]["amplitude_ua"] for event in steps] == [100, 300]
+    assert rig.device.rooms == 2  # once before each step is kept
     assert rig.told("cue") == [{"ev": "cue", "cue": "relocate", "step": 2}]
     assert rig.told("programme") == [
         {"ev": "programme", "ended": "finished", "step": 2, "elapsed_ms": rig.now_ms}

@@ -1,36 +1,39 @@
-"""The sample engine of the RP2040: one hard timer interrupt for one or two outputs, a second one that watches it.
+"""The sample engine of the RP2040: one sample interrupt for one or two outputs, a second one that watches it.
 
-Main loop only; the interrupts and what belongs to one output are in output_rp2.py.
+Main loop only; the interrupts are in interrupt/, what belongs to one output is in output_rp2.py.
 """
-
-import time
 
 import machine
 from machine import ADC, Pin, Timer
 from micropython import const
 
 from ..shared import faults, units
+from .adc_rp2 import RoundRobin
+from .interrupt.rp2 import start, tick, watch
 from .mux_rp2 import Mux
-from .output_rp2 import ADC_CHANNEL_SHIFT, ADC_RUN, HELD_BITS, NOT_WATCHED, Output, tick, watch
+from .output_rp2 import HELD_BITS, Output
 from .outputs import pins_of
+from .vector_rp2 import Interrupt
 
-_ADC_CONTROL = const(0x4004C000)  # CS, RP2040 data sheet 4.9.6
-_ADC_REST = const(0x3)  # EN | TS_EN: single conversions, as machine.ADC does them
 _INTERP0_BASE0 = const(0xD0000088)  # data sheet 2.3.1.7: where the interrupt finds the first output's words
 _SCRATCH1 = const(0x40058010)  # of the watchdog, data sheet 4.7.6
 _SYSTICK_CONTROL = const(0xE000E010)  # ARMv6-M manual B3.3
 _SYSTICK_RELOAD = const(0xE000E014)
-# Priority of TIMER_IRQ_0..3, ARMv6-M manual B3.4.7. MicroPython's timers use the last one: it may interrupt the USB
-# interrupt, which would delay a sample by up to 9 us, but is never interrupted itself.
-_TIMER_PRIORITY = const(0xE000E400)
-_BEFORE_ALL_OTHERS = const(0xFFFFFF)
 _SYSTICK_RUNS = const(5)  # enabled, on the processor's clock, without an interrupt
 _SYSTICK_MOST = const(0xFFFFFF)
+_TIMER_INTE = const(0x40054038)  # data sheet 4.6.5
+_TIMER_ARMED = const(0x40054020)
+_TIMER_INTR = const(0x40054034)
+_ALARM0 = const(1)  # of the timer; the SDK's alarm pool, so every other timer and every sleep, uses alarm 3
+_TIMER_IRQ_0 = const(0)
+# Priorities of TIMER_IRQ_0 to 3, ARMv6-M manual B3.4.7: the samples (0) before everything else; then alarm 3 with the
+# second interrupt and the main loop's sleeps; the rest, USB among it, keeps the SDK's 0x80.
+_TIMER_PRIORITIES = const(0xE000E400)
+_OTHERS_BITS = const(0xFFFF00)
+_ALARM3_PRIORITY = const(0x40 << 24)
+_ADC_CS_WORD = const(0x4004C000 >> 2)
 _DEADMAN_MS = const(100)  # ours: main loop silence after which the interrupt opens the gates
-_WATCH_US = const(5000)  # ours: a sample interrupt that stops is off after 10 ms at most
-_BUSY_US = (26, 48)  # of a sample's interrupt, with one and two channels: README, make bench
-_WATCH_STARTS = const(6)  # ours: the second one meets it, unless a collection of garbage comes in between
-_WATCH_WAIT_MS = const(12)  # ours: two of its periods
+_WATCH_HZ = const(200)  # ours: a sample interrupt that stops is off after 10 ms at most
 
 
 class Engine:
@@ -40,19 +43,19 @@ class Engine:
         self._board = board
         self._dummy = Pin(board.DUMMY_PIN, Pin.OUT, value=0)
         self._mux = Mux(board.MUX_PINS)
-        self._supply_masks = self._mux.masks(board.SUPPLY_INPUT)
-        self.outputs = [Output(board, *each, self._mux) for each in zip(pins_of(board), dacs)]
+        pins = pins_of(board)
+        self._adc = RoundRobin([each.SENSE_PIN for each in pins], board.TEMPERATURE_CHANNEL)
+        self.outputs = [Output(board, *each, self._mux, self._adc) for each in zip(pins, dacs)]
         self._running = self.outputs[:1]  # those that the interrupt serves
         self._supply = ADC(Pin(board.SUPPLY_PIN))
         self._temperature = ADC(board.TEMPERATURE_CHANNEL)
-        self._aux_is_supply = False
         self._supply_mv = self._temperature_c = 0
-        self._timer = Timer(-1)
+        self._interrupt = Interrupt(_TIMER_IRQ_0, tick)
         self._watch_timer = Timer(-1)
         self.armed = False
         self.broken_channel = 0  # 0 or 1: the one that made arm(), run() or disarm() fail
         machine.mem32[_INTERP0_BASE0] = self.outputs[0].address
-        machine.mem32[_TIMER_PRIORITY] &= _BEFORE_ALL_OTHERS
+        machine.mem32[_TIMER_PRIORITIES] = machine.mem32[_TIMER_PRIORITIES] & _OTHERS_BITS | _ALARM3_PRIORITY
         machine.mem32[_SYSTICK_RELOAD] = _SYSTICK_MOST
         machine.mem32[_SYSTICK_CONTROL] = _SYSTICK_RUNS
 
@@ -120,43 +123,27 @@ class Engine:
                 return broken
         if len(self._running) > 1:
             self._running[0].join(self._running[1])
-        self._mux.select(0)
-        machine.mem32[_ADC_CONTROL] = self.outputs[0].sense_control
+        self._mux.select(self._board.VOLTAGE_INPUT)
+        self._adc.prepare(plans[0].period_us)
         self.feed()
-        self._timer.init(mode=Timer.PERIODIC, freq=1000000 // plans[0].period_us, hard=True, callback=tick)
-        self._start_watch(plans[0].period_us)
+        self._start_samples()
+        self._watch_timer.init(mode=Timer.PERIODIC, freq=_WATCH_HZ, hard=True, callback=watch)
         self.armed = True
         return faults.NONE
 
-    def _start_watch(self, period_us):
-        """Between two sample interrupts, and in step with them, so that neither ever delays the other.
+    def _start_samples(self):
+        machine.mem32[_TIMER_INTE] |= _ALARM0
+        kept = machine.disable_irq()
+        start(self.outputs[0].words, _ADC_CS_WORD, self._adc.control)
+        machine.mem32[_TIMER_INTR] = _ALARM0  # an alarm of the session before may have come after its end
+        self._interrupt.enable()
+        machine.enable_irq(kept)
 
-        A third of the period is to be left behind it: the sample's own interrupt takes the first part. How long a start
-        takes is not known beforehand, so the first one is measured, and corrected.
-        """
-        first = self.outputs[0]
-        every_us = -(-_WATCH_US // period_us) * period_us
-        in_us = {"period": every_us, "tick_hz": 1000000}  # MicroPython's stubs do not know tick_hz
-        wanted_us = period_us // 3
-        free_us = period_us - _BUSY_US[len(self._running) - 1]
-        begin_us = free_us // 2
-        for _ in range(_WATCH_STARTS):
-            first.wait_until(begin_us)
-            self._watch_timer.init(mode=Timer.PERIODIC, hard=True, callback=watch, **in_us)
-            first.watch_from_now()
-            self.feed()
-            off_us = self._watched_us(first) - wanted_us
-            if abs(off_us) <= period_us >> 3:
-                return
-            begin_us = (begin_us - off_us) % free_us
-
-    def _watched_us(self, first):
-        """How much of the sample was left at the first of the second interrupts; any time when none came."""
-        for _ in range(_WATCH_WAIT_MS):
-            if first.watch_left_us != NOT_WATCHED:
-                break
-            time.sleep_ms(1)
-        return first.watch_left_us
+    def _stop_samples(self):
+        self._interrupt.disable()
+        machine.mem32[_TIMER_INTE] &= ~_ALARM0
+        machine.mem32[_TIMER_ARMED] = _ALARM0
+        self._adc.end()
 
     def run(self):
         """Close the gates at contact-sensing level. Only core/session.py calls this, after core/gate.py permitted it.
@@ -211,9 +198,8 @@ class Engine:
     def disarm(self):
         """Gates open, interrupt off, DACs at the zero code. Raises OSError when a DAC does not answer."""
         self.open_gate()
-        self._timer.deinit()
         self._watch_timer.deinit()
-        machine.mem32[_ADC_CONTROL] = _ADC_REST
+        self._stop_samples()
         self.armed = False
         for output in self.outputs:
             output.close_bus()
@@ -230,6 +216,9 @@ class Engine:
 
     def feed(self):
         """The main loop's heartbeat: without it for 100 ms the interrupt opens the gates."""
+        if self.armed and not self._adc.runs():
+            for output in self._running:
+                output.trip(faults.SENSE_STUCK)
         for output in self._running:
             output.feed(_DEADMAN_MS)
 
@@ -263,20 +252,20 @@ class Engine:
         return self.outputs[channel].read_sense()
 
     def housekeeping(self):
-        """(supply_mv, temperature_c): the newest readings; each call takes another one, in the interrupt if it runs."""
+        """(supply_mv, temperature_c): the newest readings."""
         board, first = self._board, self.outputs[0]
         if not self.armed:
             self._mux.select(board.SUPPLY_INPUT)
             self._take_supply(self._supply.read_u16() >> 4)
             self._take_temperature(self._temperature.read_u16() >> 4)
             return self._supply_mv, self._temperature_c
-        counts = first.aux()
-        if counts is not None:
-            if counts:
-                (self._take_supply if self._aux_is_supply else self._take_temperature)(counts)
-            self._aux_is_supply = not self._aux_is_supply
-            channel = board.SUPPLY_PIN - 26 if self._aux_is_supply else board.TEMPERATURE_CHANNEL
-            first.ask_aux(ADC_RUN | channel << ADC_CHANNEL_SHIFT, self._supply_masks)
+        self._take_temperature(self._adc.latest(board.TEMPERATURE_CHANNEL))
+        if board.MUX_PINS:
+            if first.aux():
+                self._take_supply(first.aux())
+            self._running[-1].ask_aux(self._mux.lines(board.SUPPLY_INPUT))
+        else:
+            self._take_supply(self._adc.latest(board.SUPPLY_PIN - 26))
         return self._supply_mv, self._temperature_c
 
     def _take_supply(self, counts):

@@ -7,20 +7,20 @@ class Mux:
     """pins: GPIOs of the select lines, the lower bit first; () without a multiplexer. Main loop only."""
 
     def __init__(self, pins):
-        self._lines = [Pin(number, Pin.OUT, value=0) for number in pins]
+        self._pins = [Pin(number, Pin.OUT, value=0) for number in pins]
         self._numbers = pins
+        self.all_lines = 0
+        for number in pins:
+            self.all_lines |= 1 << number
 
     def select(self, number):
         """Connect an input."""
-        for bit, line in enumerate(self._lines):
-            line.value(number >> bit & 1)
+        for bit, pin in enumerate(self._pins):
+            pin.value(number >> bit & 1)
 
-    def masks(self, number):
-        """(GPIOs to set, GPIOs to clear) for the interrupt, which selects an input by two register writes."""
-        high = low = 0
+    def lines(self, number):
+        """The GPIOs, as bits, that are high while an input is connected: what the interrupt writes."""
+        high = 0
         for bit, gpio in enumerate(self._numbers):
-            if number >> bit & 1:
-                high |= 1 << gpio
-            else:
-                low |= 1 << gpio
-        return high, low
+            high |= (number >> bit & 1) << gpio
+        return high

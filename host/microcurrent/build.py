@@ -19,7 +19,7 @@ from typing import Any
 
 from firmware.shared import protocol
 
-from . import paths
+from . import expand, paths
 from .errors import BadValueError, ImageError
 
 MANIFEST = "/lib/manifest.json"
@@ -31,6 +31,7 @@ SOURCES_KEPT = ("boot.py", "main.py")  # MicroPython runs these two as sources, 
 PACKAGE_MODULES = ("adafruit_mcp4725.py", "adafruit_bus_device/__init__.py", "adafruit_bus_device/i2c_device.py")
 # No line numbers and no asserts on the board: 4 kB of heap less to search for garbage. A test proves the asserts here.
 MPY_FLAGS = ("-O3",)
+_STAGES = "hw/interrupt/"  # one module on the board, see expand.py
 _PORTS = ("rp2", "esp32")  # a file that ends in _<port>.py is for that port alone
 
 
@@ -116,8 +117,11 @@ def _sources(board: str) -> dict[str, bytes]:
     with resources.as_file(resources.files("firmware")) as root:
         for path in sorted(root.rglob("*.py")):
             name = path.relative_to(root).as_posix()
-            if not name.endswith(foreign):
-                found[f"/{name}" if name in SOURCES_KEPT else f"/lib/firmware/{name}"] = path.read_bytes()
+            if not name.endswith(foreign) and not name.startswith(_STAGES):
+                source = expand.with_numbers(path.read_text()).encode()
+                found[f"/{name}" if name in SOURCES_KEPT else f"/lib/firmware/{name}"] = source
+    if board_constants(board).PORT == "rp2":
+        found["/lib/firmware/hw/interrupt.py"] = expand.expanded().encode()
     found.update(_package_sources())
     return dict(sorted(found.items()))
 

@@ -3,12 +3,12 @@
 from microcurrent.bench.pico import VirtualPico
 
 CYCLE_NS = 8
-TIMER_IRQ_3 = 16 + 3  # exception number of the timer that MicroPython's alarms run on
-LEAST_NS = 2000  # what is shorter only re-arms the alarm
+TIMER_IRQ_0 = 16  # exception number of the sample interrupt
+TIMER_IRQ_3 = 19  # of the timer that MicroPython's alarms run on
 
 
-def interrupt_cycles(pico: VirtualPico, count: int, least_ns: int = LEAST_NS) -> list[int]:
-    """Cycles of the next timer interrupts, those included that other interrupts took out of them."""
+def interrupt_cycles(pico: VirtualPico, count: int, exception: int = TIMER_IRQ_0) -> list[int]:
+    """Cycles of the next interrupts of a number, those included that other interrupts took out of them."""
     core = pico.mcu.core
     costs: list[int] = []
     while len(costs) < count:
@@ -17,6 +17,6 @@ def interrupt_cycles(pico: VirtualPico, count: int, least_ns: int = LEAST_NS) ->
         began_ns, irq = pico.now_ns, core.ipsr
         while core.ipsr:
             pico.run_until(pico.now_ns + CYCLE_NS)
-        if irq == TIMER_IRQ_3 and pico.now_ns - began_ns > least_ns:
+        if irq == exception:
             costs.append((pico.now_ns - began_ns) // CYCLE_NS)
     return costs

@@ -16,7 +16,7 @@ from microcurrent.bench.pico import VirtualPico
 from microcurrent.build import build_firmware
 from microcurrent.image.resolver import resolve_image
 
-from .interrupts import CYCLE_NS, interrupt_cycles
+from .interrupts import CYCLE_NS, TIMER_IRQ_3, interrupt_cycles
 from .python_on import ADAFRUIT, boot, run
 
 MS = 1_000_000
@@ -173,7 +173,7 @@ def interrupt(pico: VirtualPico, method: Method) -> int | None:
         return None
     run(pico, method.source + _LEFT_RUNNING.format(hard=method.how == "hard timer"))
     pico.run_for_ms(50)
-    return max(interrupt_cycles(pico, 10, 0))
+    return max(interrupt_cycles(pico, 10, TIMER_IRQ_3))
 
 
 def writer(method: Method) -> dict:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from rp2040py.rp2040 import RP2040
 
-from .adc import LazyAdc
+from .adc import LazyAdc, StreamedChannel
 from .compiled import fast_core
 from .corrected_blocks import (
     GPIO_COUNT,
@@ -89,6 +89,7 @@ def adc_converts_when_read(mcu: RP2040) -> LazyAdc:
     adc = LazyAdc(mcu)
     mcu.adc = adc
     mcu.peripherals[_ADC] = adc
+    mcu.dma.channels[:] = [StreamedChannel(mcu.dma, mcu, index) for index in range(len(mcu.dma.channels))]
     return adc
 
 

@@ -1,0 +1,175 @@
+"""The words of an output: every number that the sample interrupt keeps between two samples, one row per word.
+
+An output's words are one array of signed 32-bit integers. A stage says `s.phase_sum` for a word of the output it works
+on; the main loop says `words[word.PHASE_SUM]`. The build replaces both by the row's number, so the names cost nothing
+on the board. It refuses a stage that writes a word without standing in the word's row.
+
+The order matters for speed alone: viper reads and writes the first 32 words with one instruction of two cycles, the
+next 32 with three, the others with four. What every sample touches comes first.
+"""
+
+TABLE = []  # (unit, who writes it, meaning), in the order of the names below
+
+
+def _word(unit, writers, meaning):
+    TABLE.append((unit, tuple(writers.split()), meaning))
+    return len(TABLE) - 1
+
+
+# The 32 that a sample reads or writes most often --------------------------------------------------------------------
+I2C = _word("address", "load", "registers of the output's I2C controller")
+NEXT = _word("code", "load wave lift", "DAC code of the next sample; 2048 is zero")
+SENT = _word("code", "load send", "DAC code that the bus took last")
+WAS = _word("code", "send", "DAC code that was on the output until this interrupt")
+DMA = _word("address", "load", "registers of the DMA channel that stores the ADC's results")
+WINDOW = _word("counts", "load main", "largest |current| before the gates open")
+SENSING = _word("0, 1", "main lift seek_contact choose_level", "1 during the contact check")
+PHASE_SIGN = _word("-1, 0, 1", "close_phase", "sign of the phase under way; 0 in a rest")
+NET = _word("counts", "net_charge", "net charge since the ledger was opened")
+NET_SAMPLES = _word("samples", "net_charge", "samples in that sum")
+WRAPPED_BEFORE = _word("0, 1", "wave", "1 when the sample measured now is the first of a cycle")
+WRAPPED = _word("0, 1", "wave", "1 when the code computed last ends a cycle")
+BLOCKED = _word("samples", "send", "samples in a row that the bus did not take")
+DEADMAN = _word("samples", "main judge", "samples until the interrupt stops by itself without the main loop")
+RUN = _word("0, 1", "main open_gates envelope", "1 while the gate may conduct and samples are played")
+PHASE_COMMAND = _word("codes", "account close_phase", "sum of the codes sent in the phase under way")
+SUM_NET = _word("counts", "account", "sum of all readings since load()")
+ENVELOPE = _word("2**-28", "envelope main lift seek_contact", "ramp factor, 1 << 28 is full amplitude")
+SAMPLES = _word("samples", "wave", "samples played since load()")
+FOLLOWING = _word("address", "load", "words of the output that comes next in the interrupt; 0: none")
+PERIOD = _word("us", "load", "between two samples")
+DUE = _word("us", "start schedule", "counter at which this interrupt was due")
+TICKS = _word("interrupts", "schedule", "sample interrupts since load(); of the first output")
+SPARSE = _word("0, 1", "load", "1 where the bus takes single samples of this period, but not one after the other")
+HISTORY_AT = _word("index", "history", "where the next one is kept")
+STEP_DUE = _word("0, 1", "close_phase voltage", "1 when the next voltage is the first of a phase")
+PEAK_C = _word("codes", "close_phase peak_of_phase", "largest |command| of the phase")
+PEAK_A = _word("counts", "close_phase peak_of_phase", "largest |voltage| since that command")
+SUM_ABS = _word("counts", "voltage", "sum of |reading| of samples with a command, at treatment level")
+ACTIVE = _word("samples", "voltage", "samples with a command, at treatment level")
+LEFT = _word("samples", "load envelope", "samples until the ramp down begins")
+TRIP = _word("fault", "record_trip watch", "first fault on which the interrupt opened the gates; 0: none")
+# The next 32: once a sample -------------------------------------------------------------------------------------------
+STEP = _word("1/16 counts", "load", "what the ADC's wide codes hide, see shared/calibration.py")
+ZERO_SENSE = _word("counts", "load main", "ADC count of the current sense without current")
+SENSE_OF_CODE = _word("1/4096 counts", "load", "sense counts per DAC code")
+FOLLOW = _word("counts", "load", "largest excess of the current over the command")
+ASTRAY = _word("samples", "follow", "samples in a row in which the current did not follow the command")
+PHASE_SUM = _word("counts", "account", "charge of the phase under way, sum of sense counts")
+PHASE_LIMIT = _word("counts", "load main", "largest |charge| of a phase")
+BLOCKED_MAX = _word("samples", "load", "so many are tolerated")
+BEFORE = _word("codes", "account", "what was sent before the last sample, from zero")
+PEAK_CURRENT = _word("counts", "account main", "largest |reading| since the last snapshot")
+VOLTAGE_SLOT = _word("index", "load", "place of the output voltage in a round of the ADC")
+TIMER = _word("address", "load", "registers of the timer")
+WORST_LATE = _word("us", "schedule", "largest lateness of an interrupt; of the first output")
+LAST_BYTE = _word("bits", "load", "flags of a sample's second byte: STOP, or 0 while the transaction stays open")
+HISTORY_LEFT = _word("samples", "load main history", "so many more are kept; counts down after a trip; 0: none")
+HISTORY = _word("address", "load", "the last 64 samples, code and ADC count")
+OPEN_MAX = _word("samples", "load", "more of them are a lost contact")
+LAST_I = _word("counts", "voltage", "reading of the last sample")
+LAST_V = _word("counts", "voltage", "output voltage of the last sample, from its middle")
+PEAK_I = _word("counts", "peak_of_phase", "reading at that command")
+PEAK_V = _word("counts", "peak_of_phase", "that voltage with its sign")
+AUX_NOW = _word("0, 1", "select_next voltage", "1 when the voltage read next is what the main loop asked for")
+ENVELOPE_STEP = _word("2**-28", "load main envelope", "change of the ramp factor per sample")
+RESTING = _word("samples", "main unit rest", "samples left of a rest between bursts")
+USE_TABLE = _word("0, 1", "load main take_up", "1: the shape comes from a table; 0: a square")
+GAIN = _word("1/16 codes", "load main take_up end_of_cycle", "amplitude with the sign that is played")
+PHASE = _word("2**-32 cycle", "main table_unit take_up", "place in the cycle of a table")
+K = _word("samples", "main square_unit take_up", "place in the cycle of a square")
+PAYS = _word("0, 1", "load main take_up", "1: what rounding leaves of a cycle is paid back in the next one")
+OWED = _word("2**-18 codes", "main pay", "what rounding has left so far")
+LOW = _word("code", "load", "smallest code that this unit's zero leaves")
+WORST_COST = _word("cycles", "cost", "longest interrupt")
+# The rest: some samples, or one of many ------------------------------------------------------------------------------
+SENSE_SLOT = _word("index", "load", "place of the current sense in a round of the ADC")
+STOP_MASK = _word("GPIOs", "load", "pins that stop the output while they are high")
+OTHER = _word("address", "load", "words of the other output; its own where one runs alone")
+SHIFT = _word("codes", "load", "this unit's zero code beside 2048")
+OPEN_RUN = _word("samples", "contact main", "samples in a row without current in spite of a command")
+PEAK_VOLTAGE = _word("counts", "peak_of_phase main", "largest |voltage| since the last snapshot")
+MUXED = _word("0, 1", "load", "1 where voltages reach the ADC through a multiplexer")
+PHASE_STEP = _word("2**-32 cycle", "load main take_up", "advance per sample")
+TABLE_SHIFT = _word("bits", "load main take_up", "32 less the table's bits")
+TABLE_MASK = _word("index", "load main take_up", "points of the table less one")
+TABLE_AT = _word("address", "load main take_up", "the table, 16-bit, 32768 is zero")
+SECOND = _word("2**-32 cycle", "main table_unit", "place in the cycle of a second frequency")
+SECOND_STEP = _word("2**-32 cycle", "load main take_up", "its advance per sample; 0: none")
+N_THIS = _word("samples", "main square_unit take_up", "length of the cycle under way")
+N_BASE = _word("samples", "load main take_up", "whole samples of a cycle")
+FRACTION = _word("2**-30 samples", "main square_unit take_up", "what the cycles so far were too short")
+FRACTION_STEP = _word("2**-30 samples", "load main take_up", "what one cycle of whole samples is too short")
+WIDTH = _word("samples", "load main take_up", "of one phase of a square")
+GAP_END = _word("samples", "load main take_up", "where its second phase begins")
+SLOPE = _word("1/16384", "load main take_up", "rise of an edge per sample; 0: at once")
+MIRROR = _word("-1, 0", "load", "factor of the second phase: -1 biphasic, 0 unipolar")
+DEBT = _word("codes", "main pay", "whole codes to pay back in this cycle")
+TRIM = _word("2**-18 codes", "main", "net current that the ledger wants taken back per sample")
+TRIM_OWED = _word("2**-18 codes", "trim", "what trimming has left so far")
+HIGH = _word("code", "load", "largest one")
+CHANGED = _word("0, 1", "main take_up", "1 while a change waits for the end of a cycle")
+CHANGE_AT = _word("address", "load", "list of the words that a change sets")
+LOCKED = _word("0, 1", "load", "1: a change keeps the place in the cycle")
+BURST_CYCLES = _word("cycles", "load main take_up", "between two rests; 0: no rests")
+BURST_LEFT = _word("cycles", "main take_up rest", "until the next rest")
+REST = _word("samples", "load main take_up", "shortest rest")
+REST_SPAN = _word("samples", "load main take_up", "largest random addition to it")
+CHANCE = _word("16 bits", "load rest", "state of the generator of random rests")
+ALTERNATE_CYCLES = _word("cycles", "load main take_up", "per polarity; 0: it stays")
+ALTERNATE_LEFT = _word("cycles", "load end_of_cycle", "until the polarity changes")
+DOWN_STEP = _word("2**-28", "load", "change of the ramp factor per sample, its size")
+SENSE_K = _word("samples", "sensing_code lift seek_contact", "place in the contact check's wave")
+SENSE_HALF = _word("samples", "load", "half wave of the contact check")
+SENSE_STEP = _word("codes", "load", "amplitude of the contact check")
+GO = _word("0, 1", "main lift seek_contact choose_level", "1: with the next sample the treatment begins")
+GOOD = _word("samples", "contact seek_contact lift", "samples in a row with current during the contact check")
+LIFT_OFFS = _word("count", "contact", "contacts lost since load()")
+HALVES = _word("phases", "close_phase", "phases finished since load(), those of the contact check included")
+SKIP = _word("0, 1", "close_phase", "1: the phase under way began in the contact check and counts for nothing")
+LATE_I = _word("counts", "close_phase", "PEAK_I of the last phase")
+LATE_V = _word("counts", "close_phase", "PEAK_V of the last phase")
+END_I = _word("counts", "close_phase", "reading of the last phase's last sample")
+END_V = _word("counts", "close_phase", "its voltage")
+STEP_I = _word("counts", "voltage", "change of the current from one phase to the next")
+STEP_V = _word("counts", "voltage", "change of the voltage there")
+LAST_PHASE = _word("counts", "count_phase", "charge of the last phase")
+PHASES = _word("phases", "count_phase", "phases of the treatment since load()")
+FULL_PHASES = _word("phases", "count_phase", "those of them that reached 90 % of their charge")
+FULL_SENSE = _word("factor", "load", "a phase is full when counts * FULL_SENSE >= codes * FULL_COMMAND")
+FULL_COMMAND = _word("factor", "load", "see FULL_SENSE")
+NET_BEGUN = _word("0, 1", "net_charge main treatment_code", "1 since the first whole cycle at full amplitude")
+NET_SAMPLES_MIN = _word("samples", "load", "a second: the ledger is closed with the cycle in which it ends")
+NET_LIMIT = _word("1/16 counts", "load main", "largest |net current| of a closed ledger, mean")
+LEDGER = _word("counts", "net_charge", "net charge of the last closed ledger")
+LEDGER_SAMPLES = _word("samples", "net_charge", "its length")
+LEDGERS = _word("count", "net_charge", "ledgers closed since load()")
+TRIP_READING = _word("counts", "record_trip", "the reading at that moment")
+TRIPPED_MASK = _word("GPIOs", "load", "the comparator's pin among STOP_MASK")
+GATES = _word("GPIOs", "load", "gates of all outputs that run")
+GATE_MASK = _word("GPIOs", "load", "this output's gate")
+DONE = _word("samples", "envelope finish", "4 to 2: zero is out after the last ramp; 1: the gate is open, ended")
+MISSED = _word("samples", "send", "samples that the bus did not take")
+LATE = _word("interrupts", "schedule", "those that came more than half a period late; of the first output")
+INSIDE = _word("0, 1", "", "always 0 here; the ESP32's callback says with it that it raised")
+NEXT_INPUT = _word("GPIOs", "load", "select lines of the multiplexer that are high for the voltage read next")
+MUX_MASK = _word("GPIOs", "load", "all of its select lines")
+AUX = _word("GPIOs", "main select_next", "those of another input that the main loop asks for; 0: none")
+AUX_RESULT = _word("counts", "voltage", "what was read there")
+WATCHED = _word("interrupts", "load watch", "TICKS when the second interrupt came last; -1: it has not come")
+NEW = _word("see PLAN", "main", "from here on: the words of a change, in the order of PLAN")
+
+# What a plan sets, in the order in which the main loop computes it. A change is laid down from NEW on in this order.
+PLAN = (
+    GAIN, USE_TABLE, PHASE_STEP, TABLE_AT, TABLE_SHIFT, TABLE_MASK, N_BASE, FRACTION_STEP, WIDTH, GAP_END, SLOPE, PAYS,
+    BURST_CYCLES, REST, REST_SPAN, ALTERNATE_CYCLES, SECOND_STEP,
+)  # fmt: skip
+PLAN_LENGTH = len(PLAN)
+LENGTH = NEW + PLAN_LENGTH
+
+# core.meter.SNAPSHOT_FIELDS without the last one, the clock.
+SNAPSHOT = (
+    TICKS, SAMPLES, MISSED, LATE, WORST_LATE, SUM_NET, SUM_ABS, ACTIVE, PEAK_CURRENT, PEAK_VOLTAGE, LAST_PHASE, PHASES,
+    FULL_PHASES, ENVELOPE, TRIP, TRIP_READING, DONE, LEFT, INSIDE, SENSING, GOOD, LIFT_OFFS, HALVES, STEP_I, STEP_V,
+    LATE_I, LATE_V, WORST_COST,
+)  # fmt: skip

@@ -14,7 +14,8 @@ _CS = const(0x4004C000)
 _FCS = const(0x4004C008)
 _FIFO = const(0x4004C00C)
 _DIV = const(0x4004C010)
-_FREE_RUNNING = const(0xB)  # CS: EN | TS_EN | START_MANY; first channel from bit 12 on, those of the round from bit 16 on
+# CS: EN | TS_EN | START_MANY; from bit 12 on the first channel, from bit 16 on the channels of a round.
+_FREE_RUNNING = const(0xB)
 _SINGLE = const(0x3)  # CS: EN | TS_EN, as machine.ADC converts
 _FIFO_TO_DMA = const(0x01000009)  # FCS: EN | DREQ_EN, a request for every result
 _LEVEL_MASK = const(0xF0000)  # FCS: results in the FIFO
@@ -32,7 +33,7 @@ _ROUND = const(4)  # results of 16 bits
 
 
 class RoundRobin:
-    """All four inputs of a board. senses: GPIOs of the current senses, ascending; temperature: channel of the sensor."""
+    """All four inputs of a board. senses: GPIOs of its current senses, ascending; temperature: the sensor's channel."""
 
     def __init__(self, senses, temperature):
         channels = [0, 1, 2, temperature]
@@ -42,6 +43,8 @@ class RoundRobin:
         self._ring = (uctypes.addressof(self._memory) + 2 * _ROUND - 1) & -2 * _ROUND
         self._dma = rp2.DMA()
         self.registers = _DMA + _DMA_CHANNEL * self._dma.channel
+        # Kept: no small integers, so adding them up would allocate.
+        self._count_at, self._write_at = self.registers + _TRANS_COUNT, self.registers + _WRITE_ADDR
         self._left = 0
         self.control = _FREE_RUNNING | self._order[0] << 12
         for channel in channels:
@@ -77,12 +80,15 @@ class RoundRobin:
 
     def latest(self, channel):
         """The newest result of a channel, in counts."""
-        machine.mem32[self.registers + _WRITE_ADDR]
+        machine.mem32[self._write_at]
         return machine.mem16[self._ring + 2 * self.slot(channel)]
 
     def runs(self):
-        """False when no result has come since the last call: what the interrupt reads is of the past."""
-        left = machine.mem32[self.registers + _TRANS_COUNT]
+        """False when no result has come since the last call: what the interrupt reads is of the past. Allocates nothing.
+
+        The lower half of the count returns after 131 ms at the earliest; the interrupt stops without a call for 100 ms.
+        """
+        left = machine.mem16[self._count_at]
         came = left != self._left
         self._left = left
         return came

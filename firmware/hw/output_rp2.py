@@ -215,7 +215,7 @@ class Output:
             self._trim()
 
     def trip(self, code):
-        """The main loop has found a fault that the interrupt cannot: gate open, samples at zero, the first fault stays."""
+        """The main loop has found a fault that the interrupt cannot see: gate open, zero code, the first fault stays."""
         self.stop()
         if not self.words[word.TRIP]:
             self.words[word.TRIP] = code

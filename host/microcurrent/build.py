@@ -29,7 +29,7 @@ FACTS = ("board", "firmware", "mpy_cross", "number")  # what it says besides the
 HASH_DIGITS = 12  # of the manifest's own hash, which hello shows; enough to tell builds apart
 SOURCES_KEPT = ("boot.py", "main.py")  # MicroPython runs these two as sources, from the root
 PACKAGE_MODULES = ("adafruit_mcp4725.py", "adafruit_bus_device/__init__.py", "adafruit_bus_device/i2c_device.py")
-# No line numbers and no asserts on the board: 4 kB of heap less to search for garbage. A test proves the asserts here.
+# No line numbers and no asserts on the board: 4 kB of heap less to search for garbage.
 MPY_FLAGS = ("-O3",)
 _STAGES = "hw/interrupt/"  # one module on the board, see expand.py
 _PORTS = ("rp2", "esp32")  # a file that ends in _<port>.py is for that port alone

@@ -1,4 +1,4 @@
-"""Makes the source that a board gets of the sample interrupt: every stage inlined into one viper function per interrupt.
+"""Makes what a board gets of the sample interrupt: every stage inlined into one viper function per interrupt.
 
 A stage is an ordinary function of firmware/hw/interrupt/: its parameters are what it may read, its `return` at the end
 is what it leaves. This expander refuses a stage that reads a name it was not given, returns one that some path leaves

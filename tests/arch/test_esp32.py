@@ -42,7 +42,7 @@ def test_no_module_for_the_esp32_holds_machine_code() -> None:
     """
     files = build_firmware("esp32_devkit").files
     assert {data[2] >> 2 for path, data in files.items() if path.endswith(".mpy")} == {0}
-    assert build_firmware("rp2040_pico").files["/lib/firmware/hw/output_rp2.mpy"][2] >> 2
+    assert build_firmware("rp2040_pico").files["/lib/firmware/hw/interrupt.mpy"][2] >> 2
 
 
 def pins() -> dict[str, int]:

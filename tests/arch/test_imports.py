@@ -7,16 +7,17 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PORTABLE = {"array", "binascii", "hashlib", "json"}
-MICROPYTHON = {"gc", "machine", "micropython", "os", "select", "sys", "time", "uctypes", "esp32", "network"}
+MICROPYTHON = {"gc", "machine", "micropython", "os", "select", "sys", "time", "uctypes", "rp2", "esp32", "network"}
 DEVICE = PORTABLE | MICROPYTHON | {"adafruit_mcp4725"}
 
 WIRING = "firmware"  # the files directly in it: app.py, main.py, boot.py
 # layer folder, all that is in it -> (project packages it may import, other modules it may import; None = any)
 ARROWS = {
-    "boards/rp2040_pico/micropython": (set(), DEVICE | {"rp2", "vfs"}),  # _boot.py of a production image
+    "boards/rp2040_pico/micropython": (set(), DEVICE | {"vfs"}),  # _boot.py of a production image
     "boards": (set(), set()),
     "firmware/shared": ({"firmware.shared"}, PORTABLE),
     "firmware/core": ({"firmware.core", "firmware.shared"}, PORTABLE),
+    "firmware/hw/interrupt": ({"firmware.hw.interrupt", "firmware.core", "firmware.shared"}, set()),  # plain Python
     "firmware/hw": ({"firmware.hw", "firmware.core", "firmware.shared"}, DEVICE | {"frozen_image"}),
     WIRING: ({"firmware.app", "firmware.core", "firmware.hw", "firmware.shared", "board"}, DEVICE),
     "host/microcurrent": ({"microcurrent", "firmware.shared", "boards"}, None),

@@ -6,7 +6,6 @@ free: it takes every period from 45 us on, and keeps one transaction open only w
 
 from collections.abc import Callable
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from boards.rp2040_pico_dual import board as dual_board
 from firmware.shared import faults, settings, waveform
@@ -15,7 +14,7 @@ from microcurrent.build import build_firmware
 from microcurrent.client import DeviceClient, telemetry_values
 from microcurrent.transport import BenchTransport
 from tests import frozen
-from tests.support import compile_for_pico
+from tests.support import changed, compiled_text
 
 ROOT = Path(__file__).parents[2]
 MS = 1_000_000
@@ -108,29 +107,14 @@ def product_files() -> dict[str, bytes]:
     return build_firmware("rp2040_pico").files
 
 
-def recompiled(path: Path, *places: str) -> bytes:
-    """A source file with some places changed (old, new, old, new ...), compiled. Raises ValueError if one is gone.
-
-    path: of a module of the firmware, or a board.py.
-    """
-    source = path.read_text()
-    for old, new in zip(places[::2], places[1::2], strict=True):
-        if source.count(old) != 1:
-            raise ValueError(f"{path.name} has {old!r} {source.count(old)} times, not once")
-        source = source.replace(old, new)
-    with TemporaryDirectory() as folder:
-        copy = Path(folder) / path.name
-        copy.write_text(source)
-        return compile_for_pico(copy, "board.py" if path.name == "board.py" else path.relative_to(ROOT).as_posix())
-
-
 def filling_wire(files: dict[str, bytes], period_us: int = WIRE_PERIOD_US) -> dict[str, bytes]:
     """The firmware for a bus that is used up to its last bit. period_us: the shortest that the board offers."""
-    board = ROOT / "boards" / "rp2040_pico" / "board.py"
-    engine = ROOT / "firmware" / "hw" / "output_rp2.py"
-    offered = recompiled(board, "PERIODS_US = (250, 100, 62)", f"PERIODS_US = (250, 100, {period_us})")
-    unhurried = recompiled(engine, "_MARGIN = const(5)", "_MARGIN = const(3)")
-    return files | {"/lib/board.mpy": offered, "/lib/firmware/hw/output_rp2.mpy": unhurried}
+    board = (ROOT / "boards" / "rp2040_pico" / "board.py").read_text()
+    offered = board.replace("PERIODS_US = (250, 100, 62)", f"PERIODS_US = (250, 100, {period_us})")
+    if offered == board:
+        raise ValueError("the board does not offer the periods that are to be replaced")
+    unhurried = changed(files, "hw/output_rp2.py", "_MARGIN = const(5)", "_MARGIN = const(3)")
+    return unhurried | {"/lib/board.mpy": compiled_text(offered, "board.py")}
 
 
 def clock_bus(pico: VirtualPico, bit_ns: int) -> None:

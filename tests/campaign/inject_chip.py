@@ -1,11 +1,12 @@
 """Faults of the chip and of the program on it."""
 
 from .case import Case
-from .ram import SampleTimer, Words
-from .variants import RAISE_IN_INTERRUPT, RAISE_IN_LOOP, RAISE_SCRATCH
+from .ram import Words, end_samples_early, stop_samples
+from .variants import RAISE_IN_LOOP, RAISE_SCRATCH
 from .waves import US
 
-_TIMER_IRQ_3 = 1 << 3  # what MicroPython's alarms use
+_SAMPLES = 1 << 0  # TIMER_IRQ_0
+_TIMERS = 0xF  # with it TIMER_IRQ_3, which MicroPython's alarms use
 _FREE_RAM = 0x20041FF0  # end of the RAM that the firmware does not use
 _BRANCH_TO_ITSELF = 0xE7FEE7FE  # twice the Thumb instruction `b .`
 _STALL_NS = 150_000_000
@@ -16,10 +17,10 @@ _MANY_SAMPLES = 1 << 20  # a bit that is clear in every session of the campaign:
 def interrupt_late(case: Case) -> None:
     """The timer's interrupt is held back for two sample periods and a half."""
     core, pico = case.pico.mcu.core, case.pico
-    core.enabled_interrupts &= ~_TIMER_IRQ_3
+    core.enabled_interrupts &= ~_SAMPLES
 
     def release() -> None:
-        core.enabled_interrupts |= _TIMER_IRQ_3
+        core.enabled_interrupts |= _SAMPLES
         core.interrupts_updated = True
         core.waiting = False  # nothing else would wake a sleeping core
 
@@ -27,10 +28,8 @@ def interrupt_late(case: Case) -> None:
 
 
 def interrupt_dead(case: Case) -> None:
-    """A flipped bit makes the sample timer a one-shot."""
-    timer = SampleTimer.of(case.pico)
-    if timer:
-        timer.never_again()
+    """A flipped bit: the timer's alarm calls no interrupt any more."""
+    stop_samples(case.pico)
 
 
 def main_loop_hung(case: Case) -> None:
@@ -45,7 +44,7 @@ def main_loop_hung(case: Case) -> None:
 def cpu_hung(case: Case) -> None:
     """Nothing runs any more, interrupts neither; in the variant "timers" because their block is dead."""
     if case.key.variant == "timers":
-        case.pico.mcu.core.enabled_interrupts &= ~_TIMER_IRQ_3
+        case.pico.mcu.core.enabled_interrupts &= ~_TIMERS
     else:
         _hang(case, interrupts=False)
 
@@ -56,8 +55,9 @@ def main_loop_raises(case: Case) -> None:
 
 
 def interrupt_raises(case: Case) -> None:
-    """The sample interrupt raises in its middle, and MicroPython silently kills its timer."""
-    case.pico.mcu.watchdog.scratch_data[RAISE_SCRATCH] = RAISE_IN_INTERRUPT
+    """The sample interrupt comes on time and returns in its middle: nothing supervises any more."""
+    _outside_interrupts(case)
+    end_samples_early(case.pico)
 
 
 def phase_too_long(case: Case) -> None:
@@ -72,12 +72,11 @@ def phase_too_long(case: Case) -> None:
 
 def clock_slow(case: Case) -> None:
     """The count of samples lags behind the time: a bit of it flips, or they come at a quarter of their rate."""
-    words, timer = Words(case.pico), SampleTimer.of(case.pico)
+    words = Words(case.pico)
     if case.key.variant != "quarter":
         words["_LEFT"] |= _MANY_SAMPLES
-    elif timer:
+    else:
         words["_PERIOD"] *= _SLOW
-        timer.set_period_us(words["_PERIOD"])
 
 
 def _hang(case: Case, *, interrupts: bool) -> int:

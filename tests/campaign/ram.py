@@ -1,70 +1,57 @@
-"""Where the firmware keeps what a flipped bit would change: the engine's words, and MicroPython's sample timer."""
+"""Where the firmware keeps what a flipped bit would change: the interrupt's words, its alarm, its code."""
 
-import re
 import struct
-from functools import cache
-from pathlib import Path
 
+from firmware.hw.interrupt import rp2, word
 from microcurrent.bench.pico import VirtualPico
 
-_ENGINE = Path(__file__).parents[2] / "firmware" / "hw" / "output_rp2.py"
-_INTERP0_BASE0 = 0xD0000088  # where the engine leaves the address of its words
-_SRAM = 0x20000000
-_SRAM_BYTES = 264 * 1024
-# machine_timer_obj_t of MicroPython 1.26, ports/rp2/machine_timer.c: mode (1: periodic), period in us as 64 bits,
-# callback, hard.
-_TIMER_BEGIN, _TIMER_END = struct.Struct("<IQ"), struct.Struct("<II")
-_PERIODIC = 1
-
-
-@cache
-def _indexes() -> dict[str, int]:
-    """{name: index} of the engine's words, from its source: it cannot be imported without a board."""
-    found = re.findall(r"^(\w+) = const\((\d+)\)$", _ENGINE.read_text(), re.MULTILINE)
-    return {name: int(index) for name, index in found}
+_TIMER_INTE = 0x40054038
+_VTOR = 0xE000ED08
+_FIRST_IRQ = 16
+_CODE_BYTES = 8192
+_CODE_AT = 4  # word of the handler that vector_rp2.py makes: address of the interrupt's code
+# What viper makes of loading FIRST_WORDS, before anything lies on the stack, and of a function's end.
+_FIRST, _RETURN = struct.pack("<HHI", 0x4800, 0xE001, rp2.FIRST_WORDS), struct.pack("<H", 0xBDFE)
+_JUMP = struct.pack("<HH", 0x4800, 0x4700)  # ldr r0, [pc, #0]; bx r0; the address follows
 
 
 class Words:
-    """The engine's words in the RAM of a running board."""
+    """The words of the first output in the RAM of a running board, by their names in word.py with `_` before them.
 
-    def __init__(self, pico: VirtualPico) -> None:
+    output: 1 for those of the second one.
+    """
+
+    def __init__(self, pico: VirtualPico, output: int = 0) -> None:
         self._mcu = pico.mcu
-        self._base = pico.mcu.read_uint32(_INTERP0_BASE0)
+        self._base = pico.mcu.read_uint32(rp2.FIRST_WORDS)
+        if output:
+            self._base = self["_OTHER"] & 0xFFFFFFFF
 
     def __getitem__(self, name: str) -> int:
-        word = self._mcu.read_uint32(self._base + 4 * _indexes()[name])
-        return word - (1 << 32) if word & 0x80000000 else word
+        value = self._mcu.read_uint32(self._base + 4 * _index(name))
+        return value - (1 << 32) if value & 0x80000000 else value
 
     def __setitem__(self, name: str, value: int) -> None:
-        self._mcu.write_uint32(self._base + 4 * _indexes()[name], value & 0xFFFFFFFF)
+        self._mcu.write_uint32(self._base + 4 * _index(name), value & 0xFFFFFFFF)
 
 
-class SampleTimer:
-    """The object behind the sample interrupt, at an address in RAM."""
-
-    def __init__(self, pico: VirtualPico, address: int) -> None:
-        self._mcu = pico.mcu
-        self._address = address
-
-    @classmethod
-    def of(cls, pico: VirtualPico) -> "SampleTimer | None":
-        """That of a board, None while it has none."""
-        ram = bytes(pico.mcu.sram[:_SRAM_BYTES])
-        wanted = _TIMER_BEGIN.pack(_PERIODIC, Words(pico)["_PERIOD"])
-        places = [match.start() for match in re.finditer(re.escape(wanted), ram)]
-        places = [place for place in places if _is_timer(ram, place)]
-        assert len(places) < 2, places
-        return cls(pico, _SRAM + places[0]) if places else None
-
-    def never_again(self) -> None:
-        """Periodic becomes one-shot: the next expiry is the last."""
-        self._mcu.write_uint32(self._address, 0)
-
-    def set_period_us(self, period_us: int) -> None:
-        """Another period from the next expiry on."""
-        self._mcu.write_uint32(self._address + 4, period_us)
+def _index(name: str) -> int:
+    return getattr(word, name.removeprefix("_"))
 
 
-def _is_timer(ram: bytes, place: int) -> bool:
-    callback, hard = _TIMER_END.unpack_from(ram, place + _TIMER_BEGIN.size)
-    return place % 8 == 4 and _SRAM <= callback < _SRAM + _SRAM_BYTES and hard & 0xFF == 1
+def stop_samples(pico: VirtualPico) -> None:
+    """The timer's alarm 0 calls no interrupt any more."""
+    pico.mcu.write_uint32(_TIMER_INTE, pico.mcu.read_uint32(_TIMER_INTE) & ~1)
+
+
+def end_samples_early(pico: VirtualPico) -> None:
+    """The sample interrupt returns in its middle, behind what it sends: flipped bits in its code."""
+    mcu = pico.mcu
+    handler = mcu.read_uint32(mcu.read_uint32(_VTOR) + 4 * _FIRST_IRQ) & ~1
+    begin = mcu.read_uint32(handler + 4 * _CODE_AT) & ~1
+    code = bytes(mcu.read_uint8(begin + at) for at in range(_CODE_BYTES))
+    end = code.index(_RETURN) - 2  # with the stack pointer's adjustment before it
+    middle = code.index(_FIRST, code.index(_FIRST) + 1)
+    assert middle % 4 == 0 and middle < end, (middle, end)
+    for at, value in enumerate(struct.unpack("<II", _JUMP + struct.pack("<I", begin + end | 1))):
+        mcu.write_uint32(begin + middle + 4 * at, value)

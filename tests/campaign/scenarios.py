@@ -151,7 +151,7 @@ SCENARIOS: Mapping[str, Scenario] = {
         others={faults.OVER_CURRENT: "an interrupt within the comparator's 2 us opens the gate first, which clears it"},
     ),
     "interrupt-raises": Scenario(
-        faults.SAMPLE_INTERRUPT_RAISED, inject_chip.interrupt_raises, plant="raising", at_rest=SELF_TEST,
+        faults.SAMPLE_INTERRUPT_RAISED, inject_chip.interrupt_raises, at_rest=SELF_TEST,
         clears=True,
     ),
     "journal-altered": Scenario(faults.JOURNAL_BROKEN, inject_flash.journal_altered, clears=True),

@@ -72,7 +72,7 @@ def raw_temperature():
 def proxy_files(periods_us: tuple[int, ...] | None = None) -> dict[str, bytes]:
     """The Pico's firmware with the ESP32's engine in the place of its own."""
     files = dict(build_firmware("rp2040_pico").files)
-    for name in ("engine_rp2", "output_rp2", "mux_rp2", "restart_rp2"):
+    for name in ("engine_rp2", "output_rp2", "mux_rp2", "restart_rp2", "adc_rp2", "vector_rp2", "interrupt"):
         del files[f"/lib/firmware/hw/{name}.mpy"]
     engine = _changed(
         "engine_esp32",

@@ -12,11 +12,10 @@ from microcurrent.bench.trace import ADDRESS, WRITE
 from microcurrent.errors import FaultError
 from microcurrent.image import uf2
 from tests import frozen
-from tests.support import compile_for_pico
+from tests.support import FIRMWARE, changed, changed_stages, compile_for_pico
 
 from .conftest import Bench, Device
 
-FIRMWARE = Path(__file__).parents[2] / "firmware"
 Boot = Callable[..., Bench]
 Files = dict[str, bytes]
 
@@ -25,17 +24,6 @@ def failed(bench: Bench) -> list[str]:
     result = bench.request("selftest")
     assert result["passed"] == all(test[1] for test in result["tests"])
     return [test[0] for test in result["tests"] if not test[1]]
-
-
-def changed(files: Files, tmp_path: Path, name: str, *places: str) -> Files:
-    """The firmware with some places of one module changed: old, new, old, new ..."""
-    source = (FIRMWARE / name).read_text()
-    for old, new in zip(places[::2], places[1::2], strict=True):
-        assert source.count(old) == 1
-        source = source.replace(old, new)
-    copy = tmp_path / Path(name).name
-    copy.write_text(source)
-    return files | {f"/lib/firmware/{name.removesuffix('.py')}.mpy": compile_for_pico(copy, f"firmware/{name}")}
 
 
 @pytest.mark.rung("stage")
@@ -158,8 +146,8 @@ def test_a_watchdog_that_does_not_bite_is_a_fault(bench: Bench) -> None:
 
 
 def test_interrupt_runs_notices_a_timer_at_half_speed(boot: Boot, firmware_files: Files, tmp_path: Path) -> None:
-    old = "freq=1000000 // plans[0].period_us, hard=True"
-    bench = boot(changed(firmware_files, tmp_path, "hw/engine_rp2.py", old, "freq=5000, hard=True"))
+    slow = ("    due = s.due + s.period\n", "    due = s.due + s.period + s.period\n")
+    bench = boot(changed_stages(firmware_files, rp2=slow))
     bench.client.hello()
     assert failed(bench)[0] == "interrupt-runs"
 
@@ -168,7 +156,7 @@ def test_memory_that_is_not_there_is_a_fault_and_the_host_hears_at_once(
     boot: Boot, firmware_files: Files, tmp_path: Path
 ) -> None:
     old = "return device.counters()"
-    bench = boot(changed(firmware_files, tmp_path, "core/commands.py", old, "return bytearray(1000000)"))
+    bench = boot(changed(firmware_files, "core/commands.py", old, "return bytearray(1000000)"))
     bench.client.hello()
     before_ns = bench.pico.now_ns
     with pytest.raises(FaultError, match=r"^MemoryError\(.*\) while it was answered; the output is off; "):

@@ -102,8 +102,8 @@ def test_the_gates_open_before_the_filesystem_is_mounted(production: Made, uploa
 def test_viper_code_runs_from_ram_and_bytecode_from_flash(production: Made) -> None:
     """A flash cache that misses must not delay the sample interrupt: its 8 kB would have to be fetched anew."""
     ask = (
-        "from machine import mem32; from firmware.hw import output_rp2 as o; "
-        "print(*(mem32[id(f) + 12] for f in (o.tick, o.watch, o._lift, o._gather, o._signed)))"
+        "from machine import mem32; from firmware.hw import interrupt as i, output_rp2 as o; "
+        "print(*(mem32[id(f) + 12] for f in (i.tick, i.watch, i.lift, i.gather, i.start, o._signed)))"
     )
     *viper, bytecode = (int(word) for word in at_repl(production().pico, ask).split())
     assert all(address in RAM for address in viper) and bytecode in FLASH

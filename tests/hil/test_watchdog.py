@@ -1,16 +1,14 @@
 """The watchdog is fed on proof of progress only, and it has patience where a wait is known and safe."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from rp2040py.peripherals.ssi import CMD_PAGE_PROGRAM, CMD_SECTOR_ERASE
 
 from microcurrent.bench import flash_chip
-from tests.support import library_files, repl
+from tests.support import changed, changed_stages, library_files, repl
 
 from .conftest import Bench
-from .test_checks import changed
 
 Boot = Callable[..., Bench]
 Files = dict[str, bytes]
@@ -27,15 +25,13 @@ def test_each_loop_must_prove_its_progress(boot: Boot, firmware_files: Files, pr
     assert [cause for _t, cause in bench.pico.trace.resets][:1] == (["watchdog"] if bites else [])
 
 
-def test_a_dead_interrupt_that_the_supervisor_overlooks_is_no_progress(
-    boot: Boot, firmware_files: Files, tmp_path: Path
-) -> None:
+def test_a_dead_interrupt_that_the_supervisor_overlooks_is_no_progress(boot: Boot, firmware_files: Files) -> None:
     """The supervisor's own check is disabled: the proof of the interrupt is all that is left."""
-    blind = changed(firmware_files, tmp_path, "core/supervisor.py", "MISSING_MS = 3 ", "MISSING_MS = 99999 ")
-    old = "    t = ptr32(s[_TIMER])\n"
-    new = "    if s[_TICKS] == 6000:\n        return\n" + old
-    dead = changed(blind, tmp_path, "hw/output_rp2.py", old, new)
-    dead = changed(dead, tmp_path, "hw/engine_rp2.py", '"period": every_us', '"period": 60000000')
+    blind = changed(firmware_files, "core/supervisor.py", "MISSING_MS = 3 ", "MISSING_MS = 99999 ")
+    armed = "    timer[ALARM0] = due\n    if clock_difference(timer[TIMERAWL], due) >= 0:\n"
+    until_6000 = "    if s.ticks < 6000:\n        timer[ALARM0] = due\n    if s.ticks < 0:\n"
+    dead = changed_stages(blind, rp2=(armed, until_6000))
+    dead = changed(dead, "hw/engine_rp2.py", "mode=Timer.PERIODIC, freq=_WATCH_HZ", "mode=Timer.ONE_SHOT, period=60000")
     bench = boot(dead)
     bench.client.hello()
     bench.start(duration_ms=60_000, ramp_ms=100)

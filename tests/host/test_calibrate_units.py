@@ -1,7 +1,7 @@
 """200 units within worst-case tolerances: calibrated, each delivers and tells what is asked within 2 uA and 1 %.
 
 Each unit is the bench's stage and ADC with errors of its parts; codes and counts go through the firmware's own
-arithmetic (waveplan, calibration.Scale, meter). The interrupt's two lines, viper, stand here as in hw/output_rp2.py.
+arithmetic (waveplan, calibration.Scale, meter). The interrupt's two lines, viper, stand here as in hw/interrupt/.
 """
 
 from dataclasses import dataclass

@@ -58,7 +58,9 @@ SESSIONS = {
     "bursts with random rests": Played(
         _wave(frequency_mhz=60_000, burst_ms=100, rest_ms=40, rest_random_ms=90, duration_ms=1800)
     ),
-    "alternating": Played(_wave(amplitude_ua=87, frequency_mhz=30_000, polarity=waveform.ALTERNATE, alternate_ms=1000, duration_ms=2500)),
+    "alternating": Played(
+        _wave(amplitude_ua=87, frequency_mhz=30_000, polarity=waveform.ALTERNATE, alternate_ms=1000, duration_ms=2500)
+    ),
     "alternating, change to 61 uA": Played(
         _wave(amplitude_ua=93, frequency_mhz=2300, polarity=waveform.ALTERNATE, alternate_ms=1000, duration_ms=4000),
         change={"amplitude_ua": 61},

@@ -30,12 +30,12 @@ from microcurrent.build import MANIFEST, Build, build_firmware, with_manifest
 from microcurrent.client import DeviceClient
 from microcurrent.errors import FirmwareError
 from microcurrent.transport import BenchTransport
-from tests.campaign import variants
 from tests.campaign.fork import forked, serve, split, spread
 from tests.campaign.judge import stray_ua
 from tests.campaign.plant import SETTINGS, Plant
 from tests.campaign.torn import FlashWatch
 from tests.campaign.waves import WAVES
+from tests.support import FIRMWARE, compiled_text
 
 from .host import PORT, Host
 
@@ -53,11 +53,11 @@ def versions() -> tuple[Build, Build]:
     """The old firmware and the new one: modules changed, boot.py and main.py too, one removed, one added."""
     built = build_firmware(BOARD)
     facts = json.loads(built.files[MANIFEST])
-    old = {**built.files, "/lib/firmware/core/retired.mpy": variants.compiled("x = 1\n", "firmware/core/retired.py")}
-    new = {**built.files, "/lib/firmware/core/added.mpy": variants.compiled("x = 2\n", "firmware/core/added.py")}
+    old = {**built.files, "/lib/firmware/core/retired.mpy": compiled_text("x = 1\n", "firmware/core/retired.py")}
+    new = {**built.files, "/lib/firmware/core/added.mpy": compiled_text("x = 2\n", "firmware/core/added.py")}
     for name in _CHANGED:
-        source = (variants._FIRMWARE / name).read_text() + "\n_NEWER = 1\n"
-        new[f"/lib/firmware/{name[:-3]}.mpy"] = variants.compiled(source, f"firmware/{name}")
+        source = (FIRMWARE / name).read_text() + "\n_NEWER = 1\n"
+        new[f"/lib/firmware/{name[:-3]}.mpy"] = compiled_text(source, f"firmware/{name}")
     for name in ("/boot.py", "/main.py"):
         new[name] = built.files[name] + b"\n# newer\n"
     newer = facts | {"number": facts["number"] + 1}

@@ -55,6 +55,7 @@ def tick():
     Output first keeps the DAC's timing free of everything that follows.
     """
     s = ptr32(ptr32(FIRST_WORDS)[0])
+    s.inside = 1
     began = ptr32(SYSTICK_CVR)[0]
     late = lateness(s)
     instant = s.due + WAIT_US
@@ -76,6 +77,7 @@ def tick():
         s = ptr32(s.following)
     s = ptr32(ptr32(FIRST_WORDS)[0])
     cost(s, began)
+    s.inside = 0
 
 
 def lateness(s):
@@ -226,14 +228,19 @@ def cost(s, began):
 
 
 def watch(_timer):
-    """The second interrupt, every 5 ms: the first one must have come since. It trusts neither main loop nor sample
-    timer: it is a hard callback on alarm 3.
+    """The second interrupt, every 5 ms: the first one must have come since, and ended. It trusts neither main loop nor
+    sample timer: it is a hard callback on alarm 3, and the first interrupt may come in its middle.
     """
     s = ptr32(ptr32(FIRST_WORDS)[0])
+    trip = 0
     if s.ticks == s.watched:
+        trip = faults.SAMPLE_INTERRUPT_STOPPED
+    if s.inside:
+        trip = faults.SAMPLE_INTERRUPT_RAISED
+    if trip:
         open_gates(s)
         if s.trip == 0:
-            s.trip = faults.SAMPLE_INTERRUPT_STOPPED
+            s.trip = trip
     s.watched = s.ticks
 
 

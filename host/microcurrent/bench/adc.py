@@ -135,7 +135,9 @@ class LazyAdc(RPADC):
         mask = self.cs >> CS_RROBIN_SHIFT & CS_RROBIN_MASK
         first = self._active_channel
         order = [channel % CHANNELS for channel in range(first, first + CHANNELS) if mask >> channel % CHANNELS & 1]
-        fed = [channel for channel in self.rp2040.dma.channels if channel.active and channel.treq == DREQChannel.DREQ_ADC]
+        fed = [
+            channel for channel in self.rp2040.dma.channels if channel.active and channel.treq == DREQChannel.DREQ_ADC
+        ]
         period_ns = max(CONVERSION_NS, self.divider * 1000 / 48)
         return Stream(order, fed[0], self._clock.nanos, period_ns) if order and len(fed) == 1 else None
 

@@ -11,7 +11,7 @@ examined = image.examined()
 gc.collect()
 
 # Memory in front of all that lives, given back once everything is there: see app.main(). A second output leaves less.
-room = [bytearray(49152 if board.SECOND is None else 32768)]
+room = [bytearray(45056 if board.SECOND is None else 30720)]
 
 from firmware import app
 

@@ -84,7 +84,7 @@ class RoundRobin:
         return machine.mem16[self._ring + 2 * self.slot(channel)]
 
     def runs(self):
-        """False when no result has come since the last call: what the interrupt reads is of the past. Allocates nothing.
+        """False when no result has come since the last call: the interrupt reads the past. Allocates nothing.
 
         The lower half of the count returns after 131 ms at the earliest; the interrupt stops without a call for 100 ms.
         """

@@ -21,6 +21,8 @@ _SNAPSHOT = bytes(word.SNAPSHOT)
 # Registers: RP2040 data sheet 4.3.17 (I2C), 4.6.5 (timer).
 _I2C_BASE = (0x40044000, 0x40048000)
 _TIMER_BASE = const(0x40054000)
+_SYSTICK_CVR = const(0xE000E018)  # ARMv6-M manual B3.3
+_NVIC_ISPR = const(0xE000E200)  # B3.4
 _I2C_CLR_INTR = const(0x40)
 _IC_FS_SCL_HCNT = const(0x1C)
 _IC_FS_SCL_LCNT = const(0x20)
@@ -134,6 +136,7 @@ class Output:
         board, pins = self._board, self._pins
         words[word.I2C] = self._bus_base
         words[word.TIMER] = _TIMER_BASE
+        words[word.SYSTICK], words[word.PENDING] = _signed(_SYSTICK_CVR), _signed(_NVIC_ISPR)
         words[word.DMA] = self._adc.registers
         words[word.SENSE_SLOT] = self._adc.slot(pins.SENSE_PIN - 26)
         words[word.VOLTAGE_SLOT] = self._adc.slot(board.VOLTAGE_PIN - 26)
@@ -215,7 +218,7 @@ class Output:
             self._trim()
 
     def trip(self, code):
-        """The main loop has found a fault that the interrupt cannot see: gate open, zero code, the first fault stays."""
+        """The main loop has found a fault that the interrupt cannot see: gate open, zero code; a first fault stays."""
         self.stop()
         if not self.words[word.TRIP]:
             self.words[word.TRIP] = code

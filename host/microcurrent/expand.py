@@ -5,16 +5,18 @@ is what it leaves. This expander refuses a stage that reads a name it was not gi
 unset, changes a parameter that it does not return, or writes a word without standing in that word's row (word.py). It
 knows few kinds of statements, none of which can raise or allocate.
 
-Locals of different stages share places, because viper keeps the first three locals in registers and every other one on
-the stack: the words' address and the two places used most come first.
+Locals of different stages share places, because viper keeps the first two locals in registers and every other one on
+the stack: the words' address and the place used most come first.
 """
 
 import ast
+import copy
 import importlib
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 PACKAGE = "firmware.hw.interrupt"
 FRAME = "rp2"
@@ -28,9 +30,9 @@ ALLOWED = (
     ast.unaryop, ast.cmpop, ast.expr_context,
 )  # fmt: skip
 REFUSED = (ast.Div, ast.FloorDiv, ast.Mod, ast.Pow, ast.MatMult, ast.Is, ast.IsNot, ast.In, ast.NotIn, ast.Not)
+SMALL_INT_MAX = 0x3FFFFFFF
 _TABLE_IMPORT = "from .interrupt import word"
 _STAGES_IMPORT = ("from .interrupt.rp2 import", "from .interrupt import")
-SMALL_INT_MAX = 0x3FFFFFFF  # MicroPython's largest on 32 bits; a larger constant would be an object
 
 
 class Refusal(Exception):
@@ -246,13 +248,9 @@ class _Expansion:
                 made += self._call(stage, statement, call, places)
             elif isinstance(statement, (ast.If, ast.While)):
                 test = self._written(stage, statement.test, places)
-                inner = self._block(stage, statement.body, places)
+                body = self._block(stage, statement.body, places)
                 otherwise = self._block(stage, statement.orelse, places) if statement.orelse else []
-                made.append(
-                    _quick(ast.If(test, inner, otherwise))
-                    if isinstance(statement, ast.If)
-                    else ast.While(test, inner, otherwise)
-                )
+                made.append(_branch(test, body, otherwise) if isinstance(statement, ast.If) else _loop(test, body))
             elif isinstance(statement, ast.For):
                 head = self._written(stage, statement, places)
                 head.body = self._block(stage, statement.body, places)
@@ -283,37 +281,39 @@ class _Expansion:
                 raise stage.refusal(f"takes {name} from {called.name} under another name", statement)
         return self._inlined(called, inner)
 
-    def _written(self, stage: Stage, node: ast.AST, places: dict[str, str]) -> ast.AST:  # type: ignore[return]
-        return _Writer(stage, places).visit(
-            ast.parse(ast.unparse(node)).body[0]
-            if isinstance(node, ast.stmt)
-            else ast.parse(ast.unparse(node), mode="eval").body
-        )
+    def _written(self, stage: Stage, node: ast.AST, places: dict[str, str]) -> Any:
+        return _Writer(stage, places).visit(copy.deepcopy(node))
 
 
-def _quick(node: ast.If) -> ast.If:
-    """The same decision without a comparison, which viper makes a 0 or 1 of before it tests that: ten cycles, not five.
+def _branch(test: ast.expr, body: list[ast.stmt], otherwise: list[ast.stmt]) -> ast.If:
+    """An `if` whose equality is a difference: where there is none, the other branch is taken."""
+    if isinstance(test, ast.Compare) and isinstance(test.ops[0], (ast.Eq, ast.NotEq)):
+        if isinstance(test.ops[0], ast.Eq):
+            body, otherwise = otherwise or [ast.Pass()], body
+        return ast.If(_difference(test.left, test.comparators[0]), body, otherwise)
+    return ast.If(_sign(test), body, otherwise)
 
-    A sign is tested instead, the top bit of a difference. Differences of products may exceed 32 bits and stay.
+
+def _loop(test: ast.expr, body: list[ast.stmt]) -> ast.While:
+    return ast.While(_sign(test), body, [])
+
+
+def _sign(test: ast.expr) -> ast.expr:
+    """The same decision by the top bit of a difference. viper makes 0 or 1 of a comparison before it tests that, which
+    takes ten cycles instead of five. Differences of products may exceed 32 bits, so these stay comparisons.
     """
-    test = node.test
     if not isinstance(test, ast.Compare) or any(isinstance(part, ast.Mult) for part in ast.walk(test)):
-        return node
+        return test
     left, kind, right = test.left, test.ops[0], test.comparators[0]
-    if isinstance(kind, (ast.Eq, ast.NotEq)):
-        same = _difference(left, right)
-        if isinstance(kind, ast.NotEq):
-            return ast.If(same, node.body, node.orelse)
-        return ast.If(same, node.orelse or [ast.Pass()], node.body)
     if isinstance(kind, ast.Gt):
-        sign = _difference(right, left)
+        negative = _difference(right, left)
     elif isinstance(kind, ast.Lt):
-        sign = _difference(left, right)
+        negative = _difference(left, right)
     elif isinstance(kind, ast.GtE):
-        sign = _difference(_difference(right, ast.Constant(1)), left)
+        negative = _difference(_difference(right, ast.Constant(1)), left)
     else:
-        sign = _difference(left, ast.BinOp(right, ast.Add(), ast.Constant(1)))
-    return ast.If(ast.BinOp(sign, ast.RShift(), ast.Constant(31)), node.body, node.orelse)
+        negative = _difference(left, ast.BinOp(right, ast.Add(), ast.Constant(1)))
+    return ast.BinOp(negative, ast.RShift(), ast.Constant(31))
 
 
 def _difference(left: ast.expr, right: ast.expr) -> ast.expr:
@@ -361,7 +361,7 @@ class _Writer(ast.NodeTransformer):
 
 
 def _number(value: object) -> ast.expr:
-    """A constant as viper takes it: a small integer with the sign that its 32 bits have."""
+    """A constant with the sign that its 32 bits have; MicroPython makes an object of what is no small integer."""
     assert isinstance(value, int)
     signed = value - (1 << 32) if value >> 31 == 1 else value
     if not -SMALL_INT_MAX - 1 <= signed <= SMALL_INT_MAX:
@@ -370,22 +370,27 @@ def _number(value: object) -> ast.expr:
 
 
 def _locals_of(stage: Stage) -> dict[str, str]:
-    """{local: "x" for an integer, "p8_", "p16_" or "p32_" for a pointer}."""
+    """{local: "x" for an integer, "p8_", "p16_" or "p32_" for a pointer}, the most used first: it shares its place with
+    those of other stages, so that place is used most of all.
+    """
     found: dict[str, str] = {}
+    used: Counter[str] = Counter()
     for node in [part for statement in stage.body for part in ast.walk(statement)]:
+        if isinstance(node, ast.Name):
+            used[node.id] += 1
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             found.setdefault(node.id, "x")
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and _named(node.value.func):
             kind = node.value.func.id  # type: ignore[attr-defined]
             if kind in POINTERS and isinstance(node.targets[0], ast.Name):
                 found[node.targets[0].id] = f"p{kind.removeprefix('ptr')}_"
-    return found
+    return dict(sorted(found.items(), key=lambda local: -used[local[0]]))
 
 
 def _registers_first(body: list[ast.stmt]) -> list[ast.stmt]:
-    """viper numbers locals as they come: behind the first statement, `s = ...`, name the two places used most."""
+    """viper numbers locals as they come and has registers for two: behind `s = ...` comes the place used most."""
     used = Counter(node.id for part in body for node in ast.walk(part) if isinstance(node, ast.Name))
-    most = [name for name, _count in used.most_common() if name.startswith("x")][:2]
+    most = [name for name, _count in used.most_common() if name.startswith("x")][:1]
     first = [ast.Assign([ast.Name(name, ast.Store())], ast.Constant(0)) for name in most]
     return [body[0], *first, *body[1:]]
 

@@ -1,7 +1,5 @@
 """Where the firmware keeps what a flipped bit would change: the interrupt's words, its alarm, its code."""
 
-import struct
-
 from firmware.hw.interrupt import rp2, word
 from microcurrent.bench.pico import VirtualPico
 
@@ -10,9 +8,11 @@ _VTOR = 0xE000ED08
 _FIRST_IRQ = 16
 _CODE_BYTES = 8192
 _CODE_AT = 4  # word of the handler that vector_rp2.py makes: address of the interrupt's code
-# What viper makes of loading FIRST_WORDS, before anything lies on the stack, and of a function's end.
-_FIRST, _RETURN = struct.pack("<HHI", 0x4800, 0xE001, rp2.FIRST_WORDS), struct.pack("<H", 0xBDFE)
-_JUMP = struct.pack("<HH", 0x4800, 0x4700)  # ldr r0, [pc, #0]; bx r0; the address follows
+# What viper makes of loading SIO's address (movs r0, #3; lsls r0, #28; negs r0), before anything lies on the stack, and
+# of a function's end.
+_FIRST, _RETURN = (0x2003, 0x0700, 0x4240), 0xBDFE
+_NOP = 0x46C0
+_JUMP = (0x4800, 0x4700)  # ldr r0, [pc, #0]; bx r0; the address follows
 
 
 class Words:
@@ -23,7 +23,7 @@ class Words:
 
     def __init__(self, pico: VirtualPico, output: int = 0) -> None:
         self._mcu = pico.mcu
-        self._base = pico.mcu.read_uint32(rp2.FIRST_WORDS)
+        self._base = pico.mcu.read_uint32(rp2.SIO + 4 * rp2.FIRST_WORDS)
         if output:
             self._base = self["_OTHER"] & 0xFFFFFFFF
 
@@ -49,9 +49,11 @@ def end_samples_early(pico: VirtualPico) -> None:
     mcu = pico.mcu
     handler = mcu.read_uint32(mcu.read_uint32(_VTOR) + 4 * _FIRST_IRQ) & ~1
     begin = mcu.read_uint32(handler + 4 * _CODE_AT) & ~1
-    code = bytes(mcu.read_uint8(begin + at) for at in range(_CODE_BYTES))
-    end = code.index(_RETURN) - 2  # with the stack pointer's adjustment before it
-    middle = code.index(_FIRST, code.index(_FIRST) + 1)
-    assert middle % 4 == 0 and middle < end, (middle, end)
-    for at, value in enumerate(struct.unpack("<II", _JUMP + struct.pack("<I", begin + end | 1))):
-        mcu.write_uint32(begin + middle + 4 * at, value)
+    code = [mcu.read_uint16(at) for at in range(begin, begin + _CODE_BYTES, 2)]
+    end = begin + 2 * code.index(_RETURN) - 2  # with the stack pointer's adjustment before it
+    loads = [begin + 2 * at for at in range(len(code)) if tuple(code[at : at + 3]) == _FIRST]
+    middle, target = loads[1], end | 1
+    assert middle < end, (middle, end)
+    for value in (*([_NOP] if middle % 4 else []), *_JUMP, target & 0xFFFF, target >> 16):
+        mcu.write_uint16(middle, value)
+        middle += 2

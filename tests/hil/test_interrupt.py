@@ -9,9 +9,9 @@ MS = 1_000_000
 SAMPLES, ALARMS = 1 << 0, 1 << 3  # TIMER_IRQ_0: the sample interrupt's own line; TIMER_IRQ_3: every other alarm
 
 
-def treated(bench: Bench) -> int:
+def treated(bench: Bench, **wave: object) -> int:
     """A session in its treatment; the instant."""
-    bench.start(duration_ms=60_000, ramp_ms=100)
+    bench.start(duration_ms=60_000, ramp_ms=100, **wave)
     bench.pico.run_for_ms(600)
     return int(bench.pico.now_ns)
 
@@ -35,7 +35,7 @@ def test_the_sample_line_alone_is_watched_by_the_second_interrupt(bench: Bench) 
 
 
 def test_without_the_alarm_line_samples_and_main_loop_go_on_supervised(bench: Bench) -> None:
-    """The second interrupt is dead and no sleep ends by its alarm; each sample wakes the main loop, and both supervise."""
+    """The second interrupt is dead, no sleep ends by its alarm; but each sample wakes the main loop, which supervises."""
     treated(bench)
     bench.pico.mcu.core.enabled_interrupts &= ~ALARMS
     bench.pico.run_for_ms(300)
@@ -60,8 +60,8 @@ def test_an_interrupt_that_ends_in_its_middle_stops_the_output(bench: Bench) -> 
 
 
 def test_a_converter_that_stops_ends_the_session(bench: Bench) -> None:
-    """What the interrupt reads stands still: the next pass of the main loop notices, a collection of garbage later."""
-    struck_ns = treated(bench)
+    """What the interrupt reads stands still, and fits its phase of a second: the main loop's next pass notices."""
+    struck_ns = treated(bench, frequency_mhz=500)
     bench.pico.mcu.write_uint32(0x4004C000, 0x3)  # ADC CS: without START_MANY
     bench.pico.run_for_ms(60)
     assert bench.gate_dropped_ns(struck_ns) - struck_ns < 50 * MS

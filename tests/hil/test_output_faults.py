@@ -57,7 +57,7 @@ def test_an_interrupt_delayed_within_the_period_is_counted_late(bench: Bench) ->
     active(bench)
     core = bench.pico.mcu.core
     due_ns = next_sample_ns(bench)
-    timer_interrupt = 1 << 3
+    timer_interrupt = 1 << 0
 
     def enable() -> None:
         core.enabled_interrupts |= timer_interrupt

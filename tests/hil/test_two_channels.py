@@ -217,7 +217,7 @@ def test_both_gates_open_with_the_emergency_stop_and_at_the_end(dual: Bench) -> 
 
 def test_a_main_loop_that_stops_opens_both(dual: Bench) -> None:
     playing(dual)
-    dual.pico.mcu.core.enabled_interrupts &= ~(1 << 3)  # neither samples nor the loop's sleeps go on
+    dual.pico.mcu.core.enabled_interrupts &= ~0b1001  # TIMER_IRQ_0 and 3: neither samples nor the loop's sleeps go on
     stopped_ns = dual.pico.now_ns
     dual.pico.run_for_ms(520)
     for output in outputs(dual):

@@ -4,13 +4,18 @@ Importing this makes ptr8, ptr16 and ptr32 known to the stages, which run as the
 """
 
 import builtins
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from itertools import count
 
 from firmware.hw.interrupt import rp2, word
 
 NAMES = {name.lower(): value for name, value in vars(word).items() if name.isupper() and isinstance(value, int)}
-I2C, TIMER, DMA, SYSTICK, RING = 0x40044000, 0x40054000, 0x50000000, rp2.SYSTICK_CVR, 0x20001000
+for _length in ("length", "plan_length"):
+    del NAMES[_length]
+I2C, TIMER, DMA, RING = 0x40044000, 0x40054000, 0x50000000, 0x20001000
+SYSTICK, PENDING = 0xE000E018, 0xE000E200
 _MEMORY: dict[int, object] = {}
+_FREE = count(0x20010000, 0x400)  # addresses, each used once
 
 
 def signed(value: int) -> int:
@@ -62,7 +67,7 @@ class Registers(dict[int, int]):
 
 
 def _place(thing: object, address: int | None = None) -> int:
-    address = 0x20010000 + 0x400 * len(_MEMORY) if address is None else address
+    address = next(_FREE) if address is None else address
     _MEMORY[signed(address)] = thing
     return address
 
@@ -87,10 +92,8 @@ class World:
         _MEMORY.clear()
         self.log: list[tuple[str, int, int]] = []
         self.outputs = list(outputs)
-        self.sio, self.timer, self.nvic = self._block("sio", rp2.SIO), self._block("timer", TIMER), Registers()
-        self.nvic = self._block("nvic", rp2.NVIC_ISPR)
-        self.systick = self._block("systick", SYSTICK)
-        self.first = self._block("first", rp2.FIRST_WORDS)
+        self.sio, self.timer = self._block("sio", rp2.SIO), self._block("timer", TIMER)
+        self.pending, self.systick = self._block("pending", PENDING), self._block("systick", SYSTICK)
         self.dma = self._block("dma", DMA)
         self.i2c = [self._block(f"i2c{number}", I2C + 0x4000 * number) for number in range(len(self.outputs))]
         self.results = [2048] * 4
@@ -99,15 +102,23 @@ class World:
             _place(output, output.address)
             output.i2c = I2C + 0x4000 * number
             output.timer, output.dma = TIMER, DMA
+            output.systick, output.pending = SYSTICK, PENDING
             output.other = self.outputs[1 - number if len(self.outputs) == 2 else 0].address
             output.history = _place([0] * 64)
         if len(self.outputs) == 2:
             self.outputs[0].following = self.outputs[1].address
         dict.__setitem__(self.dma, rp2.WRITE_ADDR, RING)
-        dict.__setitem__(self.first, 0, self.outputs[0].address)
+        dict.__setitem__(self.sio, rp2.FIRST_WORDS, self.outputs[0].address)
 
     def _block(self, name: str, address: int) -> Registers:
         made = Registers(log=self.log)
         made.name = name
         _place(made, address)
         return made
+
+
+def effect(stage: Callable[..., object], s: Words, *arguments: object) -> tuple[object, dict[str, int]]:
+    """What a stage returns, and {word: new value} of every word of `s` that it changed."""
+    before = list(s.kept)
+    result = stage(s, *arguments)
+    return result, s.differing(before)

@@ -177,11 +177,18 @@ begin_anew() {  # begin_anew FOLDER WHAT: what was compiled may itself be broken
     fail 6 "$2" "see above why, and run it again; $elsewhere"
 }
 
+align_frozen_code() {  # mpy-tool.py aligns Thumb code to two bytes; its literals and long jumps are read at multiples of four
+    local tool="$work/micropython/tools/mpy-tool.py"
+    sed -i 's/__attribute__ ((aligned (2)))/__attribute__ ((aligned (4)))/' "$tool"
+    [ "$(grep -c 'aligned (4)' "$tool")" -ge 2 ] || fail 6 "mpy-tool.py no longer says how frozen code is aligned"
+}
+
 build() {
     local mp="$work/micropython" jobs
     jobs=$(nproc)
     export SOURCE_DATE_EPOCH=1700000000 MICROPY_GIT_TAG="v$version" MICROPY_GIT_HASH=none
     export CFLAGS="-ffile-prefix-map=$work=." CXXFLAGS="-ffile-prefix-map=$work=." ASMFLAGS="-ffile-prefix-map=$work=."
+    align_frozen_code
     step 5 "compiling mpy-cross"
     CFLAGS= CXXFLAGS= quiet mpy-cross make -C "$mp/mpy-cross" -j"$jobs" \
         || begin_anew "$mp/mpy-cross/build" "mpy-cross does not compile"

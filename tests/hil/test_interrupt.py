@@ -35,7 +35,7 @@ def test_the_sample_line_alone_is_watched_by_the_second_interrupt(bench: Bench) 
 
 
 def test_without_the_alarm_line_samples_and_main_loop_go_on_supervised(bench: Bench) -> None:
-    """The second interrupt is dead, no sleep ends by its alarm; but each sample wakes the main loop, which supervises."""
+    """The second interrupt is dead, no sleep ends by its alarm; each sample wakes the main loop, which supervises."""
     treated(bench)
     bench.pico.mcu.core.enabled_interrupts &= ~ALARMS
     bench.pico.run_for_ms(300)

@@ -22,6 +22,10 @@ FILES = {
     "firmware/core/touch.py": "case_touch",
     "firmware/shared/limits.py": "case_limits",
     "firmware/shared/rules.py": "case_limits",
+    "firmware/hw/interrupt/supervision.py": "case_supervision",
+    "firmware/hw/interrupt/accounts.py": "case_accounts",
+    "firmware/hw/interrupt/wave.py": "case_wave",
+    "firmware/hw/interrupt/rp2.py": "case_rp2",
 }
 
 
@@ -55,7 +59,7 @@ def main() -> int:
 def _attack(file: str, entries: Sequence[Equivalent], problems: list[str]) -> list[int]:
     """Mutants, killed, equivalent and survived of one file; prints them, and adds what is wrong to `problems`."""
     mutants = list(mutants_of(file))
-    left = list(survivors(mutants, cases_for(file, FILES[file])))
+    left = list(survivors(mutants, *cases_for(file, FILES[file])))
     survived = [mutant for mutant in left if not any(entry.covers(mutant) for entry in entries)]
     counts = [len(mutants), len(mutants) - len(left), len(left) - len(survived), len(survived)]
     print(_row(file, counts), flush=True)

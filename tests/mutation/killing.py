@@ -17,13 +17,16 @@ from types import ModuleType
 
 from tests.mutation.mutants import ROOT, Mutant
 
-CASES = ROOT / "tests/dual/cases"
-CPU_S = 20  # all cases take two seconds; a mutant that loops for ever is ended by the kernel, however busy the machine
+PACKAGES = ("tests.dual.cases", "tests.interrupt.cases")  # of cases: plain functions
+CPU_LEAST_S, CPU_TIMES = (
+    2,
+    10,
+)  # a mutant that loops for ever is ended by the kernel after ten times what all cases take
 MEMORY_BYTES = 4 << 30  # a shift or a power by a large number must fail, not fill the machine
 SURVIVED, KILLED = 0, 1
 FORK = multiprocessing.get_context("fork")
 
-Case = tuple[str, str]  # module of tests/dual/cases, function
+Case = tuple[str, str]  # module, function
 
 
 class NotGreen(Exception):
@@ -46,8 +49,9 @@ class _Mutated(importlib.abc.MetaPathFinder, importlib.abc.Loader):
             exec(compile(self._code, self._name, "exec"), module.__dict__)
 
 
-def cases_for(file: str, first: str) -> list[Case]:
-    """The cases that import `file`: those of module `first` before the others, the quickest of each before the slow.
+def cases_for(file: str, first: str) -> tuple[list[Case], float]:
+    """The cases that import `file`, and the seconds that all take: those of a module named `first` before the others,
+    the quickest of each before the slow.
 
     Raises NotGreen when one of them fails without any mutant.
     """
@@ -66,11 +70,12 @@ def cases_for(file: str, first: str) -> list[Case]:
     return found
 
 
-def survivors(mutants: Iterable[Mutant], cases: Sequence[Case]) -> Iterator[Mutant]:
-    """Those of the mutants that every case lets pass, in the order in which they are known."""
+def survivors(mutants: Iterable[Mutant], cases: Sequence[Case], seconds: float) -> Iterator[Mutant]:
+    """Those of the mutants that every case lets pass, in the order in which they are known. seconds: of all cases."""
+    cpu_s = CPU_LEAST_S + round(CPU_TIMES * seconds)
     running: dict[int, tuple[ForkProcess, Mutant]] = {}
     for mutant in mutants:
-        process = FORK.Process(target=_attack, args=(mutant, cases))
+        process = FORK.Process(target=_attack, args=(mutant, cases, cpu_s))
         process.start()
         running[process.sentinel] = process, mutant
         if len(running) >= (os.cpu_count() or 1):
@@ -88,9 +93,9 @@ def _ended(running: dict[int, tuple[ForkProcess, Mutant]]) -> Iterator[Mutant]:
             yield mutant
 
 
-def _attack(mutant: Mutant, cases: Sequence[Case]) -> None:
+def _attack(mutant: Mutant, cases: Sequence[Case], cpu_s: int) -> None:
     """In a process of its own: exits with KILLED or SURVIVED, or dies of a limit, which kills the mutant too."""
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S))
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s))
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     _forget_imports()
     sys.meta_path.insert(0, _Mutated(mutant))
@@ -105,9 +110,9 @@ def _attack(mutant: Mutant, cases: Sequence[Case]) -> None:
 def _try_cases(file: str, first: str, writer: Connection) -> None:
     """In a process of its own: sends the list of cases_for(), or a sentence about the case that fails."""
     found: list[tuple[bool, float, Case]] = []
-    for module in sorted(path.stem for path in CASES.glob("case_*.py")):
+    for module in _modules():
         _forget_imports()
-        names = [name for name in vars(importlib.import_module(_case_module(module))) if name.startswith("test_")]
+        names = [name for name in vars(importlib.import_module(module)) if name.startswith("test_")]
         if _module_of(file) not in sys.modules:
             continue
         for case in [(module, name) for name in names]:
@@ -117,16 +122,17 @@ def _try_cases(file: str, first: str, writer: Connection) -> None:
             except Exception as error:
                 writer.send(f"{'.'.join(case)} fails without any mutant: {error!r}")
                 return
-            found.append((module != first, time.perf_counter() - began, case))
-    writer.send([case for _later, _seconds, case in sorted(found)])
+            found.append((not module.endswith(f".{first}"), time.perf_counter() - began, case))
+    writer.send(([case for _later, _seconds, case in sorted(found)], sum(seconds for _later, seconds, _case in found)))
+
+
+def _modules() -> list[str]:
+    folders = [(package, ROOT / package.replace(".", "/")) for package in PACKAGES]
+    return [f"{package}.{path.stem}" for package, folder in folders for path in sorted(folder.glob("case_*.py"))]
 
 
 def _function(case: Case) -> Callable[[], None]:
-    return getattr(importlib.import_module(_case_module(case[0])), case[1])
-
-
-def _case_module(stem: str) -> str:
-    return f"tests.dual.cases.{stem}"
+    return getattr(importlib.import_module(case[0]), case[1])
 
 
 def _module_of(file: str) -> str:
@@ -134,5 +140,7 @@ def _module_of(file: str) -> str:
 
 
 def _forget_imports() -> None:
-    for name in [name for name in sys.modules if name.startswith(("firmware", "boards", "tests.dual"))]:
+    for name in [
+        name for name in sys.modules if name.startswith(("firmware", "boards", "tests.dual", "tests.interrupt"))
+    ]:
         del sys.modules[name]

@@ -49,6 +49,7 @@ def test_a_phase_may_hold_its_limit_of_charge_in_either_direction():
             assert accounts.phase_charge(s, sign * 300, 300, sign * 300) == (sign * charge, sign, trip)
             s = output(phase_sign=0, phase_sum=sign * (charge - 300))
             assert accounts.phase_charge(s, sign * 300, 300, 0)[2] == trip
+        assert accounts.phase_charge(output(phase_limit=0), sign, 1, sign)[2] == faults.CHARGE_LIMIT
 
 
 def test_within_a_cycle_the_net_charge_adds_up():
@@ -83,6 +84,8 @@ def test_the_mean_of_a_ledger_may_be_its_limit_in_either_direction():
             assert accounts.net_charge(s, sign, 0) == trip
             s = output(net=sign * (net - 1), net_samples=9, wrapped_before=1, net_begun=1)
             assert accounts.net_charge(s, sign, faults.CHARGE_LIMIT) == (trip or faults.CHARGE_LIMIT)
+        s = output(net_limit=0, net_samples=9, wrapped_before=1, net_begun=1)
+        assert accounts.net_charge(s, sign, 0) == faults.DC_IMBALANCE
 
 
 def test_the_last_samples_are_kept_with_code_and_count():
@@ -110,13 +113,16 @@ def test_a_sample_is_accounted_for():
 def test_the_peak_stays_until_a_larger_one():
     s = output(phase_sign=1, peak_current=300)
     assert "peak_current" not in effect(accounts.account, s, 300, 300, 310, 1, 900)[1]
+    assert "peak_current" not in effect(accounts.account, s, 299, 299, 310, 1, 900)[1]
     assert effect(accounts.account, s, -301, 301, 310, 1, 900)[1]["peak_current"] == 301
 
 
 def test_a_new_sign_closes_the_phase_before_the_sample_counts():
-    s = output(phase_sign=1, phase_sum=900, phase_command=1000, full_sense=1, full_command=1)
-    accounts.account(s, -300, 300, -310, -1, -300)
-    assert (s.last_phase, s.phases, s.phase_sign, s.phase_sum, s.phase_command) == (900, 1, -1, -300, -310)
+    for sign in (1, -1):
+        s = output(phase_sign=sign, phase_sum=900, phase_command=1000, full_sense=1, full_command=1)
+        accounts.account(s, -sign * 300, 300, -sign * 310, -sign, -sign * 300)
+        assert (s.last_phase, s.phases, s.phase_sign) == (900, 1, -sign)
+        assert (s.phase_sum, s.phase_command) == (-sign * 300, -sign * 310)
 
 
 CLOSING = {
@@ -158,10 +164,14 @@ def test_a_phase_within_the_contact_check_keeps_its_readings_though_it_began_in_
 
 def test_a_phase_is_full_at_its_share_in_either_direction():
     for sign in (1, -1):
-        for charge, full in ((900, 1), (899, 0)):
+        for charge, full in ((901, 1), (900, 1), (899, 0)):
             s = output(phase_sum=sign * charge, phase_command=sign * 1000, full_sense=10, full_command=9, phases=3)
             changed = effect(accounts.count_phase, s)[1]
             assert changed == {"last_phase": sign * charge, "phases": 4} | ({"full_phases": 1} if full else {})
+    for charge, asked, full in ((-1, -1, 1), (0, -1, 0), (999, -1000, 0), (-999, 1000, 0), (1000, -1000, 1)):
+        s = output(phase_sum=charge, phase_command=asked, full_sense=1, full_command=1)
+        accounts.count_phase(s)
+        assert s.full_phases == full, (charge, asked)
     assert effect(accounts.count_phase, output(phase_sum=-9, phase_command=10, full_sense=1, full_command=1))[1] == {
         "last_phase": -9, "phases": 1,
     }  # fmt: skip
@@ -209,3 +219,11 @@ def test_the_impedance_takes_the_largest_command_at_last_and_the_largest_voltage
         assert changed == {"peak_a": 401, "peak_v": sign * 401, "peak_voltage": 401}
         changed = effect(accounts.peak_of_phase, s, sign * 285, sign * 301, sign * 399)[1]
         assert changed == {"peak_c": 301, "peak_i": sign * 285, "peak_a": 399, "peak_v": sign * 399}
+
+
+def test_the_smallest_command_and_voltage_have_a_size_in_either_direction():
+    for sign in (1, -1):
+        s = output(peak_c=1, peak_a=9)
+        assert effect(accounts.peak_of_phase, s, 7, sign, 0)[1] == {"peak_i": 7, "peak_a": 0}
+        s = output(peak_c=9)
+        assert effect(accounts.peak_of_phase, s, 7, 0, sign)[1] == {"peak_a": 1, "peak_v": sign, "peak_voltage": 1}

@@ -41,16 +41,16 @@ def test_the_expected_current_is_the_command_in_counts_without_its_sign():
 
 def test_the_current_may_exceed_its_command_by_the_tolerance_and_no_more():
     for sign in (1, -1):
-        for excess, astray in ((0, 0), (FOLLOW, 0), (FOLLOW + 1, 5)):
-            s = output(astray=4)
+        for excess, astray in ((0, 0), (FOLLOW, 0), (FOLLOW + 1, 6)):
+            s = output(astray=5)
             assert effect(supervision.follow, s, sign * (300 + excess), sign * 300)[0] == (300, astray)
             assert s.astray == astray
 
 
 def test_the_current_may_fall_short_but_oppose_its_command_only_within_the_tolerance():
     for sign in (1, -1):
-        for opposing, astray in ((-200, 0), (0, 0), (FOLLOW, 0), (FOLLOW + 1, 5)):
-            assert supervision.follow(output(astray=4), -sign * opposing, sign * 300) == (300, astray)
+        for opposing, astray in ((-200, 0), (0, 0), (FOLLOW, 0), (FOLLOW + 1, 6)):
+            assert supervision.follow(output(astray=5), -sign * opposing, sign * 300) == (300, astray)
 
 
 def test_without_a_command_neither_direction_may_exceed_the_tolerance():
@@ -69,6 +69,7 @@ def test_during_the_contact_check_less_excess_is_tolerated():
 def test_what_a_treatment_leaves_behind_keeps_its_tolerance_during_the_contact_check():
     for sign in (1, -1):
         assert supervision.follow(output(sensing=1), sign * (22 + FOLLOW), sign * 22) == (22, 0)
+        assert supervision.follow(output(sensing=1), sign * (300 + FOLLOW), sign * 300) == (300, 0)
         assert supervision.follow(output(sensing=1), sign * (21 + FOLLOW), sign * 21) == (21, 1)
 
 
@@ -115,15 +116,17 @@ def test_the_first_fault_stays_with_its_reading():
 
 
 def test_contact_is_current_at_the_sensing_level():
-    for size, good in ((11, 6), (10, 0)):
-        s = output(sensing=1, good=5, before=16)
-        effect(supervision.contact, s, size, 16, 15)
-        assert s.good == good
+    for size, good in ((300, 6), (12, 6), (11, 6), (10, 0)):
+        for steps in (16, -16, 300):
+            s = output(sensing=1, good=5, before=steps)
+            effect(supervision.contact, s, size, steps, 15)
+            assert s.good == good
 
 
 def test_a_sample_after_a_step_neither_counts_nor_begins_anew():
-    s = output(sensing=1, good=5, before=-16)
-    assert effect(supervision.contact, s, 10, 16, 15)[1] == {}
+    for steps in (16, -16):
+        s = output(sensing=1, good=5, before=-steps)
+        assert effect(supervision.contact, s, 10, steps, 15)[1] == {}
 
 
 def test_a_command_too_small_to_tell_changes_nothing():
@@ -158,4 +161,5 @@ def test_a_lost_contact_of_one_output_sends_both_to_the_contact_check():
         supervision.contact(pair[lost], 0, 300, 300)
         assert pair[1 - lost].differing(before) == {"go": 0, "sensing": 1, "good": 0, "envelope": 0, "sense_k": 0}
         assert pair[lost].sensing == 1 and pair[lost].go == pair[lost].envelope == pair[lost].sense_k == 0
+        assert pair[lost].good == 0
         assert pair[lost].lift_offs == 1 and pair[1 - lost].lift_offs == 0

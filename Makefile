@@ -25,8 +25,8 @@ test: setup image  ## run every test
 	@$(BIN)/python -m tests.esp32.unix_port >/dev/null \
 		|| echo "MICROPYTHON'S UNIX PORT CANNOT BE BUILT HERE (see above why): the ESP32's scenarios are skipped"
 	$(BIN)/python -m pytest -n 2 --dist worksteal
-	@echo "Line and branch coverage of firmware/shared and firmware/core by the cases that run on both interpreters:"
-	@$(BIN)/coverage run -m pytest -q tests/dual -k cpython
+	@echo "Line and branch coverage of firmware/shared, firmware/core and the interrupt's stages by their cases:"
+	@$(BIN)/coverage run -m pytest -q tests/dual/test_dual.py tests/interrupt/test_stages.py -k "cpython or case"
 	@$(BIN)/coverage report --skip-empty
 
 check: setup  ## lint, formatting and types (host, and both boards against their stubs)
@@ -55,8 +55,9 @@ rungs: setup image  ## the scenarios of real boards on virtual ones behind ports
 mutation: setup  ## change the safety files in every small way: each change must make a test fail
 	$(BIN)/python -m tests.mutation
 
-tables: setup  ## write the tables of README.md and tests/hazards/HAZARDS.md anew from their data
+tables: setup  ## write the tables of README.md, docs/interrupt.md and tests/hazards/HAZARDS.md anew from their data
 	$(BIN)/python -m tests.readme
+	$(BIN)/python -m tests.interrupt.tables
 	$(BIN)/python -m tests.hazards render
 
 boards: setup  ## write wiring tables and pin diagrams of boards/*/README.md anew from board.py

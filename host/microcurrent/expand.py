@@ -127,7 +127,7 @@ def _stages(texts: dict[str, str]) -> dict[str, Stage]:
     found: dict[str, Stage] = {}
     for module, text in texts.items():
         names: dict[str, object] = {"__name__": f"{PACKAGE}.{module}", "__package__": PACKAGE}
-        exec(compile(text, f"{module}.py", "exec"), names)
+        exec(compile(text, f"<stages of {module}>", "exec"), names)
         for node in ast.parse(text).body:
             if isinstance(node, ast.FunctionDef) and node.name != DIFFERENCE:
                 found[node.name] = Stage(node.name, module, node, names)

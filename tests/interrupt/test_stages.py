@@ -15,6 +15,7 @@ from firmware.hw.interrupt import rp2
 from microcurrent import expand
 from microcurrent.build import compiled
 
+from . import tables
 from .cases import case_rp2
 from .world import Words, World, placed, pointer, signed
 
@@ -187,3 +188,7 @@ def test_a_constant_that_is_no_small_integer_is_refused() -> None:
     texts["wave"] = texts["wave"].replace("HALF_CODE = 131072", "HALF_CODE = 0x40000000")
     with pytest.raises(expand.Refusal, match="no small integer"):
         expand.expanded(texts)
+
+
+def test_the_page_of_words_and_faults_is_up_to_date() -> None:
+    assert tables.PAGE.read_text() == tables.page()

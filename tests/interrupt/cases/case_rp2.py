@@ -89,6 +89,7 @@ class Clock(dict[int, int]):
 
 def test_it_waits_until_its_instant_and_not_for_a_damaged_one():
     for now, late, instant, until in (
+        (1000, -1, 1003, 1000),
         (1000, 0, 1003, 1003),
         (1002, 2, 1003, 1003),
         (1008, 8, 1003, 1009),
@@ -391,3 +392,83 @@ def test_every_word_has_one_row_and_a_plan_its_places():
     assert sorted(NAMES.values()) == list(range(word.NEW + 1)) and len(word.TABLE) == word.NEW + 1
     assert len(set(word.PLAN)) == word.PLAN_LENGTH == len(word.PLAN) and word.LENGTH == word.NEW + word.PLAN_LENGTH
     assert len(word.SNAPSHOT) == len(meter.SNAPSHOT_FIELDS) - 1
+
+
+class Slow(Clock):
+    """A timer of which three readings fall into one microsecond."""
+
+    def __getitem__(self, index: int) -> int:
+        assert index == rp2.TIMERAWL
+        self.now_us += 1
+        return signed(self.now_us // 3)
+
+
+def test_the_converter_starts_behind_an_edge_also_where_the_counter_wraps():
+    for edge in (5000, 2**31 - 1):
+        made = world(period=100)
+        clock, adc = Slow(3 * edge - 1), {}
+        made.outputs[0].timer = placed(Ticking(made.timer, clock))
+        rp2.start(made.outputs[0], placed(adc, 0x4004C000) >> 2, 1)
+        assert clock.now_us == 3 * (edge + 1) and made.outputs[0].due == signed(edge + 1 - 3 + 200)
+
+
+def test_an_instant_is_a_sum():
+    made = world(due=1001)
+    quiet(made)
+    clock = Clock(1000)
+    made.outputs[0].timer = placed(Ticking(made.timer, clock))
+    rp2.tick()
+    assert clock.now_us == 1004
+
+
+def test_an_interrupt_before_its_time_waits_for_nothing():
+    made = world(due=1000)
+    quiet(made)
+    at(made, 999)
+    rp2.tick()
+    assert [block for block, _index, _value in made.log] == ["i2c0", "i2c0", "timer", "timer"]
+
+
+def test_the_flag_of_being_inside_stands_from_before_the_sample_is_sent():
+    made = world(due=1000)
+    quiet(made)
+    s, seen = made.outputs[0], []
+
+    class Bus(dict[int, int]):
+        def __missing__(self, index: int) -> int:
+            return 0
+
+        def __setitem__(self, index: int, value: int) -> None:
+            seen.append(s.inside)
+
+    s.i2c = placed(Bus())
+    dict.__setitem__(made.systick, 0, 1000)
+    rp2.tick()
+    assert seen == [1, 1] and s.inside == 0 and s.worst_cost == 375
+
+
+def test_on_the_sparse_wire_a_smaller_code_is_sent_too():
+    made = world(sparse=1, next=2199)
+    assert effect(rp2.send, made.outputs[0])[1]["sent"] == 2199
+
+
+def test_the_smallest_readings_have_a_size():
+    for count, reading in ((2047, -1), (2048, 0), (2049, 1)):
+        made = world(step=0, zero_sense=2048)
+        made.results[3] = count
+        assert rp2.sense(made.outputs[0])[2:] == (reading, abs(reading))
+
+
+def test_a_lesser_lateness_and_cost_change_nothing():
+    made = world(worst_late=60, worst_cost=10**6)
+    assert effect(rp2.schedule, made.outputs[0], 50)[1] == {"due": 100, "ticks": 1}
+    assert effect(rp2.cost, made.outputs[0], 1000)[1] == {}
+
+
+def test_the_second_interrupt_compares_large_counts():
+    made = world(ticks=5000, watched=5000)
+    rp2.watch(None)
+    assert made.outputs[0].trip == faults.SAMPLE_INTERRUPT_STOPPED
+    made = world(ticks=50, watched=60)
+    rp2.watch(None)
+    assert made.outputs[0].trip == 0

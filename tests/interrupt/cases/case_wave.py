@@ -321,3 +321,65 @@ def test_the_contact_check_has_no_cycles_and_spends_no_time():
 def test_the_sample_with_go_is_the_first_of_the_treatment():
     s = output(sensing=1, go=1)
     assert wave.wave(s) == 0 and (s.next, s.sensing, s.go, s.left) == (2348, 0, 0, 999)
+
+
+def test_numbers_that_a_bit_operation_would_not_tell():
+    """What `|`, `^` or `>>` give for the small numbers of the cases above, they do not give for these."""
+    for debt, rest, paid in ((3, 98305, -1), (1, 98305, -1), (-3, -98305, 1), (-4, -98305, 1), (-3, 0, 0)):
+        s = output(debt=debt)
+        assert wave.pay(s, -rest, 2048, 0) == 2048 + paid and s.debt == debt + paid
+    assert wave.unit(curve(second=3 << 27, second_step=1 << 27, phase=1 << 30))[0] == (8000 + 3000) // 2
+    s = curve(second=3 << 27, second_step=1 << 27)
+    wave.unit(s)
+    assert s.second == 1 << 29
+    assert effect(wave.unit, output(resting=3))[1] == {"resting": 2}
+    assert effect(wave.rest, output(burst_cycles=9, burst_left=5))[1] == {"burst_left": 4}
+    assert effect(wave.end_of_cycle, output(alternate_cycles=9, alternate_left=5))[1] == {"alternate_left": 4}
+    s = output(k=9, fraction=1 << 29, fraction_step=1 << 29, n_base=11)
+    assert effect(wave.square_unit, s)[1] == {"k": 0, "fraction": 0, "n_this": 12}
+
+
+def test_rounding_is_paid_at_any_code():
+    for code in (2348, 1748, 2047, 4095, 0):
+        for rest in (0, 100, -100, 98305):
+            s = output(owed=7)
+            assert wave.pay(s, ((code - 2048) << 18) - rest, code, 0) == code and s.owed == 7 + rest
+
+
+def test_a_table_of_1024_points_is_read_between_unequal_points():
+    s = with_points(curve(phase=(1 << 30) + (1 << 29)), 0, 8000, 4000, -8000, 0)
+    assert wave.unit(s)[0] == 6000
+    s = output(use_table=1, table_shift=22, table_mask=1023, phase=(5 << 22) + (255 << 14))
+    with_points(s, *([0] * 5), 1000, 1256, *([0] * 1018))
+    assert wave.unit(s)[0] == 1255
+
+
+def test_time_that_is_over_ends_nothing_twice():
+    assert effect(wave.envelope, output(left=0, envelope_step=500, envelope=0))[1] == {"left": -1, "envelope": 500}
+    assert effect(wave.rest, output(burst_cycles=3, burst_left=0, rest=40))[1] == {"burst_left": -1}
+    s = output(alternate_cycles=3, alternate_left=0, gain=7)
+    assert effect(wave.end_of_cycle, s)[1] == {"alternate_left": -1}
+    assert effect(wave.finish, output(done=1)) == (0, {"done": 0})
+
+
+def test_the_smallest_step_below_zero_ends_the_ramp():
+    s = output(envelope=999, envelope_step=-1000)
+    assert effect(wave.envelope, s) == (0, {"left": 999, "envelope": 0, "run": 0, "done": 4})
+
+
+def test_what_lies_beyond_its_cycle_begins_anew():
+    assert effect(wave.sensing_code, output(sense_half=3, sense_step=16, sense_k=9)) == (2064, {"sense_k": 0})
+    assert effect(wave.sensing_code, output(sense_half=200, sense_step=16, sense_k=399)) == (2064, {"sense_k": 0})
+    assert wave.square_unit(output(k=12, n_this=10))[1] == 1
+    assert wave.square_unit(output(k=299, n_this=300, width=150, gap_end=150))[1] == 1
+
+
+def test_ten_codes_are_too_few_to_be_trimmed():
+    for code in (2058, 2038):
+        assert effect(wave.trim, output(trim=CODE), code) == (code, {})
+
+
+def test_the_smallest_negative_amplitude_keeps_its_sign():
+    s = change(gain=-1)
+    wave.take_up(s)
+    assert s.gain == -(1000 + word.GAIN)

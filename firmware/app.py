@@ -81,12 +81,7 @@ class Device:
         self.events = event_log.EventLog(_EVENTS_KEPT)
         self.last_rows = [None, None]  # telemetry of the first and the second channel
         self.link = link.Link(board.LINK_BAUD)
-        self._estop = Pin(board.ESTOP_PIN, Pin.IN, Pin.PULL_UP)
-        self._button = Pin(board.BUTTON_PIN, Pin.IN, Pin.PULL_UP)
-        self._vbus = Pin(board.VBUS_PIN, Pin.IN)
-        self._led = Pin(board.LED_PIN, Pin.OUT, value=0)
-        self._cue_led = Pin(board.CUE_LED_PIN, Pin.OUT, value=0)
-        self._buzzer = Pin(board.BUZZER_PIN, Pin.OUT, value=0)
+        self._wire_pins()
         self._cues = cues.Player(self._put_cue)
         self._touch = touch.Touch()
         self._pins = outputs.pins_of(board)
@@ -95,12 +90,7 @@ class Device:
         self.session = session.Session(board, self.engine, self._emit, self.record)
         self.ring = ring.TelemetryRing(_RING_ROWS, self.engine.channels)
         self.consent = consent.Consent()
-        self.storage = storage.Storage(lambda: self.engine.gate_closed)
-        self.journal = journal.Journal(journal_files.Files(lambda: self.engine.gate_closed))
-        self.settings, self._settings_problem = self.storage.load()
-        self.telemetry_hz = self.settings["telemetry_hz"]
-        self._calibration_slots = storage.calibration_slots(lambda: self.engine.gate_closed, self.engine.channels)
-        self.calibration, self.calibration_problem = self._calibration_slots.load()
+        self._open_files()
         self.zero_code = board.ZERO_CODE
         self._use_calibration()
         self.programme = no_programme.NoProgramme(self, self._cue)
@@ -108,6 +98,23 @@ class Device:
         self.hard_cap_ua = board.HARD_CAP_UA
         self._manifest, self._image, self._code_problem = examined
         self._commissioned = False
+
+    def _wire_pins(self):
+        self._estop = Pin(board.ESTOP_PIN, Pin.IN, Pin.PULL_UP)
+        self._button = Pin(board.BUTTON_PIN, Pin.IN, Pin.PULL_UP)
+        self._vbus = Pin(board.VBUS_PIN, Pin.IN)
+        self._led = Pin(board.LED_PIN, Pin.OUT, value=0)
+        self._cue_led = Pin(board.CUE_LED_PIN, Pin.OUT, value=0)
+        self._buzzer = Pin(board.BUZZER_PIN, Pin.OUT, value=0)
+
+    def _open_files(self):
+        """What is kept in flash; each of them refuses to write while a gate conducts."""
+        self.storage = storage.Storage(lambda: self.engine.gate_closed)
+        self.journal = journal.Journal(journal_files.Files(lambda: self.engine.gate_closed))
+        self.settings, self._settings_problem = self.storage.load()
+        self.telemetry_hz = self.settings["telemetry_hz"]
+        self._calibration_slots = storage.calibration_slots(lambda: self.engine.gate_closed, self.engine.channels)
+        self.calibration, self.calibration_problem = self._calibration_slots.load()
 
     # What commands use ----------------------------------------------------------------------------------------------
 

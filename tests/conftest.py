@@ -14,6 +14,7 @@ import pytest
 from microcurrent.build import build_firmware
 from microcurrent.image.production import production_image
 from microcurrent.image.resolver import IMAGE_ENV, resolve_image
+from tests.campaign import seed
 from tests.hazards.outcome import HazardOutcome
 from tests.hil import result, rungs
 
@@ -32,6 +33,11 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_addoption(parser: pytest.Parser) -> None:
     rungs.add_options(parser)
     parser.addoption("--frozen", action="store_true", help="run the hil scenarios on production images")
+
+
+def pytest_report_header() -> str:
+    """What repeats the campaign's sample of this commit."""
+    return f"campaign: {seed.SEED_ENV}={seed.of_commit()}"
 
 
 def _say(text: str) -> None:

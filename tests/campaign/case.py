@@ -5,6 +5,7 @@ from random import Random
 from typing import Any
 
 from firmware.shared import protocol
+from microcurrent.bench.output import Output
 from microcurrent.bench.pico import VirtualPico
 
 from .host import Host
@@ -23,17 +24,32 @@ _TREATED_MS = 600  # contact sensing, a ramp of 100 ms, and a little of full amp
 _BRIEF_MS = 100  # how long an attempt is watched where nothing needs to be found
 
 
+PLUS, MINUS = SIGNS = ("plus", "minus")
+
+
 @dataclass(frozen=True)
 class Key:
-    """Which case: written as scenario[/variant]:state:wave:phase."""
+    """Which case: written as scenario[/variant]:state:wave:phase[:minus][:output-1].
+
+    sign: of the phase that the fault meets, and with it of the fault itself: "minus" is the mirror image of "plus".
+    output: 0 on the board with one output, 1 or 2 on the board with two: the one that is struck.
+    """
 
     scenario: str
     variant: str
     state: str
     wave: str
     phase: str
+    sign: str = PLUS
+    output: int = 0
 
     def __str__(self) -> str:
+        sign = f":{MINUS}" if self.sign == MINUS else ""
+        return self.twin + sign + (f":output-{self.output}" if self.output else "")
+
+    @property
+    def twin(self) -> str:
+        """What it shares with its mirror image and with the same fault at the other output."""
         variant = f"/{self.variant}" if self.variant else ""
         return f"{self.scenario}{variant}:{self.state}:{self.wave}:{self.phase}"
 
@@ -72,6 +88,16 @@ class Case:
         return self.plant.host
 
     @property
+    def struck(self) -> Output:
+        """The output that the fault meets."""
+        return self.pico.output(self.key.output or 1)
+
+    @property
+    def side(self) -> int:
+        """1, or -1 for a mirror image."""
+        return -1 if self.key.sign == MINUS else 1
+
+    @property
     def wave(self) -> Wave:
         return WAVES[self.key.wave]
 
@@ -88,12 +114,20 @@ class Case:
     @property
     def from_ns(self) -> float:
         """When the fault and a connected output first met: the injection, or the later closing of the gate."""
-        return next((max(a, self.injected_ns) for a, b in driven(self.pico) if b > self.injected_ns), self.injected_ns)
+        flowed = driven(self.struck.stage)
+        return next((max(a, self.injected_ns) for a, b in flowed if b > self.injected_ns), self.injected_ns)
 
     @property
     def off_ns(self) -> float:
-        """When the electrodes were disconnected from the pump, counted from `from_ns`; inf: they are not."""
-        return next((b for a, b in driven(self.pico) if b > self.from_ns), self.from_ns)
+        """When the last output's electrodes were disconnected from the pump, from `from_ns` on; inf: they are not."""
+        return max(self.offs_ns)
+
+    @property
+    def offs_ns(self) -> list[float]:
+        """The same of each output."""
+        from_ns = self.from_ns
+        every = [driven(output.stage) for output in self.pico.outputs]
+        return [next((b for _a, b in flowed if b > from_ns), from_ns) for flowed in every]
 
     @property
     def events(self) -> list[dict[str, Any]]:
@@ -107,7 +141,7 @@ class Case:
 
     def run(self) -> None:
         """Inject, go on as a host does, and try again when the fault is latched."""
-        self.pico.run_until(self.pico.now_ns + Random(f"{self.seed}:{self.key}").randrange(self.sample_us * US))
+        self.pico.run_until(self.pico.now_ns + Random(f"{self.seed}:{self.key.twin}").randrange(self.sample_us * US))
         self._heard = len(self.host.events)
         self.injected_ns = self.pico.now_ns
         self.scenario.inject(self)

@@ -23,7 +23,7 @@ def check(case: Case) -> list[str]:
             problems.append(f"sensing level {sensing_ns / MS:.2f} ms after the lift-off")
     touched_ns = case.notes.get("contact_ns")
     if touched_ns:
-        shock_ua = peak_ua(case.pico.stage, touched_ns, min(touched_ns + RECONTACT_NS, case.pico.now_ns))
+        shock_ua = peak_ua(case.struck.stage, touched_ns, min(touched_ns + RECONTACT_NS, case.pico.now_ns))
         case.notes["recontact_ua"] = round(shock_ua, 2)
         if shock_ua > RECONTACT_UA:
             problems.append(f"{shock_ua:.1f} uA within 50 ms after contact")
@@ -32,7 +32,7 @@ def check(case: Case) -> list[str]:
 
 def _sensing_ns(case: Case) -> float:
     """When the DAC took the first code of those that stay at sensing level or below."""
-    trace, board = case.pico.trace, case.pico.board
+    trace, board = case.struck.trace, case.pico.board
     step = SENSING_UA * ZERO_CODE / board.FULL_SCALE_UA
     first = bisect_left(trace.dac_ns, case.injected_ns)
     until_ns = case.notes.get("contact_ns", case.pico.now_ns)

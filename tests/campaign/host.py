@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from firmware.core import pair
 from firmware.shared import framing
 from microcurrent.bench.pico import VirtualPico
 from microcurrent.lines import LineReader, LinkCounters
@@ -11,6 +12,11 @@ from .waves import MS
 
 _LOOK_NS = 5 * MS  # how often it looks at what arrived
 _RENEW_NS = 400 * MS
+
+
+def _second(wave: dict[str, Any]) -> dict[str, Any]:
+    """The request for a second output: without what both have in common."""
+    return {name: value for name, value in wave.items() if name not in pair.COMMON}
 
 
 class Host:
@@ -42,9 +48,10 @@ class Host:
         return reply["data"]
 
     def arm(self, wave: dict[str, Any], lease_ms: int = 2000) -> dict[str, Any] | None:
-        """Ask for a session; remember its number."""
+        """Ask for a session, with the same waveform on every output; remember its number."""
         self.amplitudes_ua.append(wave["amplitude_ua"])
-        reply = self.ask("arm", wave=wave, lease_ms=lease_ms)
+        second: dict[str, Any] = {"wave2": _second(wave)} if len(self._pico.outputs) > 1 else {}
+        reply = self.ask("arm", wave=wave, lease_ms=lease_ms, **second)
         if reply is not None and reply["ok"]:
             self.session = reply["data"]["session"]
         return reply

@@ -5,25 +5,25 @@ from .case import Case
 
 def dac_absent(case: Case) -> None:
     """The DAC answers nothing."""
-    case.pico.dac.absent = True
+    case.struck.dac.absent = True
 
 
 def dac_stuck(case: Case) -> None:
     """The DAC acknowledges everything and keeps its output."""
-    case.pico.dac.stuck = True
+    case.struck.dac.stuck = True
 
 
 def dac_deaf(case: Case) -> None:
     """The same, at a harmless code: it shows only when it is read back."""
-    case.pico.dac.stuck = True
+    case.struck.dac.stuck = True
 
 
 def dac_eeprom(case: Case) -> None:
     """The EEPROM holds 0 V, which is full negative current, and the power fails."""
-    case.pico.dac.eeprom_code = 0
+    case.struck.dac.eeprom_code = 0
     case.power_cycle()
 
 
 def sda_held(case: Case) -> None:
     """Something holds SDA low."""
-    case.pico.hold_sda = True
+    case.struck.hold_sda = True

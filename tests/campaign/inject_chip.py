@@ -62,7 +62,7 @@ def interrupt_raises(case: Case) -> None:
 
 def phase_too_long(case: Case) -> None:
     """Flipped bits in the engine's RAM: the phase under way does not end."""
-    words = Words(case.pico)
+    words = Words(case.pico, case.key.output)
     case.notes["phase_limit"] = words["_PHASE_LIMIT"]  # the next self-test has another
     words["_PHASE_STEP"] = 0
     if words["_K"] < words["_GAP_END"]:
@@ -72,7 +72,7 @@ def phase_too_long(case: Case) -> None:
 
 def clock_slow(case: Case) -> None:
     """The count of samples lags behind the time: a bit of it flips, or they come at a quarter of their rate."""
-    words = Words(case.pico)
+    words = Words(case.pico, case.key.output)
     if case.key.variant != "quarter":
         words["_LEFT"] |= _MANY_SAMPLES
     else:

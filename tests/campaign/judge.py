@@ -6,17 +6,24 @@ from typing import Any
 
 from firmware.core import states
 from firmware.shared import faults, protocol
+from microcurrent.bench.stage import Stage
 
 from .case import Case
 from .measure import Seen, driven, peak_ua
 from .plant import Plant
 from .records import records
 from .references import full_amplitude
-from .waves import US
+from .waves import MS, US
 
 OVER_CAP_NS = 100 * US  # above 1 mA no longer than this under any single fault
 SLOW_US = 100_000  # a fault with such a limit is a mean or a wait; a quicker one counts from a crossing of its own
 HARMLESS_UA = 10.5  # contact sensing and 5 %
+# Two calls of Pin.value() take 8 us; two samples that come in between may make it that and two interrupts of 48 us.
+MAIN_LOOP_US = 8 + 2 * 48 + 16
+INTERRUPT_ALONE = (
+    faults.OVER_CURRENT, faults.DAC_NO_ACK, faults.OUTPUT_ASTRAY, faults.ESTOP, faults.BUS_HUNG, faults.DC_IMBALANCE,
+    faults.CHARGE_LIMIT, faults.SUPERVISOR_LATE,
+)  # fmt: skip
 NO_CURRENT_UA = 0.001  # below a millionth of anything that is driven
 
 
@@ -27,7 +34,7 @@ def verdict(case: Case) -> dict[str, Any]:
     off_ns = _ramp_ns(case) if scenario.by_ramp else case.off_ns
     counts = case.latched and reference_ns < inf
     since_ns = min(reference_ns, off_ns)
-    seen = Seen(case.pico.stage, case.injected_ns, end_ns)
+    seen = Seen(case.struck.stage, case.injected_ns, end_ns)
     result = {
         "key": str(case.key),
         "fault": faults.name_of(scenario.fault),
@@ -35,14 +42,25 @@ def verdict(case: Case) -> dict[str, Any]:
         "outcome": _outcome(case),
         "off_us": round(max(off_ns - reference_ns, 0) / US, 1) if counts else None,
         "limit_us": _limit_us(case),
+        **_took(case),
         "peak_ua": round(seen.peak_ua, 1),
         "above_us": round(seen.above_ns / US, 2),
-        "charge_nc": round(Seen(case.pico.stage, since_ns, min(off_ns, end_ns)).charge_nc, 1) if counts else None,
+        "charge_nc": round(Seen(case.struck.stage, since_ns, min(off_ns, end_ns)).charge_nc, 1) if counts else None,
         "refusals": case.refusals,
     }
     problems = [*_code(case), *_time(result), *_current(case, result), *_refusal(case), *_journal(case)]
+    problems += _both_outputs(case)
     problems += scenario.check(case)
     return result | {"notes": case.notes, "problems": problems}
+
+
+def _took(case: Case) -> dict[str, float | None]:
+    """From the injection to off, and the mean |current| meanwhile."""
+    begin_ns, end_ns = case.from_ns, case.off_ns
+    if not case.latched or not begin_ns < end_ns < inf:
+        return {"took_us": None, "mean_ua": None}
+    mean_ua = Seen(case.struck.stage, begin_ns, end_ns).charge_nc * MS / (end_ns - begin_ns)
+    return {"took_us": round((end_ns - begin_ns) / US, 1), "mean_ua": round(mean_ua, 2)}
 
 
 def _outcome(case: Case) -> str:
@@ -85,7 +103,7 @@ def _code(case: Case) -> list[str]:
     excused = (case.key.places | {case.key.wave}) & scenario.unseen.keys()
     if excused or not scenario.runs_out(case.key):
         return []
-    if scenario.harmless and peak_ua(case.pico.stage, case.injected_ns, case.pico.now_ns) <= HARMLESS_UA:
+    if scenario.harmless and peak_ua(case.struck.stage, case.injected_ns, case.pico.now_ns) <= HARMLESS_UA:
         return []
     return ["nothing was latched"]
 
@@ -93,6 +111,32 @@ def _code(case: Case) -> list[str]:
 def _time(result: dict[str, Any]) -> list[str]:
     late = result["off_us"] is not None and result["off_us"] > result["limit_us"]
     return [f"off after {result['off_us']} us, limit {result['limit_us']}"] if late else []
+
+
+def _both_outputs(case: Case) -> list[str]:
+    """Both gates open together, and the fault names the output that was struck.
+
+    Not together: a switch that conducts for ever; and the output whose own count of samples still ends its session.
+    """
+    if not case.latched or not case.key.output or not case.running:
+        return []
+    if case.scenario.latent or case.latched == faults.OVER_TIME:
+        return []
+    apart_us = (max(case.offs_ns) - min(case.offs_ns)) / US
+    problems = [f"gates opened {apart_us:.1f} us apart"] if apart_us > _apart_us(case) else []
+    told = [event["channel"] for event in case.events if event["ev"] == "fault"]
+    if len(case.scenario.outputs) > 1 and told and told[0] != case.key.output:
+        problems.append(f"the fault names output {told[0]}")
+    return problems
+
+
+def _apart_us(case: Case) -> float:
+    """An interrupt opens both gates with one write, the main loop one after the other. The comparator opens its own
+    gate in hardware, and the next interrupt the other one.
+    """
+    if case.latched == faults.COMPARATOR:
+        return case.sample_us
+    return 0 if case.latched in INTERRUPT_ALONE else MAIN_LOOP_US
 
 
 def _current(case: Case, result: dict[str, Any]) -> list[str]:
@@ -108,8 +152,12 @@ def stray_ua(plant: Plant, leaks_ua: float) -> list[tuple[str, float]]:
 
     In SELF_TEST too the electrodes must see nothing: the current flows into the dummy load.
     """
-    stage, now_ns = plant.pico.stage, plant.pico.now_ns
-    flowed = driven(plant.pico)
+    return [found for output in plant.pico.outputs for found in _stray_ua(plant, output.stage, leaks_ua)]
+
+
+def _stray_ua(plant: Plant, stage: Stage, leaks_ua: float) -> list[tuple[str, float]]:
+    now_ns = plant.pico.now_ns
+    flowed = driven(stage)
     found = []
     for (entered, state), (left, _next) in pairwise([*plant.states, (now_ns, protocol.OFF)]):
         for begin, end in flowed:

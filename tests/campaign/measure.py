@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from itertools import pairwise
 from math import inf, log
 
-from microcurrent.bench.pico import VirtualPico
 from microcurrent.bench.segments import TAU_D, Segment
 from microcurrent.bench.stage import Stage
 
@@ -70,9 +69,8 @@ def crossing_ns(stage: Stage, from_ns: float, to_ns: float, limit_ua: float) -> 
     return inf
 
 
-def driven(pico: VirtualPico) -> list[tuple[float, float]]:
+def driven(stage: Stage) -> list[tuple[float, float]]:
     """[from, to) in which the switch put the pump on the electrodes, not on the dummy load. The last may be open."""
-    stage = pico.stage
     edges = [(t, 0, value) for t, value in stage.switch.edges] + [(t, 1, value) for t, value in stage._on_dummy.edges]
     level = [False, False]
     found: list[tuple[float, float]] = []

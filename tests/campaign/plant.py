@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from functools import cache
 from random import Random
+from types import ModuleType
 from typing import Any
 
+from boards.rp2040_pico import board as pico_board
 from firmware.shared import protocol, settings, waveform
 from microcurrent.bench.pico import STATE_SCRATCH, VirtualPico
 from microcurrent.build import build_firmware
@@ -18,17 +20,22 @@ SETTINGS = settings.defaults() | {"profile": 1, "zone": waveform.ZONES.index("bo
 
 
 @cache
-def firmware_files() -> dict[str, bytes]:
-    """What `microcurrent flash` uploads to a Pico."""
-    return build_firmware("rp2040_pico").files
+def firmware_files(board: str = pico_board.BOARD) -> dict[str, bytes]:
+    """What `microcurrent flash` uploads to a board."""
+    return build_firmware(board).files
 
 
 class Plant:
-    """One board, powered on at 0 ns and not yet run. `states`: every (t_ns, state) since then, OFF after each reset."""
+    """One board, powered on at 0 ns and not yet run. `states`: every (t_ns, state) since then, OFF after each reset.
 
-    def __init__(self, files: dict[str, bytes] | None = None, **options: Any) -> None:
-        arguments: dict[str, Any] = {"dac_eeprom": (ZERO_CODE, 0)} | options
-        image, beside = frozen.code("rp2040_pico", files or firmware_files())
+    board: its module; options: further ones of VirtualPico.
+    """
+
+    def __init__(
+        self, files: dict[str, bytes] | None = None, *, board: ModuleType = pico_board, **options: Any
+    ) -> None:
+        arguments: dict[str, Any] = {"dac_eeprom": (ZERO_CODE, 0), "board": board} | options
+        image, beside = frozen.code(board.BOARD, files or firmware_files(board.BOARD))
         self.pico = VirtualPico(image, **arguments)
         if "flash" not in options:
             slot = settings.encode_slot(1, SETTINGS)

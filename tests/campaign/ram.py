@@ -16,16 +16,16 @@ _JUMP = (0x4800, 0x4700)  # ldr r0, [pc, #0]; bx r0; the address follows
 
 
 class Words:
-    """The words of the first output in the RAM of a running board, by their names in word.py with `_` before them.
+    """The words of one output in the RAM of a running board, by their names in word.py with `_` before them.
 
-    output: 1 for those of the second one.
+    output: 2 for the second one, which has to run.
     """
 
-    def __init__(self, pico: VirtualPico, output: int = 0) -> None:
+    def __init__(self, pico: VirtualPico, output: int = 1) -> None:
         self._mcu = pico.mcu
         self._base = pico.mcu.read_uint32(rp2.SIO + 4 * rp2.FIRST_WORDS)
-        if output:
-            self._base = self["_OTHER"] & 0xFFFFFFFF
+        if output == 2:
+            self._base = self["_FOLLOWING"]
 
     def __getitem__(self, name: str) -> int:
         value = self._mcu.read_uint32(self._base + 4 * _index(name))

@@ -36,7 +36,7 @@ def over_comparator(case: Case) -> float:
 
 
 def _crossing(case: Case, limit_ua: float) -> float:
-    return crossing_ns(case.pico.stage, case.from_ns, case.pico.now_ns, limit_ua)
+    return crossing_ns(case.struck.stage, case.from_ns, case.pico.now_ns, limit_ua)
 
 
 def astray(case: Case) -> float:
@@ -51,9 +51,9 @@ def astray(case: Case) -> float:
 
 
 def _astray(case: Case, tolerance_ua: float) -> float:
-    stage = case.pico.stage
+    stage = case.struck.stage
     high = -1
-    for t_ns, _bit, kind, byte, _ack in case.pico.trace.bus.between(int(case.from_ns), case.pico.now_ns):
+    for t_ns, _bit, kind, byte, _ack in case.struck.trace.bus.between(int(case.from_ns), case.pico.now_ns):
         if kind != WRITE or high < 0:
             high = byte if kind == WRITE and byte <= _FAST_WRITE_HIGH else -1
             continue
@@ -93,10 +93,10 @@ def session_over(case: Case) -> float:
 
 def _treated_ns(case: Case) -> int:
     """When the present session left contact sensing; 0: never."""
-    trace = case.pico.trace
+    trace = case.struck.trace
     step = case.pico.board.CONTACT_UA * ZERO_CODE // case.pico.board.FULL_SCALE_UA
     sensing = (ZERO_CODE, ZERO_CODE + step, ZERO_CODE - step)
-    closed_ns = max(begin for begin, _end in driven(case.pico))
+    closed_ns = max(begin for begin, _end in driven(case.struck.stage))
     first = bisect_left(trace.dac_ns, closed_ns)
     codes = zip(trace.dac_ns[first:], trace.dac_codes[first:], strict=True)
     return next((t_ns for t_ns, code in codes if code not in sensing), 0)
@@ -104,7 +104,7 @@ def _treated_ns(case: Case) -> int:
 
 def phase_full(case: Case) -> float:
     """The phase under way had moved all the charge that it may, and what the ADC's errors hide of it."""
-    trace, low, high = case.pico.trace, case.from_ns, case.off_ns
+    trace, low, high = case.struck.trace, case.from_ns, case.off_ns
     limit_nc = case.notes["phase_limit"] * _nc_per_count(case) * (1 + _ADC_SHARE)
     begun_ns = _phase_begun_ns(case, high)
     if abs(trace.charge_nc(begun_ns, int(high))) < limit_nc:
@@ -124,7 +124,7 @@ def _nc_per_count(case: Case) -> float:
 
 def _phase_begun_ns(case: Case, t_ns: float) -> int:
     """When the DAC took the first code of the phase that runs at an instant."""
-    trace = case.pico.trace
+    trace = case.struck.trace
     index = bisect_right(trace.dac_ns, t_ns) - 1
     while index and (trace.dac_codes[index - 1] - ZERO_CODE) * (trace.dac_codes[index] - ZERO_CODE) > 0:
         index -= 1

@@ -69,11 +69,11 @@ def charge_text(nc: float) -> str:
     return f"{nc:.0f} nC" if nc < 1000 else f"{nc / 1000:.1f} uC"
 
 
-def failures(results: Iterable[dict[str, Any]]) -> list[str]:
+def failures(results: Iterable[dict[str, Any]], seed: int) -> list[str]:
     """One line per case that failed, with what repeats it."""
     return [
         f"{result['key']}: {'; '.join(result['problems'])}\n"
-        f'    repeat: python -m tests.campaign --only "{result["key"]}"'
+        f'    repeat: python -m tests.campaign --seed {seed} --only "{result["key"]}"'
         for result in results
         if result["problems"]
     ]

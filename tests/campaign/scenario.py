@@ -45,6 +45,9 @@ class Scenario:
     by_ramp: the stop is a ramp, and the time ends where it begins. lease_ms, duration_ms: of the session that the fault
     meets. plant: which firmware, see campaign.FIRMWARE. harmless: why nothing need be latched while no more than
     sensing level flows. leaks_ua: what may flow at rest. check: what else is wrong with a case that has run.
+    signed: a fault of stage, sense or RAM, which is struck in phases of both signs. mirrored: what is injected has a
+    sign itself, so that it has a mirror image at rest as well. outputs: those of a board with two at which it is
+    struck; 1 alone for what belongs to the whole board, none for what only the next boot reads.
     """
 
     fault: int
@@ -65,6 +68,9 @@ class Scenario:
     harmless: str = ""
     leaks_ua: float = 0.0
     check: Callable[["Case"], list[str]] = nothing
+    signed: bool = False
+    mirrored: bool = False
+    outputs: tuple[int, ...] = (1,)
 
     def limit_us(self, sample_us: int) -> int:
         """Longest time to off with that sample period, from the fault table."""

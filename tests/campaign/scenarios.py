@@ -9,6 +9,7 @@ from .case import IDLE, Key
 from .scenario import Scenario
 from .waves import Wave
 
+EACH = (1, 2)
 BOOTING = ("OFF", "SELF_TEST")
 SELF_TEST = {faults.SELFTEST_FAILED: "the self-test before the session finds it"}
 READ_BACK = SELF_TEST | {faults.DAC_READBACK: "written codes are read back before the gate closes"}
@@ -28,8 +29,8 @@ KEEPS_CODE = {faults.OUTPUT_ASTRAY: "the DAC keeps its code while the command ch
 
 
 def _short(wave: Wave) -> int:
-    """A session just long enough to meet a fault in each of its parts."""
-    return 2 * wave.ramp_ms + 900
+    """A session just long enough to meet a fault in each of its parts, in a phase of either sign."""
+    return 2 * wave.ramp_ms + 900 + 2 * wave.alternate_ms
 
 
 def _once_at_rest(key: Key) -> bool:
@@ -46,13 +47,18 @@ def _ten_seconds(key: Key) -> bool:
 SCENARIOS: Mapping[str, Scenario] = {
     "pump-at-rail": Scenario(
         faults.OVER_CURRENT, inject_stage.pump_at_rail, references.over_window,
-        variants=("up", "down", "2k"), at_rest=SELF_TEST,
+        variants=("along", "against", "2k"), at_rest=SELF_TEST,
+        signed=True, mirrored=True, outputs=EACH,
     ),
-    "dac-absent": Scenario(faults.DAC_NO_ACK, inject_bus.dac_absent, at_rest=SELF_TEST, others=KEEPS_CODE),
-    "dac-eeprom": Scenario(faults.DAC_EEPROM_UNSAFE, inject_bus.dac_eeprom),
+    "dac-absent": Scenario(
+        faults.DAC_NO_ACK, inject_bus.dac_absent, at_rest=SELF_TEST, others=KEEPS_CODE,
+        outputs=EACH,
+    ),
+    "dac-eeprom": Scenario(faults.DAC_EEPROM_UNSAFE, inject_bus.dac_eeprom, outputs=EACH),
     "dac-stuck": Scenario(
         faults.OUTPUT_ASTRAY, inject_bus.dac_stuck, references.astray,
         others=SMALL_CODE, patience_ms=5500, at_rest=READ_BACK, harmless=NEAR_ZERO, unseen=ENDS_FIRST,
+        signed=True, outputs=EACH,
     ),
     "interrupt-late": Scenario(
         faults.SAMPLE_INTERRUPT_LATE, inject_chip.interrupt_late, at_rest=SELF_TEST, unseen=NO_SAMPLES,
@@ -75,7 +81,7 @@ SCENARIOS: Mapping[str, Scenario] = {
         clears=True,
     ),
     "estop-open": Scenario(faults.ESTOP, inject_stage.estop_open, variants=("open", "wire")),
-    "settings-corrupt": Scenario(faults.SETTINGS_CORRUPT, inject_flash.settings_corrupt, clears=True),
+    "settings-corrupt": Scenario(faults.SETTINGS_CORRUPT, inject_flash.settings_corrupt, clears=True, outputs=()),
     "cpu-hung": Scenario(
         faults.WATCHDOG_RESET, inject_chip.cpu_hung, variants=("", "timers"), patience_ms=700,
         others={faults.SAMPLE_INTERRUPT_STOPPED: "a byte from the host wakes the main loop, which misses the samples"},
@@ -83,13 +89,14 @@ SCENARIOS: Mapping[str, Scenario] = {
         clears=True,
     ),
     "gate-stuck": Scenario(
-        faults.SELFTEST_FAILED, inject_stage.gate_stuck, references.never, latent=True, leaks_ua=1.0
+        faults.SELFTEST_FAILED, inject_stage.gate_stuck, references.never, latent=True, leaks_ua=1.0,
+        signed=True, outputs=EACH,
     ),
     "main-loop-raises": Scenario(
         faults.INTERNAL, inject_chip.main_loop_raises, plant="raising", clears=True,
         unseen={"FAULT": "the first fault stays; the exception is told, and forgotten with it"},
     ),
-    "other-board": Scenario(faults.BOARD_MISMATCH, inject_flash.other_board),
+    "other-board": Scenario(faults.BOARD_MISMATCH, inject_flash.other_board, outputs=()),
     "sda-held": Scenario(
         faults.BUS_HUNG, inject_bus.sda_held, at_rest=SELF_TEST,
         others=KEEPS_CODE | {faults.DAC_NO_ACK: "the transfer under way is aborted"},
@@ -98,49 +105,58 @@ SCENARIOS: Mapping[str, Scenario] = {
             "SELF_TEST late": "the last transfer is over; arming clocks it free",
         },
         clears=True,
+        outputs=EACH,
     ),
     "dac-deaf": Scenario(
         faults.DAC_READBACK, inject_bus.dac_deaf, references.astray, patience_ms=5500, at_rest=SELF_TEST,
         others=SMALL_CODE | {faults.OUTPUT_ASTRAY: "while samples are played the interrupt sees it"},
         harmless=NEAR_ZERO, unseen=ENDS_FIRST,
+        signed=True, outputs=EACH,
     ),
     "sense-dead": Scenario(
-        faults.SENSE_STUCK, inject_stage.sense_dead, patience_ms=500, at_rest=SELF_TEST, unseen=LIFTED
+        faults.SENSE_STUCK, inject_stage.sense_dead, patience_ms=500, at_rest=SELF_TEST, unseen=LIFTED,
+        signed=True, outputs=EACH,
     ),
     "skin-dries": Scenario(
         faults.COMPLIANCE_LOST, inject_stage.skin_dries, references.full_amplitude,
         patience_ms=5500, runs_out=_once_at_rest, unseen=ENDS_FIRST,
         clears=True,
+        signed=True, outputs=EACH,
     ),
     "lift-off": Scenario(
         faults.OPEN_ELECTRODE, inject_stage.lift_off, references.last_contact, variants=("for good", "bounce"),
         patience_ms=10_400, runs_out=_ten_seconds, unseen=LIFTED, check=contact.check,
         clears=True,
+        signed=True, outputs=EACH,
     ),
     "electrodes-touch": Scenario(
         faults.SHORT, inject_stage.electrodes_touch, references.full_amplitude,
         patience_ms=3500, runs_out=_once_at_rest, unseen=ENDS_FIRST,
         clears=True,
+        signed=True, outputs=EACH,
     ),
     "offset-drifts": Scenario(
         faults.DC_IMBALANCE, inject_stage.offset_drifts, references.full_amplitude,
         patience_ms=4500, runs_out=_once_at_rest, at_rest=SELF_TEST,
         others={faults.OUTPUT_ASTRAY: "while the output looks for contact, 12 uA beyond the command are too much"},
         unseen=ENDS_FIRST | {"slow": "one polarity at a time is no balanced waveform: its own lower limit bounds it"},
+        signed=True, mirrored=True, outputs=EACH,
     ),
     "phase-too-long": Scenario(
         faults.CHARGE_LIMIT, inject_chip.phase_too_long, references.phase_full,
         patience_ms=1200, unseen=NO_SAMPLES | ENDS_FIRST, harmless="a sine that stands still at zero drives nothing",
         clears=True,
+        signed=True, outputs=EACH,
     ),
     "clock-slow": Scenario(
         faults.OVER_TIME, inject_chip.clock_slow, references.session_over,
-        duration_ms=_short, patience_ms=6000, unseen=NO_SAMPLES | ENDS_FIRST, variants=("count", "quarter"),
+        duration_ms=_short, patience_ms=7000, unseen=NO_SAMPLES | ENDS_FIRST, variants=("count", "quarter"),
         others={
             faults.SAMPLE_INTERRUPT_STOPPED: "the supervisor counts fewer samples than the time asks for",
             faults.SAMPLE_INTERRUPT_LATE: "the first sample at the new rate comes late",
         },
         clears=True,
+        signed=True,
     ),
     "chip-warm": Scenario(faults.OVER_TEMPERATURE, inject_stage.chip_warm, patience_ms=300),
     "supply-sags": Scenario(faults.SUPPLY, inject_stage.supply_sags, variants=("low", "high"), patience_ms=300),
@@ -149,11 +165,12 @@ SCENARIOS: Mapping[str, Scenario] = {
         faults.COMPARATOR, inject_stage.limiter_and_pump, references.over_comparator,
         variants=("", "2k"), at_rest=SELF_TEST,
         others={faults.OVER_CURRENT: "an interrupt within the comparator's 2 us opens the gate first, which clears it"},
+        signed=True, mirrored=True, outputs=EACH,
     ),
     "interrupt-raises": Scenario(
         faults.SAMPLE_INTERRUPT_RAISED, inject_chip.interrupt_raises, at_rest=SELF_TEST,
         clears=True,
     ),
-    "journal-altered": Scenario(faults.JOURNAL_BROKEN, inject_flash.journal_altered, clears=True),
-    "module-altered": Scenario(faults.FIRMWARE_ALTERED, inject_flash.module_altered),
+    "journal-altered": Scenario(faults.JOURNAL_BROKEN, inject_flash.journal_altered, clears=True, outputs=()),
+    "module-altered": Scenario(faults.FIRMWARE_ALTERED, inject_flash.module_altered, outputs=()),
 }  # fmt: skip

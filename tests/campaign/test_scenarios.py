@@ -1,5 +1,6 @@
 """The campaign's own facts: it covers the fault table and the states, and what it measures is right."""
 
+from collections import Counter
 from math import inf
 
 import pytest
@@ -9,9 +10,10 @@ from microcurrent.bench.parameters import StageParameters
 from microcurrent.bench.skin import load_of
 from microcurrent.bench.stage import Stage
 
-from . import measure
-from .campaign import keys, quick_keys
-from .case import IDLE, RUNNING
+from . import measure, seed, twins
+from .campaign import keys
+from .case import IDLE, PLUS, RUNNING, SIGNS, Key
+from .quick import OTHER_STATES, quick_keys
 from .scenarios import SCENARIOS
 
 MS = 1_000_000
@@ -28,9 +30,56 @@ def test_every_fault_meets_every_state() -> None:
     assert len(set(map(str, keys()))) == len(keys())
 
 
-def test_the_quick_form_has_every_fault_and_is_the_same_every_time() -> None:
-    assert {key.scenario for key in quick_keys(1) if key.state == "ACTIVE"} == set(SCENARIOS)
-    assert quick_keys(1) == quick_keys(1) != quick_keys(2)
+def test_every_fault_of_stage_sense_and_ram_meets_both_signs_and_both_outputs() -> None:
+    every = keys()
+    for name, scenario in SCENARIOS.items():
+        mine = [key for key in every if key.scenario == name]
+        signs = set(SIGNS) if scenario.signed else {PLUS}
+        for output in (0, *scenario.outputs):
+            assert {key.sign for key in mine if key.output == output and key.state == "ACTIVE"} == signs
+        assert {key.output for key in mine} == {0, *scenario.outputs}
+
+
+@pytest.mark.parametrize("number", range(10))
+def test_the_quick_form_has_every_fault_and_state_and_is_even_over_signs_outputs_and_phases(number: int) -> None:
+    wanted = quick_keys(number)
+    assert {key.scenario for key in wanted if key.state == "ACTIVE"} == set(SCENARIOS)
+    assert {key.state for key in wanted} == {"ACTIVE", *OTHER_STATES}
+    places = Counter((key.sign, key.output) for key in wanted)
+    assert len(places) == 6 and min(places.values()) >= 4
+    assert min(Counter(key.phase for key in wanted).values()) >= 4
+    assert wanted == quick_keys(number) != quick_keys(number + 1)
+
+
+def test_the_sample_follows_the_commit_or_what_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(seed.SEED_ENV, "12")
+    assert seed.of_commit() == 12
+    monkeypatch.delenv(seed.SEED_ENV)
+    assert seed.of_commit() == seed.of_commit()
+    monkeypatch.setenv("PATH", "")  # no git
+    assert seed.of_commit() == seed.NO_COMMIT
+
+
+def result_of(key: Key, **changes: object) -> dict:
+    usual = {"key": str(key), "outcome": "latched", "latched": "over-current", "took_us": 300.0, "off_us": 100.0}
+    return usual | {"mean_ua": 200.0, "problems": []} | changes
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"took_us": 551.0}, ""),  # a sample of 250 us, and 1 us
+        ({"took_us": 552.0}, "off after"),
+        ({"latched": "output-astray"}, "latched output-astray"),
+        ({"took_us": None}, "off after"),
+    ],
+)
+def test_a_mirror_image_that_differs_by_more_than_its_quantum_is_a_problem(changes: dict, problem: str) -> None:
+    plus, minus = (Key("pump-at-rail", "along", "ACTIVE", "square", "mid", sign) for sign in SIGNS)
+    results = [result_of(plus), result_of(minus, **changes)]
+    twins.add_problems(results, [plus, minus])
+    assert results[0]["problems"] == []
+    assert [text.startswith(problem) for text in results[1]["problems"]] == ([True] if problem else [])
 
 
 def test_whatever_may_go_unseen_is_a_state_or_a_waveform_with_a_reason() -> None:

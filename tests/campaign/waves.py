@@ -28,6 +28,20 @@ class Wave:
     def ramp_ms(self) -> int:
         return self.request["ramp_ms"]
 
+    @property
+    def cycle_ms(self) -> float:
+        return 1e6 / self.request["frequency_mhz"]
+
+    @property
+    def alternate_ms(self) -> int:
+        """How long one sign lasts where the phases of both do not take turns, else 0."""
+        return self.request.get("alternate_ms", 0)
+
+    @property
+    def phases_per_sign(self) -> int:
+        """How many phases follow each other before the sign changes."""
+        return self.alternate_ms * self.request["frequency_mhz"] // 1_000_000 or 1
+
 
 def _wave(name: str, phase_ms: float, **fields: object) -> Wave:
     request: dict[str, Any] = {"duration_ms": 60_000} | fields

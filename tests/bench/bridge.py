@@ -20,7 +20,7 @@ from microcurrent.bridge.messages import TELEMETRY, Mark, Message, message
 from microcurrent.bridge.spool import Spool
 from microcurrent.paths import RUNTIME_ENV
 from tests.bridge.recorded import load
-from tests.bridge.stand import BridgeProcess, Received, Stand, missing, stand
+from tests.bridge.stand import BridgeProcess, Received, Stand, stand
 
 BOARDS = 20
 EVENTS = 2000  # of all boards: ten seconds
@@ -52,9 +52,9 @@ def at_real_rate(made: Stand) -> dict:
     """A quiet ten seconds."""
     bridge = made.bridge()
     bridge.wait_for("reads board", BOARDS)
-    made.boards.ask(do="wait", events=EVENTS // 4)
+    made.boards.wait(EVENTS // 4)
     cpu_s, began_s, seen = bridge.cpu_s(), time.monotonic(), len(made.subscriber.received)
-    made.boards.ask(do="wait", events=EVENTS)
+    made.boards.wait(EVENTS)
     passed_s, used_s = time.monotonic() - began_s, bridge.cpu_s() - cpu_s
     received = made.subscriber.received[seen:]
     late_ms = sorted(latency_ms(each) for each in received if each.body.get("via") == "board")
@@ -74,12 +74,12 @@ def through_an_outage(made: Stand) -> dict:
     """The broker is killed for ten seconds; how soon what waited has arrived."""
     bridge = made.bridges[-1]
     made.kill_broker()
-    made.boards.ask(do="wait", events=OUTAGE)
+    made.boards.wait(OUTAGE)
     made.broker.start()
     bridge.wait_for("connected to the broker at ", 2)
     began_s = time.monotonic()
     report = made.boards.ask(do="report")
-    made.subscriber.wait_for("end of the outage", lambda received: not missing(report, received))
+    made.subscriber.wait_for_all(report)
     return {"outage_messages": OUTAGE, "outage_caught_up_s": round(time.monotonic() - began_s, 2)}
 
 
@@ -87,9 +87,9 @@ def at_its_end(made: Stand) -> dict:
     """Idle boards, loss, and a spool drained as fast as it goes."""
     bridge = made.bridges[-1]
     report = made.boards.ask(do="quiet")
-    made.subscriber.wait_for("last message", lambda received: not missing(report, received))
+    made.subscriber.wait_for_all(report)
     told = sum(sum(board["sent"]) for board in report["boards"].values())
-    lost = sum(len(numbers) for boots in missing(report, made.subscriber.received).values() for numbers in boots)
+    lost = sum(len(numbers) for boots in made.subscriber.missing(report).values() for numbers in boots)
     cpu_s, began_s = bridge.cpu_s(), time.monotonic()
     select.select([], [], [], IDLE_S)
     idle = (bridge.cpu_s() - cpu_s) / (time.monotonic() - began_s)
@@ -113,7 +113,8 @@ def drained(made: Stand) -> dict:
     bridge = made.bridge("--all", ports=[])
     bridge.wait_for("connected to the broker at ")
     began_s, cpu_s, broker_s = time.monotonic(), bridge.cpu_s(), made.broker.cpu_s()
-    made.subscriber.wait_for("backlog", lambda received: len(received) - seen >= BACKLOG)
+    received = made.subscriber.received
+    made.subscriber.wait_for("backlog", lambda: len(received) - seen >= BACKLOG, lambda: len(received))
     passed_s = time.monotonic() - began_s
     figures = {
         "drained_per_s": round(BACKLOG / passed_s),

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from microcurrent import debian_program
 
+from .waiting import Occurrences, awaited
+
 PACKAGE = "mosquitto"
-SAID_S = 10.0  # for a line of the broker's log
 CONFIG = """listener {port} 127.0.0.1
 {access}
 persistence true
@@ -91,7 +92,7 @@ class Mosquitto:
     def wait_for(self, text: str, since: int = 0) -> None:
         """Until its log has a line with `text`, from line `since` on."""
         with self._said:
-            found = self._said.wait_for(lambda: any(text in line for line in self.log[since:]), SAID_S)
+            found = awaited(self._said, Occurrences(self.log, text, since))
         assert found, f"mosquitto did not say {text!r}: {self.log[-20:]}"
 
     def save(self) -> None:

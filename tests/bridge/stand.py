@@ -12,17 +12,19 @@ import sys
 import termios
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
+from .arrived import Arrived
 from .mosquitto import Mosquitto, cpu_s
+from .waiting import PATIENCE_S, Occurrences, awaited
 
 BRIDGE = (sys.executable, "-c", "from microcurrent.cli import main; main()", "bridge")
-PATIENCE_S = 20.0  # for anything that is awaited: only a hang takes as long
+WAIT_EVENTS = 200  # of one "wait": twenty boards emit them in a second, so PATIENCE_S bounds each second, not a sum
 
 
 class Received(NamedTuple):
@@ -39,6 +41,8 @@ class Subscriber:
 
     def __init__(self, port: int, name: str = "subscriber") -> None:
         self.received: list[Received] = []
+        self._arrived = Arrived()
+        self._of: dict[tuple[str, str], list[Received]] = {}  # by kind and uid, and by kind and ""
         self._came = threading.Condition()
         self._client = Client(CallbackAPIVersion.VERSION2, name, clean_session=False)
         self._client.reconnect_delay_set(1, 1)
@@ -62,26 +66,40 @@ class Subscriber:
         with self._came:
             received = Received(message.topic, json.loads(message.payload), bool(message.retain), time.time())
             self.received.append(received)
+            self._arrived.add(received.body)
+            *_rest, uid, kind = message.topic.split("/")
+            for key in ((kind, uid), (kind, "")):
+                self._of.setdefault(key, []).append(received)
             self._came.notify_all()
 
-    def wait_for(self, what: str, found: Callable[[list[Received]], Any]) -> Any:
-        """What `found` makes of all received so far, once it is something."""
+    def wait_for(self, what: str, found: Callable[[], Any], progress: Callable[[], int] = lambda: 0) -> Any:
+        """The answer of `found` once it is true. It is asked after each message: it must not go through all of them."""
         with self._came:
-            answer = self._came.wait_for(lambda: found(self.received), PATIENCE_S)
+            answer = awaited(self._came, found, progress)
         assert answer, f"no {what} among {len(self.received)} messages: {self.received[-3:]}"
         return answer
 
     def wait_for_all(self, report: dict) -> None:
-        """Until everything that the boards of a report have told has arrived."""
+        """Until everything that the boards of a report have sent has arrived."""
         with self._came:
-            self._came.wait_for(lambda: not missing(report, self.received), PATIENCE_S)
-            lost = missing(report, self.received)
-        assert not lost, f"lost, by board and boot: {lost}; boots: {boots_of(self.received, lost)}"
+            awaited(self._came, lambda: not self.outstanding(report), lambda: self.outstanding(report))
+        lost = self.missing(report)
+        boots = {uid: [len(boot.numbers) for boot in self._arrived.boots(uid)] for uid in lost}
+        assert not lost, f"lost, by board and boot: {lost}; boots: {boots}"
+
+    def outstanding(self, report: dict) -> int:
+        """As Arrived.outstanding."""
+        return self._arrived.outstanding(report)
+
+    def missing(self, report: dict) -> dict[str, list[list[int]]]:
+        """As Arrived.missing."""
+        with self._came:
+            return self._arrived.missing(report)
 
     def read_up(self) -> None:
         """Until everything that a frozen broker has sent is read."""
         with self._came:
-            assert self._came.wait_for(lambda: not self._unread(), PATIENCE_S), f"{self._unread()} bytes are unread"
+            assert awaited(self._came, lambda: not self._unread()), f"{self._unread()} bytes are unread"
 
     def _unread(self) -> int:
         """Bytes in the socket. The message that is in hand meanwhile is taken whatever becomes of the connection."""
@@ -91,10 +109,10 @@ class Subscriber:
         fcntl.ioctl(connection, termios.FIONREAD, count)
         return count[0]
 
-    def of(self, kind: str, uid: str = "") -> list[Received]:
-        """Those of a topic's last part, of one board or all."""
+    def of(self, kind: str, uid: str = "") -> Sequence[Received]:
+        """Those of a topic's last part, of one board or all, as they come: it grows."""
         with self._came:
-            return [each for each in self.received if each.topic.endswith(f"{uid}/{kind}")]
+            return self._of.setdefault((kind, uid), [])
 
 
 class Boards:
@@ -111,6 +129,11 @@ class Boards:
         self._process.stdin.write(json.dumps(wish) + "\n")
         self._process.stdin.flush()
         return self._answer()
+
+    def wait(self, events: int) -> None:
+        """Until the boards have emitted so many more events."""
+        for begun in range(0, events, WAIT_EVENTS):
+            self.ask(do="wait", events=min(WAIT_EVENTS, events - begun))
 
     def _answer(self) -> dict:
         assert self._process.stdout is not None
@@ -147,8 +170,9 @@ class BridgeProcess:
 
     def wait_for(self, text: str, count: int = 1) -> None:
         """Until it has said `text` in so many lines."""
+        seen = Occurrences(self.said, text)
         with self._heard:
-            found = self._heard.wait_for(lambda: self.times(text) >= count, PATIENCE_S)
+            found = awaited(self._heard, lambda: seen() >= count, seen)
         assert found, f"the bridge did not say {text!r} {count} times: {self.said[-20:]}"
 
     def times(self, text: str) -> int:
@@ -218,36 +242,6 @@ def stand(folder: Path, count: int) -> Iterator[Stand]:
     """A stand with so many boards."""
     with contextlib.ExitStack() as closing:
         yield Stand(folder, count, closing)
-
-
-def told(received: Sequence[Received]) -> dict[str, list[set[int]]]:
-    """By board, the sequence numbers that arrived of each boot, in the order of the boots."""
-    boots: dict[str, dict[int, set[int]]] = {}
-    for each in received:
-        if each.body.get("seq") is not None:
-            boots.setdefault(each.body["uid"], {}).setdefault(each.body["boot"], set()).add(each.body["seq"])
-    return {uid: [by_boot[boot] for boot in sorted(by_boot)] for uid, by_boot in boots.items()}
-
-
-def missing(report: dict, received: Sequence[Received]) -> dict[str, list[list[int]]]:
-    """What the boards have told and nobody received, by board and boot; empty when nothing was lost."""
-    arrived = told(received)
-    lost = {}
-    for uid, board in report["boards"].items():
-        boots = arrived.get(uid, [])
-        here = [
-            sorted(set(range(count)) - (boots[index] if index < len(boots) else set()))
-            for index, count in enumerate(board["sent"])
-        ]
-        if any(here) or len(boots) > len(board["sent"]):
-            lost[uid] = here
-    return lost
-
-
-def boots_of(received: Sequence[Received], uids: Iterable[str]) -> dict[str, list[int]]:
-    """How much arrived of each boot of some boards."""
-    arrived = told(received)
-    return {uid: [len(boot) for boot in arrived.get(uid, [])] for uid in uids}
 
 
 def metric(text: str, name: str) -> list[tuple[str, float]]:

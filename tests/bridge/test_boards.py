@@ -33,21 +33,21 @@ def uid_of(made: Stand, index: int) -> str:
     return next(uid for uid, board in report["boards"].items() if board["port"] == made.boards.ports[index])
 
 
-def statuses(received: list[Received], uid: str) -> list[str]:
-    return [each.body["status"] for each in received if each.topic.endswith(f"{uid}/status")]
+def statuses(subscriber: Subscriber, uid: str) -> list[str]:
+    return [each.body["status"] for each in subscriber.of("status", uid)]
 
 
 def test_a_board_goes_and_comes_back(made: Stand) -> None:
     """What it told meanwhile is fetched from its ring and its log: it was not reset."""
     bridge = made.bridge()
     uid = uid_of(made, 1)
-    made.subscriber.wait_for("online", lambda received: statuses(received, uid) == ["online"])
+    made.subscriber.wait_for("online", lambda: statuses(made.subscriber, uid) == ["online"])
     made.boards.ask(do="vanish", board=1)
-    made.subscriber.wait_for("offline", lambda received: statuses(received, uid) == ["online", "offline"])
+    made.subscriber.wait_for("offline", lambda: statuses(made.subscriber, uid) == ["online", "offline"])
     assert "vanished" in made.subscriber.of("status", uid)[-1].body["reason"]
-    made.boards.ask(do="wait", events=30)
+    made.boards.wait(30)
     made.boards.ask(do="appear", board=1)
-    made.subscriber.wait_for("online", lambda received: statuses(received, uid)[2:] == ["online"])
+    made.subscriber.wait_for("online", lambda: statuses(made.subscriber, uid)[2:] == ["online"])
     report = made.boards.ask(do="quiet")
     made.subscriber.wait_for_all(report)
     assert bridge.end(signal.SIGINT) == 130
@@ -66,7 +66,7 @@ def test_ports_that_are_none(made: Stand, tmp_path: Path) -> None:
         bridge = made.bridge(ports=[*wrong, *made.boards.ports])
         for text in ("there is no port", "/dev/null is no serial port", "no answer to hello on", "speaks protocol 1"):
             bridge.wait_for(text)
-        made.boards.ask(do="wait", events=80)  # every wrong port has been tried again by then
+        made.boards.wait(80)  # every wrong port has been tried again by then
         report = made.boards.ask(do="quiet")
         good = {uid: board for uid, board in report["boards"].items() if board["port"] != made.boards.ports[2]}
         made.subscriber.wait_for_all({"boards": good})
@@ -109,54 +109,53 @@ def test_another_command_gets_the_port(made: Stand) -> None:
     port = made.boards.ports[0]
     uid = uid_of(made, 0)
     bridge = made.bridge(ports=[port])
-    made.subscriber.wait_for("telemetry", lambda _received: made.subscriber.of("telemetry", uid))
+    made.subscriber.wait_for("telemetry", lambda: made.subscriber.of("telemetry", uid))
     with pytest.raises(RefusedError, match=r"a bridge holds .* and only reads: it sends no change"):
         ShareClient(port).request("change", {"session": 1, "wave": {"amplitude_ua": 1}})
     acquire(port).close()  # what `run` does first
     monitor = [sys.executable, "-c", "from microcurrent.cli import main; main()", "monitor", "--port", port]
     with subprocess.Popen(monitor, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None and holder.stdout.readline()
-        seen = len(asked_for(made, uid))
-        made.subscriber.wait_for("reading through the holder", lambda _received: len(asked_for(made, uid)) > seen + 5)
+        seen = len(made.subscriber.of("telemetry", uid))
+        made.subscriber.wait_for("reading through the holder", lambda: len(asked_for(made, uid, seen)) > 5)
         holder.send_signal(signal.SIGINT)
         assert holder.stdout.read() is not None
     report = made.boards.ask(do="quiet")
     one = {"boards": {uid: report["boards"][uid]}}
     made.subscriber.wait_for_all(one)
-    assert statuses(made.subscriber.received, uid) == ["online"], bridge.said
+    assert statuses(made.subscriber, uid) == ["online"], bridge.said
     assert bridge.end() == 130
 
 
-def asked_for(made: Stand, uid: str) -> list[Received]:
-    """Telemetry that the bridge did not hear, but asked the board's ring for."""
-    return [each for each in made.subscriber.of("telemetry", uid) if each.body["via"] == BY_RING]
+def asked_for(made: Stand, uid: str, since: int) -> list[Received]:
+    """Telemetry, from row `since` on, that the bridge did not hear, but asked the board's ring for."""
+    return [each for each in made.subscriber.of("telemetry", uid)[since:] if each.body["via"] == BY_RING]
 
 
-def bridge_status(received: list[Received]) -> str:
-    """What the bridge's own topic says last."""
-    said = [each.body["status"] for each in received if "/bridge/" in each.topic]
-    return said[-1] if said else ""
+def bridge_status(subscriber: Subscriber) -> str:
+    """The last status on the bridge's own topic."""
+    return next((each.body["status"] for each in reversed(subscriber.of("status")) if "/bridge/" in each.topic), "")
 
 
 def test_what_the_broker_keeps(made: Stand) -> None:
     """Who comes later gets state, fault and identity of every board; a killed bridge leaves its last will."""
     bridge = made.bridge()
     kept = {(uid, kind) for uid in made.boards.ask(do="report")["boards"] for kind in RETAINED}
-    made.subscriber.wait_for("all kinds", lambda received: kept <= kinds(received))
-    made.subscriber.wait_for("bridge online", lambda received: bridge_status(received) == "online")
+    made.subscriber.wait_for("all kinds", lambda: all(made.subscriber.of(kind, uid) for uid, kind in kept))
+    made.subscriber.wait_for("bridge online", lambda: bridge_status(made.subscriber) == "online")
     later = Subscriber(made.broker.port, "later")
-    later.wait_for("retained", lambda received: kept <= kinds([each for each in received if each.retained]))
+    later.wait_for("retained", lambda: all(retained(later, *each) for each in kept))
     assert bridge.end(signal.SIGKILL) == -signal.SIGKILL
-    later.wait_for("last will", lambda received: bridge_status(received) == "offline")
+    later.wait_for("last will", lambda: bridge_status(later) == "offline")
     later.close()
     afterwards = Subscriber(made.broker.port, "afterwards")
-    afterwards.wait_for("last will", lambda received: bridge_status(received) == "offline")
+    afterwards.wait_for("last will", lambda: bridge_status(afterwards) == "offline")
     afterwards.close()
 
 
-def kinds(received: list[Received]) -> set[tuple[str, str]]:
-    """(uid, last part of the topic) of all about boards."""
-    return {(each.body["uid"], each.topic.rpartition("/")[2]) for each in received if "/board/" in each.topic}
+def retained(subscriber: Subscriber, uid: str, kind: str) -> bool:
+    """Whether the broker had kept one of a board's topics; those come before what is new."""
+    return any(each.retained for each in subscriber.of(kind, uid)[:1])
 
 
 def test_what_was_dropped_is_counted_and_told(made: Stand) -> None:
@@ -167,10 +166,10 @@ def test_what_was_dropped_is_counted_and_told(made: Stand) -> None:
     spool.close()
     assert dropped[TELEMETRY] > 100 and dropped["other"] == 0
     bridge = made.bridge("--spool-limit", "1")
-    made.subscriber.wait_for("status", lambda received: bridge_status(received) == "online")
+    made.subscriber.wait_for("status", lambda: bridge_status(made.subscriber) == "online")
     told = next(each.body for each in made.subscriber.received if "/bridge/" in each.topic)
     assert told["dropped"] == dropped
-    made.subscriber.wait_for("the rest", lambda _received: len(made.subscriber.of("event", "u")) == 400)
+    made.subscriber.wait_for("the rest", lambda: len(made.subscriber.of("event", "u")) == 400)
     assert bridge.end() == 130
 
 
@@ -180,7 +179,7 @@ def test_a_spool_outlives_a_bridge_without_a_broker(made: Stand) -> None:
     bridge = made.bridge()
     bridge.wait_for("no broker at 127.0.0.1")
     bridge.wait_for("reads board", BOARDS)
-    made.boards.ask(do="wait", events=60)
+    made.boards.wait(60)
     report = made.boards.ask(do="quiet")
     assert bridge.end() == 130
     assert bridge.times(" for the next bridge") == 1

@@ -8,7 +8,7 @@ from urllib.request import urlopen
 from microcurrent.bridge.reading import READING
 
 from .mosquitto import free_port
-from .stand import BridgeProcess, Stand, metric, missing, stand
+from .stand import BridgeProcess, Stand, metric, stand
 
 BOARDS = 20
 SECOND = 200  # events that so many boards tell in about a second
@@ -19,29 +19,29 @@ def test_nothing_is_lost(tmp_path: Path) -> None:
         port = free_port()
         bridge = made.bridge("--prometheus", str(port))
         all_online(made)
-        made.boards.ask(do="wait", events=2 * SECOND)
+        made.boards.wait(2 * SECOND)
         made.boards.ask(do="boot", board=3)
         broker_outage(made, bridge, port)
         made.broker.freeze()  # what is sent now is in the broker's socket, without a PUBACK
-        made.boards.ask(do="wait", events=SECOND)
+        made.boards.wait(SECOND)
         assert bridge.end(signal.SIGKILL) == -signal.SIGKILL
         made.kill_broker()
         made.boards.ask(do="fault", board=7, code=1)
-        made.boards.ask(do="wait", events=2 * SECOND)
+        made.boards.wait(2 * SECOND)
         made.broker.start()
         bridge = made.bridge()
         all_online(made)
-        made.boards.ask(do="wait", events=SECOND)
+        made.boards.wait(SECOND)
         report = made.boards.ask(do="quiet")
         made.subscriber.wait_for_all(report)
         assert bridge.end(signal.SIGTERM) == 130
-        made.subscriber.wait_for("farewell", lambda _received: offline(made) == BOARDS)
+        made.subscriber.wait_for("farewell", lambda: offline(made) == BOARDS)
         assert_complete(made, report, bridge)
 
 
 def all_online(made: Stand) -> None:
     """Until every board's last retained status is online."""
-    made.subscriber.wait_for("board online", lambda _received: len(online(made)) == BOARDS)
+    made.subscriber.wait_for("board online", lambda: len(online(made)) == BOARDS)
 
 
 def online(made: Stand) -> list[str]:
@@ -62,14 +62,14 @@ def broker_outage(made: Stand, bridge: BridgeProcess, port: int) -> None:
     """Kill the broker, see the spool fill, start it again, see it drained."""
     made.kill_broker()
     bridge.wait_for("no broker at ")
-    made.boards.ask(do="wait", events=2 * SECOND)
+    made.boards.wait(2 * SECOND)
     before = scrape(port)
     assert metric(before, "microcurrent_broker_connected") == [("", 0.0)]
     assert metric(before, "microcurrent_spool_messages")[0][1] > SECOND
     assert len(metric(before, "microcurrent_delivered_ua")) == BOARDS
     made.broker.start()
     bridge.wait_for("connected to the broker at ", 2)
-    made.boards.ask(do="wait", events=SECOND)
+    made.boards.wait(SECOND)
     report = made.boards.ask(do="report")
     made.subscriber.wait_for_all(report)
 
@@ -87,7 +87,7 @@ def scrape(port: int) -> str:
 
 def assert_complete(made: Stand, report: dict, bridge: BridgeProcess) -> None:
     received = made.subscriber.received
-    assert missing(report, received) == {}
+    assert made.subscriber.missing(report) == {}
     assert not [each for each in made.subscriber.of("event") if each.body["ev"] == "gap"]
     assert {name for board in report["boards"].values() for name in board["asked"]} <= set(READING)
     assert subscriptions(made) == {"subscriber"}

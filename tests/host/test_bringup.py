@@ -13,12 +13,12 @@ from microcurrent.bench.pico import VirtualPico
 from microcurrent.bringup import electrodes
 from microcurrent.bringup.questions import Measurement, Question, at_the_end, with_power, without_power
 
-from .conftest import Cli, make_board
+from .conftest import Cli, booted, make_board
 
 
 @pytest.fixture(scope="module")
 def board(image: Path, firmware_files: dict[str, bytes]) -> VirtualPico:
-    return make_board(image, firmware_files | {"/settings_a": settings.encode_slot(1, settings.defaults())})
+    return booted(make_board(image, firmware_files | {"/settings_a": settings.encode_slot(1, settings.defaults())}))
 
 
 def found(mc: Cli, options: str = "--yes") -> tuple[int, dict[str, dict]]:

@@ -18,7 +18,7 @@ from microcurrent.calibrate.procedure import refuse_swapped
 from microcurrent.errors import VerifyError
 from microcurrent.records import Records
 
-from .conftest import Cli, make_board
+from .conftest import Cli, booted, make_board
 
 DECLARED = {"profile": 1, "zone": waveform.ZONES.index("body"), "area_mm2": 1000}
 
@@ -27,7 +27,7 @@ DECLARED = {"profile": 1, "zone": waveform.ZONES.index("body"), "area_mm2": 1000
 def board(image: Path, firmware_files: dict[str, bytes]) -> VirtualPico:
     """A board that permits what a calibration needs, on the usual resistor."""
     slot = settings.encode_slot(1, settings.defaults() | DECLARED)
-    pico = make_board(image, firmware_files | {"/settings_a": slot})
+    pico = booted(make_board(image, firmware_files | {"/settings_a": slot}))
     pico.set_load("4k7")
     return pico
 

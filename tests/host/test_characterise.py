@@ -10,7 +10,7 @@ from microcurrent.bench.control_commands import COMMANDS
 from microcurrent.bench.pico import VirtualPico
 from microcurrent.calibrate import loads
 
-from .conftest import Cli, make_board
+from .conftest import Cli, booted, make_board
 
 DECLARED = {"profile": 1, "zone": waveform.ZONES.index("body"), "area_mm2": 1000}
 
@@ -18,7 +18,7 @@ DECLARED = {"profile": 1, "zone": waveform.ZONES.index("body"), "area_mm2": 1000
 @pytest.fixture(scope="module")
 def board(image: Path, firmware_files: dict[str, bytes]) -> VirtualPico:
     slot = settings.encode_slot(1, settings.defaults() | DECLARED)
-    return make_board(image, firmware_files | {"/settings_a": slot})
+    return booted(make_board(image, firmware_files | {"/settings_a": slot}))
 
 
 def test_a_table_whose_loads_are_set_by_itself(

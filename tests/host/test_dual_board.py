@@ -13,7 +13,7 @@ from firmware.shared import settings
 from microcurrent.bench.pico import VirtualPico
 from microcurrent.build import build_firmware
 
-from .conftest import SAFE_EEPROM, Cli, run_cli
+from .conftest import SAFE_EEPROM, Cli, booted, run_cli
 
 DECLARED = {"/settings_a": settings.encode_slot(1, settings.defaults() | {"area_mm2": 1000})}
 RUN = "run sine --frequency 10Hz --amplitude 100uA --duration 1200ms --ramp 200ms"
@@ -25,7 +25,7 @@ def board(image: Path) -> VirtualPico:
     """A commissioned board with two outputs and declared electrodes: leave it as you found it."""
     pico = VirtualPico(image, dac_eeprom=SAFE_EEPROM, dac_eeprom2=SAFE_EEPROM, board=dual_board)
     pico.install_files(build_firmware(dual_board.BOARD).files | DECLARED)
-    return pico
+    return booted(pico)
 
 
 def phase_deg(times_ns: np.ndarray, current_ua: np.ndarray) -> float:

@@ -11,7 +11,7 @@ from microcurrent import points
 from microcurrent.bench.pico import VirtualPico
 from microcurrent.errors import BadValueError
 
-from .conftest import Cli, make_board
+from .conftest import Cli, booted, make_board
 
 
 def written(folder: Path, text: str) -> str:
@@ -78,7 +78,7 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def board(image: Path, firmware_files: dict[str, bytes]) -> VirtualPico:
     """A commissioned board, shared by this module's tests: leave it as you found it."""
-    return make_board(image, firmware_files)
+    return booted(make_board(image, firmware_files))
 
 
 def test_a_table_is_uploaded_played_and_recorded(mc: Cli, tmp_path: Path) -> None:

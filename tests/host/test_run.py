@@ -12,7 +12,7 @@ from boards.rp2040_pico import board as constants
 from firmware.shared import settings
 from microcurrent.bench.pico import VirtualPico
 
-from .conftest import Cli, make_board, run_cli
+from .conftest import Cli, booted, make_board, run_cli
 
 SHORT = "run square --amplitude 200uA --frequency 50Hz --duration 600ms --ramp 100ms"
 
@@ -24,7 +24,7 @@ DECLARED = {"/settings_a": settings.encode_slot(1, settings.defaults() | {"area_
 @pytest.fixture(scope="module")
 def board(image: Path, firmware_files: dict[str, bytes]) -> VirtualPico:
     """A commissioned board with declared electrodes, shared by this module's tests: leave it as you found it."""
-    return make_board(image, firmware_files | DECLARED)
+    return booted(make_board(image, firmware_files | DECLARED))
 
 
 def test_a_session_and_its_record(mc: Cli, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from microcurrent.record_writer import SessionRecord
 from microcurrent.records import Records
 
 from . import course_records
-from .conftest import Cli, make_board, run_cli
+from .conftest import Cli, booted, make_board, run_cli
 
 PROGRAMME = """
 title = "Trial"
@@ -41,8 +41,7 @@ move = "up"
 def board(image: Path, firmware_files: dict[str, bytes]) -> VirtualPico:
     made = make_board(image, firmware_files)
     made.install_files({"/settings_a": settings.encode_slot(1, settings.defaults() | {"area_mm2": 1000})})
-    made.run_for_ms(2000)  # it has tested itself
-    return made
+    return booted(made)
 
 
 @pytest.fixture

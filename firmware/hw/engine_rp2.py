@@ -104,7 +104,7 @@ class Engine:
         """Start the interrupt with the zero codes and the gates open. left: samples before the ramp down, 0 = all.
 
         plans, amplitudes_ua: one per output that is to run; all with the same sample period and ramp. Returns
-        faults.NONE, or what is wrong with a DAC; then the interrupt does not start. Allocates.
+        faults.NONE, or what is wrong with a DAC or the interrupt; then it does not start. Allocates.
         """
         self._running = self.outputs[: len(plans)]
         try:
@@ -123,6 +123,8 @@ class Engine:
                 return broken
         if len(self._running) > 1:
             self._running[0].join(self._running[1])
+        if not self._interrupt.fits:
+            return faults.SAMPLE_INTERRUPT_STOPPED
         self._mux.select(self._board.VOLTAGE_INPUT)
         self._adc.prepare(plans[0].period_us)
         self.feed()

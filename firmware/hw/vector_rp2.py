@@ -21,6 +21,7 @@ _DISABLE = const(0xE000E180)  # NVIC_ICER
 _UNPEND = const(0xE000E280)  # NVIC_ICPR
 _CODE = const(12)  # offset of the code's address in a function object
 _THUMB = const(1)
+_PUSH_WITH_LR = const(0xB5)  # upper half of the first instruction of every viper function
 # ldr r0, [pc, #8]; ldr r3, [pc, #12]; movs r1, #0; movs r2, #0; bx r3; nop: r0 the function object, no arguments
 _CALL = (0x4B034802, 0x22002100, 0x46C04718)
 
@@ -32,6 +33,8 @@ class Interrupt:
         self._line = line
         self._function = function  # kept from the garbage collector
         code = machine.mem32[id(function) + _CODE] | _THUMB
+        # False in a MicroPython whose function objects look otherwise: there the function cannot be called so.
+        self.fits = machine.mem16[code - _THUMB] >> 8 == _PUSH_WITH_LR
         self._entry = array("I", _CALL + (id(function), code & 0xFFFFFFFF))
 
     def enable(self):

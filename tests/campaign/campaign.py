@@ -44,12 +44,14 @@ def _at_rest(name: str) -> Iterator[Key]:
 
 
 def _while_it_flows(name: str) -> Iterator[Key]:
+    """Mirror images in every phase in ACTIVE, in the middle of one in the other states."""
     scenario = SCENARIOS[name]
     for sign in SIGNS if scenario.signed else (PLUS,):
         for state in RUNNING:
+            phases = PHASES if sign == PLUS or state == "ACTIVE" else ("mid",)
             for form in scenario.variants if state == "ACTIVE" else scenario.variants[:1]:
                 for wave in WAVES:
-                    yield from (Key(name, form, state, wave, phase, sign) for phase in PHASES)
+                    yield from (Key(name, form, state, wave, phase, sign) for phase in phases)
 
 
 def _at_each_output(name: str) -> Iterator[Key]:

@@ -7,7 +7,8 @@ the quantum of what finds the fault:
   second output is measured 16 us behind the first;
 - its ledger of direct current: it closes with whole cycles, and a phase of the other sign is half a cycle away;
 - the charge of a phase: the bench's stage adds 0.5 uA to both signs, so they differ by 1 uA, and by one ADC count;
-- the main loop: it supervises at least 50 times a second, and does not keep step with the samples;
+- the main loop: a pass of the garbage collector between two supervisor cycles takes 22 ms of the processor, the two
+  cycles 9 ms, and the sample interrupt makes them longer;
 - contact sensing begins with its positive half wave of 5 ms, whatever the sign of what went before;
 - in a ramp, the mirror image meets the amplitude of half a cycle later.
 
@@ -24,7 +25,8 @@ from firmware.shared import faults
 from .case import IDLE, RUNNING, Key
 from .waves import MS, PHASES, SENSING_PHASE_MS, US, WAVES
 
-SUPERVISED_US = 20_000
+COLLECTION_US, CYCLES_US = 22_000, 9_000
+INTERRUPT_US = {0: 26, 1: 48, 2: 48}  # of every sample, by Key.output: README, make bench
 SIGN_UA = 1.0 + 0.54
 _SENSING_US = SENSING_PHASE_MS * MS / US
 _BY_SESSION = faults.name_of(faults.OVER_TIME)  # counts from the session's begin, not from the fault
@@ -37,7 +39,8 @@ def quantum_us(key: Key, result: dict[str, Any]) -> float:
     """By how much the times to off of a group may differ."""
     wave, latched = WAVES[key.wave], result["latched"]
     interrupt_us = wave.sample_us + 1 + (16 if key.output else 0)
-    found_us: float = interrupt_us if _KINDS[latched] == faults.TRIP else SUPERVISED_US
+    supervised_us = COLLECTION_US / (1 - INTERRUPT_US[key.output] / wave.sample_us) + CYCLES_US
+    found_us = interrupt_us if _KINDS[latched] == faults.TRIP else supervised_us
     if latched == faults.name_of(faults.DC_IMBALANCE) or key.state.startswith("RAMP"):
         found_us += wave.cycle_ms * 500
     if latched == faults.name_of(faults.CHARGE_LIMIT):

@@ -1,8 +1,11 @@
 """Every fault of stage, sense and RAM in both polarities: the same code, after the same time.
 
 Two forks of one board are struck at the same place of a phase of either sign, with mirror images of the same fault.
-Their times to off may differ by the quantum of what finds it: one sample for the interrupt, and 1 us for the branches
-that it takes; 20 ms for the main loop; half a cycle for the ledger of direct current, which closes with whole cycles.
+Their times to off may differ by the quantum of what finds it:
+
+- the interrupt: one sample, and 1 us for the branches that it takes;
+- the main loop: 38 ms, for a collection of garbage may lie between two supervisor cycles (test_supervisor.py);
+- the ledger of direct current, which closes with whole cycles: half a cycle.
 """
 
 from collections.abc import Callable
@@ -18,13 +21,12 @@ from tests.campaign.fork import forked
 from tests.campaign.ram import Words
 
 from .conftest import CONTACT_MS, Bench
-from .test_engine import mean_ua, playing
 
 MS = 1_000_000
 US = 1_000
 PHASE_MS = 50  # of 10 Hz
 INTO_PHASE_NS = 20 * MS + 75 * US  # between two interrupts, which begin 27.5 us behind the DAC's update
-INTERRUPT_US, SUPERVISOR_US, LEDGER_US = 101, 20_000, PHASE_MS * 1000 + 101
+INTERRUPT_US, SUPERVISOR_US, LEDGER_US = 101, 38_000, PHASE_MS * 1000 + 101
 COUNT_MV = 3300 / 4096
 RAILS = {1: "up", -1: "down"}
 SENSE_MV = {1: 3300.0, -1: 0.0}  # what the amplifier shows at its rails
@@ -140,13 +142,3 @@ def test_a_zero_of_the_sense_beyond_its_tolerance_fails_the_self_test(bench: Ben
     assert failed[0] == "sense-zero"
     with pytest.raises(FaultError):
         bench.start()
-
-
-@pytest.mark.parametrize("sign", [1, -1])
-def test_a_sense_amplifier_that_drifts_drives_no_more_than_half_of_the_limit(bench: Bench, sign: int) -> None:
-    """It shows 9 uA that do not flow, below the net limit of 10: the trim answers with 5 uA, not with 9."""
-    playing(bench, {"frequency_mhz": 20_000})
-    bench.pico.fail(sense_offset_mv=sign * 9 * 1.5)
-    bench.pico.run_for_ms(8000)
-    assert 2 < -sign * mean_ua(bench, 1000) <= 5.1 + 0.5  # of the bench's stage, which adds 0.5 uA
-    assert bench.request("faults")["code"] == faults.NONE

@@ -370,8 +370,11 @@ def _number(value: object) -> ast.expr:
 
 
 def _locals_of(stage: Stage) -> dict[str, str]:
-    """{local: "x" for an integer, "p8_", "p16_" or "p32_" for a pointer}, the most used first: it shares its place with
-    those of other stages, so that place is used most of all.
+    """{local: "x" for an integer, "i" for an index, "p8_", "p16_" or "p32_" for a pointer}, the most used first: it
+    shares its place with those of other stages, so that place is used most of all.
+
+    An index has places of its own, never in a register: to reach a[i], viper for Thumb multiplies i by the size of an
+    element where it stands, and a local in a register keeps the product (py/asmthumb.h, ASM_STORE32_REG_REG_REG).
     """
     found: dict[str, str] = {}
     used: Counter[str] = Counter()
@@ -384,6 +387,9 @@ def _locals_of(stage: Stage) -> dict[str, str]:
             kind = node.value.func.id  # type: ignore[attr-defined]
             if kind in POINTERS and isinstance(node.targets[0], ast.Name):
                 found[node.targets[0].id] = f"p{kind.removeprefix('ptr')}_"
+    for node in [part for statement in stage.body for part in ast.walk(statement)]:
+        if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Name) and node.slice.id in found:
+            found[node.slice.id] = "i"
     return dict(sorted(found.items(), key=lambda local: -used[local[0]]))
 
 

@@ -1,5 +1,6 @@
 """The stages' cases, and the proof that what the board gets is these stages: the same words after the same samples."""
 
+import ast
 import importlib
 import sys
 from collections.abc import Callable
@@ -192,3 +193,11 @@ def test_a_constant_that_is_no_small_integer_is_refused() -> None:
 
 def test_the_page_of_words_and_faults_is_up_to_date() -> None:
     assert tables.PAGE.read_text() == tables.page()
+
+
+def test_no_index_shares_a_place_with_numbers_that_may_be_in_a_register() -> None:
+    """viper multiplies an index where it stands: in a register, the local would keep the product."""
+    tree = ast.parse(expand.expanded())
+    slices = [node.slice for node in ast.walk(tree) if isinstance(node, ast.Subscript)]
+    indexes = {part.id for part in slices if isinstance(part, ast.Name)}
+    assert len(indexes) >= 2 and not any(name.startswith("x") for name in indexes)

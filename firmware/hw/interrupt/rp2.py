@@ -16,7 +16,7 @@ from ...core import meter
 from ...shared import faults
 from .accounts import account, history, net_charge, phase_charge, voltage
 from .supervision import command_of, contact, follow, judge, record_trip
-from .wave import wave
+from .wave import finish, play, stand_still
 
 # The only block whose address is a constant here, RP2040 data sheet 2.3.1.7; those of all others stand in words.
 SIO = 0xD0000000
@@ -170,7 +170,17 @@ def supervise(s):
     voltage(s, reading, size, steps, command, volts)
     if s.muxed:
         select_next(s)
-    ended = wave(s)
+    if s.run:
+        play(s)
+    else:
+        stand_still(s)
+        if s.done > 1:
+            end(s)
+
+
+def end(s):
+    """The ramp has ended: this output's gate opens when the zero code has been out for three samples."""
+    ended = finish(s)
     if ended:
         sio = ptr32(SIO)
         sio[GPIO_OUT_CLR] = s.gate_mask

@@ -268,24 +268,22 @@ def finish(s):
     return open_now
 
 
-def wave(s):
-    """Compute the next code; 1 when this output's gate opens now because its session is over.
-
-    A cycle's last sample is sent in the next interrupt and measured in the one after.
-    """
+def play(s):
+    """Compute the next code. A cycle's last sample is sent in the next interrupt and measured in the one after."""
     s.wrapped_before = s.wrapped
-    wrapped = 0
-    code = ZERO_CODE
-    ended = 0
-    if s.run:
-        s.samples += 1
-        checking = choose_level(s)
-        if checking:
-            code = sensing_code(s)
-        else:
-            code, wrapped = treatment_code(s)
-    elif s.done > 1:
-        ended = finish(s)
+    s.samples += 1
+    checking = choose_level(s)
+    if checking:
+        code = sensing_code(s)
+        wrapped = 0
+    else:
+        code, wrapped = treatment_code(s)
     s.next = code
     s.wrapped = wrapped
-    return ended
+
+
+def stand_still(s):
+    """The next code is zero."""
+    s.wrapped_before = s.wrapped
+    s.wrapped = 0
+    s.next = ZERO_CODE

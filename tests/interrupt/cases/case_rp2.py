@@ -333,11 +333,13 @@ def test_a_board_without_multiplexer_switches_nothing():
 
 
 def test_at_the_end_of_a_session_its_own_gate_opens():
-    made = world(2)
-    quiet(made)
-    made.outputs[1].run, made.outputs[1].done = 0, 2
-    rp2.supervise(made.outputs[1])
-    assert made.log == [("sio", rp2.GPIO_OUT_CLR, GATE_2)] and made.outputs[1].done == 1
+    for done, left, log in ((4, 3, []), (2, 1, [("sio", rp2.GPIO_OUT_CLR, GATE_2)]), (1, 1, []), (0, 0, [])):
+        made = world(2)
+        quiet(made)
+        s = made.outputs[1]
+        s.run, s.done, s.next = 0, done, 2300
+        rp2.supervise(s)
+        assert made.log == log and (s.done, s.next) == (left, 2048)
 
 
 def test_the_second_interrupt_finds_that_the_first_came():

@@ -297,30 +297,27 @@ def test_after_the_ramp_zero_is_out_for_three_samples():
 
 def test_the_next_code_and_what_is_remembered_of_the_cycle():
     s = output(wrapped=1, k=8)
-    assert effect(wave.wave, s) == (
-        0,
-        {"wrapped_before": 1, "wrapped": 0, "samples": 1, "next": 1748, "k": 9, "left": 999},
-    )
-    assert effect(wave.wave, s)[1]["wrapped"] == 1 and s.wrapped_before == 0 and s.samples == 2
+    changed = {"wrapped_before": 1, "wrapped": 0, "samples": 1, "next": 1748, "k": 9, "left": 999}
+    assert effect(wave.play, s)[1] == changed
+    assert effect(wave.play, s)[1]["wrapped"] == 1 and s.wrapped_before == 0 and s.samples == 2
 
 
-def test_a_stopped_output_plays_zero_and_opens_once():
-    s = output(run=0, next=2300, done=0)
-    assert effect(wave.wave, s) == (0, {"next": 2048})
-    s = output(run=0, next=2300, done=1)
-    assert effect(wave.wave, s) == (0, {"next": 2048})
-    s = output(run=0, next=2300, done=2)
-    assert effect(wave.wave, s) == (1, {"next": 2048, "done": 1})
+def test_a_stopped_output_plays_zero():
+    s = output(next=2300, wrapped=1)
+    assert effect(wave.stand_still, s)[1] == {"next": 2048, "wrapped": 0, "wrapped_before": 1}
+    assert effect(wave.stand_still, s)[1] == {"wrapped_before": 0}
 
 
 def test_the_contact_check_has_no_cycles_and_spends_no_time():
     s = output(sensing=1, sense_half=20, sense_step=16, sense_k=0, wrapped=1, k=9)
-    assert effect(wave.wave, s) == (0, {"wrapped_before": 1, "wrapped": 0, "samples": 1, "next": 2064, "sense_k": 1})
+    changed = {"wrapped_before": 1, "wrapped": 0, "samples": 1, "next": 2064, "sense_k": 1}
+    assert effect(wave.play, s)[1] == changed
 
 
 def test_the_sample_with_go_is_the_first_of_the_treatment():
     s = output(sensing=1, go=1)
-    assert wave.wave(s) == 0 and (s.next, s.sensing, s.go, s.left) == (2348, 0, 0, 999)
+    wave.play(s)
+    assert (s.next, s.sensing, s.go, s.left) == (2348, 0, 0, 999)
 
 
 def test_numbers_that_a_bit_operation_would_not_tell():

@@ -62,16 +62,13 @@ def with_numbers(source: str) -> str:
         return source.replace(*_STAGES_IMPORT)
     word = importlib.import_module(f"{PACKAGE}.word")
     lines = source.splitlines()
-    found = [node for node in ast.walk(ast.parse(source)) if _is_word_of_table(node)]
+    attributes = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Attribute)]
+    found = [node for node in attributes if _name(node.value) == "word"]
     for node in sorted(found, key=lambda node: (node.lineno, node.col_offset), reverse=True):
         line = lines[node.lineno - 1]
         lines[node.lineno - 1] = line[: node.col_offset] + repr(getattr(word, node.attr)) + line[node.end_col_offset :]
     kept = (line for line in lines if line != _TABLE_IMPORT)
     return "\n".join(kept).replace(*_STAGES_IMPORT) + "\n"
-
-
-def _is_word_of_table(node: ast.AST) -> bool:
-    return isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "word"
 
 
 @dataclass
@@ -111,7 +108,7 @@ class Stage:
 
     def calls(self, stages: dict[str, "Stage"]) -> set[str]:
         """The stages that it calls."""
-        found = [node.func.id for node in ast.walk(self.node) if isinstance(node, ast.Call) and _named(node.func)]
+        found = [_name(node.func) for node in ast.walk(self.node) if isinstance(node, ast.Call)]
         return set(found) & set(stages)
 
     def refusal(self, what: str, node: ast.AST) -> Refusal:
@@ -119,8 +116,8 @@ class Stage:
         return Refusal(f"stage {self.name} {what} ({self.module}.py, line {getattr(node, 'lineno', 0)})")
 
 
-def _named(node: ast.expr) -> bool:
-    return isinstance(node, ast.Name)
+def _name(node: ast.expr) -> str:
+    return node.id if isinstance(node, ast.Name) else ""
 
 
 def _stages(texts: dict[str, str]) -> dict[str, Stage]:
@@ -161,7 +158,7 @@ def _check(stage: Stage, stages: dict[str, Stage]) -> None:
 def _check_writer(stage: Stage, node: ast.Attribute) -> None:
     word = importlib.import_module(f"{PACKAGE}.word")
     number = getattr(word, node.attr.upper(), None)
-    if not _named(node.value) or node.value.id not in WORDS or not isinstance(number, int):  # type: ignore[attr-defined]
+    if _name(node.value) not in WORDS or not isinstance(number, int):
         raise stage.refusal(f"writes {ast.unparse(node)}, which is no word of the table", node)
     if stage.name not in word.TABLE[number][1]:
         raise stage.refusal(f"writes {node.attr}, whose row names {' '.join(word.TABLE[number][1])} alone", node)
@@ -261,12 +258,12 @@ class _Expansion:
 
     def _stage_call(self, statement: ast.stmt) -> ast.Call | None:
         value = getattr(statement, "value", None)
-        if isinstance(value, ast.Call) and _named(value.func) and value.func.id in self._stages:  # type: ignore[attr-defined]
+        if isinstance(value, ast.Call) and _name(value.func) in self._stages:
             return value
         return None
 
     def _call(self, stage: Stage, statement: ast.stmt, call: ast.Call, places: dict[str, str]) -> list[ast.stmt]:
-        called = self._stages[call.func.id]  # type: ignore[attr-defined]
+        called = self._stages[_name(call.func)]
         given = [places[stage.name_of(argument)] for argument in call.args]
         targets: list[str] = []
         if isinstance(statement, ast.Assign):
@@ -320,7 +317,7 @@ def _difference(left: ast.expr, right: ast.expr) -> ast.expr:
     if isinstance(right, ast.Constant) and right.value == 0:
         return left
     if isinstance(left, ast.Constant) and isinstance(right, ast.Constant):
-        return ast.Constant(left.value - right.value)
+        return ast.Constant(ast.literal_eval(left) - ast.literal_eval(right))
     return ast.BinOp(left, ast.Sub(), right)
 
 
@@ -383,8 +380,8 @@ def _locals_of(stage: Stage) -> dict[str, str]:
             used[node.id] += 1
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             found.setdefault(node.id, "x")
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and _named(node.value.func):
-            kind = node.value.func.id  # type: ignore[attr-defined]
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
+            kind = _name(node.value.func)
             if kind in POINTERS and isinstance(node.targets[0], ast.Name):
                 found[node.targets[0].id] = f"p{kind.removeprefix('ptr')}_"
     for node in [part for statement in stage.body for part in ast.walk(statement)]:

@@ -9,12 +9,13 @@ import hashlib
 import json
 import sys
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from firmware.shared import waveform
+from microcurrent.bench.output import Output
 from tests.bench.stand import Stand, dual_stand
 from tests.campaign.fork import spread
 
@@ -97,10 +98,10 @@ def _named(name: str) -> Iterator[tuple[str, dict]]:
     yield name, play(name)
 
 
-def sent(output: object, begin_ns: int) -> dict:
+def sent(output: Output, begin_ns: int) -> dict:
     """What one output sent from its first sample of the treatment to its gate's last edge."""
-    trace = output.trace  # type: ignore[attr-defined]
-    edges = [edge for edge in trace.pin_edges(output.wiring.GATE_PIN) if edge[0] > begin_ns]  # type: ignore[attr-defined]
+    trace = output.trace
+    edges = [edge for edge in trace.pin_edges(output.wiring.GATE_PIN) if edge[0] > begin_ns]
     closed_ns = edges[-2][0]
     first = bisect_left(trace.dac_ns, closed_ns)
     codes = [code - 2048 for code in trace.dac_codes[first:]]
@@ -120,7 +121,7 @@ def sent(output: object, begin_ns: int) -> dict:
     }
 
 
-def digest(numbers: list[int]) -> str:
+def digest(numbers: Iterable[int]) -> str:
     """Twelve hex digits that differ when any number differs."""
     return hashlib.sha256(",".join(map(str, numbers)).encode()).hexdigest()[:12]
 

@@ -5,7 +5,7 @@ import importlib
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -66,7 +66,9 @@ class Words32(Words):
 def expanded_tick() -> Callable[[], None]:
     """The board's tick(), run by Python instead of viper."""
     names: dict[str, Any] = {"ptr8": pointer, "ptr16": pointer, "ptr32": pointer}
-    sys.modules["micropython"] = SimpleNamespace(viper=lambda function: function)  # type: ignore[assignment]
+    stub = ModuleType("micropython")
+    vars(stub)["viper"] = lambda function: function
+    sys.modules["micropython"] = stub
     try:
         exec(expand.expanded(), names)
     finally:

@@ -6,6 +6,7 @@ Importing this makes ptr8, ptr16 and ptr32 known to the stages, which run as the
 import builtins
 from collections.abc import Callable, Iterable
 from itertools import count
+from typing import Any
 
 from firmware.hw.interrupt import rp2, word
 
@@ -25,6 +26,9 @@ def signed(value: int) -> int:
 
 class Words:
     """The words of one output, by name and by index; what is stored is cut to 32 bits. All begin at 0."""
+
+    kept: list[int]
+    address: int
 
     def __init__(self, **values: int) -> None:
         object.__setattr__(self, "kept", [0] * word.LENGTH)
@@ -77,12 +81,13 @@ def placed(thing: object, address: int | None = None) -> int:
     return _place(thing, address)
 
 
-def pointer(address: object) -> object:
+def pointer(address: object) -> Any:
     """What viper's ptr8, ptr16 and ptr32 give: the thing at an address."""
     return _MEMORY[signed(address)] if isinstance(address, int) else address
 
 
-builtins.ptr8 = builtins.ptr16 = builtins.ptr32 = pointer  # type: ignore[attr-defined]
+for _name in ("ptr8", "ptr16", "ptr32"):
+    setattr(builtins, _name, pointer)
 
 
 class World:

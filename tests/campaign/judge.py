@@ -16,6 +16,7 @@ from .references import full_amplitude
 from .waves import MS, US
 
 OVER_CAP_NS = 100 * US  # above 1 mA no longer than this under any single fault
+ADC_ROUND_US = 9  # four conversions of 2.08 us, see firmware/hw/adc_rp2.py
 SLOW_US = 100_000  # a fault with such a limit is a mean or a wait; a quicker one counts from a crossing of its own
 HARMLESS_UA = 10.5  # contact sensing and 5 %
 # Two calls of Pin.value() take 8 us; two samples that come in between may make it that and two interrupts of 48 us.
@@ -79,6 +80,13 @@ def _reference_ns(case: Case) -> float:
 
 
 def _limit_us(case: Case) -> int:
+    """The time that the struck output may take. The second output's reading may be a round of the ADC old: it is judged
+    while the next round runs, whereas a round ends just before the first one's.
+    """
+    return _fault_us(case) + (ADC_ROUND_US if case.key.output == 2 else 0)
+
+
+def _fault_us(case: Case) -> int:
     """Of the fault, and of one that may be found instead; where the first must not even let current flow, of that."""
     found_us, limit_us = faults.off_us(case.latched, case.sample_us), case.scenario.limit_us(case.sample_us)
     if case.latched in case.scenario.others:

@@ -40,10 +40,10 @@ class Channel:
         self.lift_offs = self.lift_offs_before = 0
         self.contact = protocol.CONTACT_UNKNOWN
 
-    def go_on(self):
+    def go_on(self, amplitude_ua):
         """A session starts, or goes on after a pause: the engine's counters begin at zero."""
         self.meter.go_on()
-        self.amplitude_ua = self.terms.wave["amplitude_ua"]
+        self.amplitude_ua = amplitude_ua
         self.lift_offs_before = self.lift_offs
 
     def set_amplitude(self, amplitude_ua):

@@ -169,9 +169,8 @@ class Session:
         self._allow(terms, estop, self.state, "nothing runs", index)
         terms.plan_for(self._board, each.terms)
         terms.plan.locked = each.terms.plan.locked
-        self._engine.change(index, terms.plan, terms.wave["amplitude_ua"])
         each.take(terms)
-        each.set_amplitude(terms.wave["amplitude_ua"])
+        self._play_at_present(each)
         self._emit({"ev": "changed", "session": self.number, "wave": changes, "channel": each.number})
         return self._told()
 
@@ -212,7 +211,7 @@ class Session:
         self._engine.lift()  # first: what follows takes a while
         self._take_snapshots()
         for each in self.used:
-            each.terms.lower(FELT_PERMILLE, self._board)
+            each.terms.lower(FELT_PERMILLE)
             self._play_at_present(each)
         self._tell_felt(by, before_ua, [each.amplitude_ua for each in self.used])
         self._lifted(now_ms)
@@ -391,10 +390,8 @@ class Session:
 
     def _play_at_present(self, each):
         """What a channel's terms ask for at this time of the session, from the next cycle on."""
-        plan, amplitude_ua = each.terms.plan, each.terms.wave["amplitude_ua"]
-        if each.terms.wave["sweep_ms"]:
-            plan, amplitude_ua = each.terms.plan_at(self.elapsed_ms, self._board)
-        self._engine.change(each.index, plan, amplitude_ua)
+        amplitude_ua = each.terms.move(self.elapsed_ms, self._board)
+        self._engine.change(each.index, each.terms.plan, amplitude_ua)
         each.set_amplitude(amplitude_ua)
 
     def _tick_idle(self, estop, now_ms):
@@ -454,7 +451,7 @@ class Session:
     def _begin(self, now_ms):
         """The interrupt starts with the gate open; _advance closes it."""
         for each in self.used:
-            each.go_on()
+            each.go_on(each.terms.move(self.elapsed_ms, self._board))
         plans, amplitudes_ua = [each.terms.plan for each in self.used], [each.amplitude_ua for each in self.used]
         broken = self._engine.arm(plans, amplitudes_ua, self._left)
         if broken:

@@ -20,15 +20,13 @@ def extremes(wave):
     return tuple(dict(each, amplitude_ua=strongest) for each in (wave, last))
 
 
-def at(wave, elapsed_ms):
-    """The waveform (dict) at a time of the session."""
+def move(wave, elapsed_ms, now):
+    """Give `now`, a copy of the waveform, the amplitude and frequency of a time of the session."""
     way_ms, hold_ms = wave["sweep_ms"], wave["hold_ms"]
     into_ms = elapsed_ms % (2 * (way_ms + hold_ms))
     if into_ms >= way_ms + hold_ms:
         into_ms = max(0, 2 * way_ms + hold_ms - into_ms)
     into_ms = min(into_ms, way_ms)
-    now = dict(wave)
     for name, end in _ENDS:
         if wave[end]:
             now[name] = wave[name] + (wave[end] - wave[name]) * into_ms // way_ms
-    return now

@@ -24,11 +24,11 @@ class Nothing:
     sample_us = 1
     area_mm2 = _AREA_UNKNOWN_MM2
 
-    def plan_at(self, _elapsed_ms, _board):
-        """(plan, amplitude in uA): none."""
-        return self.plan, 0
+    def move(self, _elapsed_ms, _board):
+        """The amplitude in uA: none."""
+        return 0
 
-    def lower(self, _permille, _board):
+    def lower(self, _permille):
         """Nothing to lower."""
 
     def settle(self):
@@ -56,6 +56,7 @@ class Terms:
             text = "table_crc is %d; the uploaded table's is %d; upload it again" % (wave["table_crc"], uploaded.crc)
             raise Refused(protocol.ERR_VALUE, text)
         self.wave = wave
+        self._now = dict(wave)  # with what moves as it is at present
         self._uploaded = uploaded if wave["shape"] == waveform.TABLE else None
         free = len(periods_us) > 1  # a session that runs keeps its sample period
         if free and board.PULSE_US and waveplan.is_pulse(wave) and periods_us[-1] == board.PERIODS_US[-1]:
@@ -95,17 +96,15 @@ class Terms:
         An uploaded table stays: it is there for longer than a session.
         """
         self.wave = dict(self.wave)
+        self._now = dict(self.wave)
         if not self._uploaded:
             self.plan.table = array("H", self.plan.table)
 
-    def lower(self, permille, board):
-        """Make all amplitudes smaller, of at least 1 uA, and the plan anew. Allocates."""
-        locked = self.plan.locked
+    def lower(self, permille):
+        """Make all amplitudes smaller, of at least 1 uA; the plan follows with move()."""
         for name in ("amplitude_ua", "amplitude_end_ua"):
             if self.wave[name]:
                 self.wave[name] = max(1, self.wave[name] * permille // 1000)
-        self.plan = self._plan(self.wave, board, self.plan.table)
-        self.plan.locked = locked
 
     def _plan(self, wave, board, known_table):
         points = self._uploaded
@@ -116,10 +115,14 @@ class Terms:
             wave, self.sample_us, board.FULL_SCALE_UA, known_table, points.bits, points.longest_permille
         )
 
-    def plan_at(self, elapsed_ms, board):
-        """(plan, amplitude in uA) of a session that sweeps, at a time of it. Allocates."""
-        now = sweep.at(self.wave, elapsed_ms)
-        return self._plan(now, board, self.plan.table), now["amplitude_ua"]
+    def move(self, elapsed_ms, board):
+        """Make the plan that of a time of the session; returns the amplitude in uA. Nothing of it stays in memory."""
+        now = self._now
+        now["amplitude_ua"] = self.wave["amplitude_ua"]
+        if self.wave["sweep_ms"]:
+            sweep.move(self.wave, elapsed_ms, now)
+        waveplan.move(self.plan, now, board.FULL_SCALE_UA)
+        return now["amplitude_ua"]
 
     def told(self, number):
         """The terms as the host reads them (dict), with what the sample rate makes of the request."""

@@ -25,7 +25,8 @@ class Plan:
     total_samples: session length with ramps; ramp_samples: length of one ramp. alternate_cycles: cycles per polarity,
     0 = never. burst_cycles: cycles of a burst, 0 = no pauses; after it rest_samples to rest_samples + rest_span
     without output.
-    phase_samples: samples of the longest phase. balanced: 1 when a whole cycle carries no net charge.
+    phase_samples: samples of the longest phase; longest_permille: its share of a cycle that comes from a table.
+    balanced: 1 when a whole cycle carries no net charge.
     locked: 1 for a channel whose cycle keeps its place in that of another one; phase_begin, sample_begin: where it
     begins, as phase in 1/2**32 cycle and in samples.
     """
@@ -41,9 +42,15 @@ class Plan:
     alternate_cycles = 0
     burst_cycles = rest_samples = rest_span = 0
     phase_samples = balanced = 0
+    longest_permille = 500
     locked = phase_begin = sample_begin = 0
     table_bits = shapes.TABLE_BITS
     table = array("H")
+
+    def take(self, other):
+        """Become equal to another plan of the same session."""
+        for name, value in other.__dict__.items():
+            setattr(self, name, value)
 
 
 SAMPLES_PER_CYCLE_MIN = 10  # ours: five samples a phase, so that duty and gap can still be told apart
@@ -130,15 +137,23 @@ def plan(wave, period_us, full_scale_ua, known_table=None, table_bits=shapes.TAB
     made = Plan()
     made.period_us = period_us
     made.use_table = 0 if wave["shape"] == waveform.SQUARE else 1
+    made.table_bits = table_bits
+    made.longest_permille = longest_permille
+    made.table = known_table or shapes.table(wave["shape"], wave["polarity"] != waveform.BIPHASIC)
+    _plan_time(made, wave)
+    move(made, wave, full_scale_ua)
+    return made
+
+
+def move(made, wave, full_scale_ua):
+    """Make a plan anew for a waveform that differs in amplitude and frequency only. Keeps nothing in memory but the
+    plan's own numbers, so a sweep may do it while a session runs.
+    """
     _plan_cycle(made, wave)
     _plan_level(made, wave, full_scale_ua)
-    _plan_time(made, wave)
-    made.table_bits = table_bits
     if made.use_table:
-        made.phase_samples = made.cycle_samples * longest_permille // 1000 + 1
+        made.phase_samples = made.cycle_samples * made.longest_permille // 1000 + 1
         _plan_sum(made, wave)
-    made.table = known_table or shapes.table(wave["shape"], wave["polarity"] != waveform.BIPHASIC)
-    return made
 
 
 def _plan_cycle(made, wave):
@@ -153,6 +168,7 @@ def _plan_cycle(made, wave):
     made.slope = -(-shapes.UNIT // (rise + 1)) if rise else 0
     made.balanced = 1 if wave["polarity"] == waveform.BIPHASIC else 0
     made.phase_samples = width
+    made.alternate_cycles = _alternate_cycles(wave) if wave["polarity"] == waveform.ALTERNATE else 0
     _plan_bursts(made, wave)
     if wave["phase_deg"] > 0:
         made.phase_begin = (wave["phase_deg"] << 32) // 360
@@ -203,4 +219,3 @@ def _plan_time(made, wave):
     made.total_samples = wave["duration_ms"] * 1000 // made.period_us
     made.ramp_samples = max(1, wave["ramp_ms"] * 1000 // made.period_us)
     made.ramp_step = max(1, -(-ENVELOPE_ONE // made.ramp_samples))
-    made.alternate_cycles = _alternate_cycles(wave) if wave["polarity"] == waveform.ALTERNATE else 0

@@ -72,7 +72,8 @@ class Output:
         self._history = array("i", (0 for _ in range(_HISTORY_LENGTH)))
         self._sense = ADC(Pin(pins.SENSE_PIN))
         self._voltage = ADC(Pin(board.VOLTAGE_PIN))
-        self._plans = (waveplan.Plan(),)  # what the interrupt plays and takes up next: it knows only table addresses
+        self._plan = waveplan.Plan()  # what was asked for last
+        self._table = None  # what is played until that is taken up: the interrupt knows only the table's address
         self._settled = None  # limits of a change, from when on nothing of what was before is measured any more
         self._changed_phases = self._ledgers = 0
         self._counted = self.words  # those of the output that counts the interrupts: the first one that runs
@@ -108,7 +109,7 @@ class Output:
         0 = all. Returns faults.NONE or BUS_HUNG. Allocates.
         """
         words = self.words
-        self._plans = (plan,)
+        self._plan, self._table = plan, None
         self._settled = None
         self._ledgers = 0
         self._counted = words
@@ -119,8 +120,8 @@ class Output:
         self._load_limits(words)
         self._limit(self._limits_of(plan, amplitude_ua))
         words[word.ENVELOPE_STEP] = words[word.DOWN_STEP] = plan.ramp_step
-        for index, value in zip(_PLAN_WORDS, self._words_of(plan)):
-            words[index] = value
+        self._lay_down(plan)
+        self._take_up()
         words[word.CHANGE_AT] = uctypes.addressof(_PLAN_WORDS)
         words[word.MIRROR] = -plan.balanced
         words[word.CHANCE] = _CHANCE_BEGIN
@@ -188,11 +189,27 @@ class Output:
     def _counts(self, current_ua):
         return self.scale.counts_of_ua(current_ua)
 
-    def _words_of(self, plan):
-        """A plan's numbers in the order of _PLAN_WORDS, its amplitude in codes of this unit."""
-        words = list(_words_of(plan))
-        words[0] = self.scale.gain(words[0])
-        return words
+    def _lay_down(self, plan):
+        """Write a plan's numbers where a change waits, in the order of _PLAN_WORDS; its amplitude in this unit's codes.
+
+        Nothing of it stays in memory: a sweep does this while a session runs.
+        """
+        words, at = self.words, word.NEW
+        words[at] = self.scale.gain(plan.gain)
+        words[at + 1], words[at + 2] = plan.use_table, _signed(plan.phase_step)
+        words[at + 3] = _address(plan)
+        words[at + 4], words[at + 5] = 32 - plan.table_bits, (1 << plan.table_bits) - 1
+        words[at + 6], words[at + 7] = plan.cycle_samples, plan.cycle_fraction
+        words[at + 8], words[at + 9], words[at + 10] = plan.width, plan.gap_end, plan.slope
+        words[at + 11] = plan.use_table & plan.balanced
+        words[at + 12], words[at + 13], words[at + 14] = plan.burst_cycles, plan.rest_samples, plan.rest_span
+        words[at + 15], words[at + 16] = plan.alternate_cycles, _signed(plan.second_step)
+
+    def _take_up(self):
+        """What was laid down is played from here on. The interrupt does the same at the end of a cycle."""
+        words = self.words
+        for at in range(word.PLAN_LENGTH):
+            words[_PLAN_WORDS[at]] = words[word.NEW + at]
 
     def join(self, second):
         """Run in one interrupt with another output, this one first; a trip of one opens both gates."""
@@ -252,12 +269,11 @@ class Output:
 
         A change that waits for the end of a cycle is taken up here: at sensing level there is none.
         """
-        words, plan = self.words, self._plans[-1]
+        words, plan = self.words, self._plan
         if words[word.CHANGED]:
             words[word.CHANGED] = 0
             sign = -1 if words[word.GAIN] < 0 else 1
-            for index, value in zip(_PLAN_WORDS, words[word.NEW :]):
-                words[index] = value
+            self._take_up()
             words[word.GAIN] *= sign
         words[word.ENVELOPE] = words[word.FRACTION] = words[word.OPEN_RUN] = words[word.NET_BEGUN] = 0
         words[word.RESTING] = words[word.OWED] = words[word.DEBT] = words[word.SECOND] = 0
@@ -288,18 +304,20 @@ class Output:
     def change(self, plan, amplitude_ua):
         """Go on with another plan of the same polarity and sample period, from the end of the cycle under way on.
 
-        Up to then the wider of both plans' limits hold. A change that was not taken up yet is replaced. Allocates.
+        Up to then the wider of both plans' limits hold. A change that was not taken up yet is replaced. What it makes
+        and what stays of it are a few words, for a sweep does this while a session runs.
         """
         words = self.words
         words[word.CHANGED] = 0  # from here on the interrupt takes up nothing
-        playing = words[word.TABLE_AT]
-        self._plans = tuple(kept for kept in self._plans if _address(kept) == playing) + (plan,)
-        for index, value in enumerate(self._words_of(plan)):
-            words[word.NEW + index] = value
+        if words[word.TABLE_AT] == _address(self._plan):
+            self._table = self._plan.table
+        self._plan = plan
+        self._lay_down(plan)
         words[word.NEW] = abs(words[word.NEW])  # the interrupt keeps the sign that it plays
-        self._settled = self._limits_of(plan, amplitude_ua)
-        now = (words[word.WINDOW], words[word.PHASE_LIMIT], words[word.NET_LIMIT])
-        self._limit([max(pair) for pair in zip(self._settled, now)])
+        window, phase, net = self._settled = self._limits_of(plan, amplitude_ua)
+        words[word.WINDOW] = max(window, words[word.WINDOW])
+        words[word.PHASE_LIMIT] = max(phase, words[word.PHASE_LIMIT])
+        words[word.NET_LIMIT] = max(net, words[word.NET_LIMIT])
         self._changed_phases = words[word.HALVES]
         words[word.CHANGED] = 1
 
@@ -375,16 +393,6 @@ class Output:
         current = sum(self._sense.read_u16() >> 4 for _ in range(_READINGS))
         voltage = sum(self._voltage.read_u16() >> 4 for _ in range(_READINGS))
         return self.scale.linear(current // _READINGS), voltage // _READINGS
-
-
-def _words_of(plan):
-    """A plan's numbers in the order of _PLAN_WORDS."""
-    return (
-        plan.gain, plan.use_table, _signed(plan.phase_step), _address(plan), 32 - plan.table_bits,
-        (1 << plan.table_bits) - 1, plan.cycle_samples, plan.cycle_fraction, plan.width, plan.gap_end, plan.slope,
-        plan.use_table & plan.balanced, plan.burst_cycles, plan.rest_samples, plan.rest_span, plan.alternate_cycles,
-        _signed(plan.second_step),
-    )  # fmt: skip
 
 
 def _address(plan):

@@ -25,9 +25,10 @@ class Player:
 
     def begin(self, plan, scale, left):
         """A session begins. scale: this unit's shared.calibration.Scale; left: samples before the ramp down."""
-        self._plan = plan
+        self._plan, self._next_plan = waveplan.Plan(), waveplan.Plan()  # the session's own one changes while it plays
+        self._plan.take(plan)
+        self.changes = False  # True while a change of plan waits for the end of a cycle
         self._scale = scale
-        self._next_plan = None
         self._gain = scale.gain(plan.gain)
         self._lowest, self._highest = max(0, -scale.shift), units.DAC_STEPS - 1 - max(0, scale.shift)
         self._alternate_left = plan.alternate_cycles
@@ -40,8 +41,8 @@ class Player:
 
     def from_zero(self):
         """Contact is stable: from zero, at the beginning of a cycle; a change that waits is taken up."""
-        if self._next_plan is not None:
-            self._take_up(self._next_plan, 0)
+        if self.changes:
+            self._take_up(0)
         plan = self._plan
         self.envelope = self._fraction = self._resting = self._second = 0
         self.wrapped = False
@@ -50,14 +51,11 @@ class Player:
         self._cycle = plan.cycle_samples
         self._step = plan.ramp_step
 
-    @property
-    def changes(self):
-        """True while a change of plan waits for the end of a cycle."""
-        return self._next_plan is not None
-
     def change(self, plan):
         """Go on with another plan from the end of the cycle under way on."""
-        self._next_plan = plan
+        self.changes = False  # from here on nothing is taken up
+        self._next_plan.take(plan)
+        self.changes = True
 
     def ramp_down(self):
         """Begin the ramp to zero from wherever the envelope stands."""
@@ -123,8 +121,8 @@ class Player:
     def _wrap(self, halves):
         """The end of a cycle."""
         self.wrapped = True
-        if self._next_plan is not None:
-            self._take_up(self._next_plan, halves)
+        if self.changes:
+            self._take_up(halves)
         plan = self._plan
         if plan.burst_cycles:
             self._burst_left -= 1
@@ -141,9 +139,11 @@ class Player:
         self._chance = (self._chance >> 1) ^ (0xB400 if self._chance & 1 else 0)
         self._resting = plan.rest_samples + ((self._chance >> 1) * plan.rest_span >> 15)
 
-    def _take_up(self, plan, halves):
+    def _take_up(self, halves):
         """Play the plan that waited from here on, with the sign that is played."""
-        self._plan, self._next_plan = plan, None
+        plan = self._next_plan
+        self._plan, self._next_plan = plan, self._plan
+        self.changes = False
         gain = abs(self._scale.gain(plan.gain))
         self._gain = -gain if self._gain < 0 else gain
         self._cycle = plan.cycle_samples

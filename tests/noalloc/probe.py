@@ -6,10 +6,10 @@ import time
 import board
 import micropython
 
-from firmware.core import contact, gate, meter, states, waveplan
+from firmware.core import contact, gate, meter, states, terms, waveplan
 from firmware.hw import bus, dac, engine_rp2
 from firmware.hw.outputs import pins_of
-from firmware.shared import protocol, units, waveform
+from firmware.shared import protocol, settings, units, waveform
 
 
 def made_engine():
@@ -73,6 +73,50 @@ def interrupt(**changes):
     print("PASS interrupt", changes)
 
 
+def sweep_steps():
+    """Two hundred steps of a sweep in memory that has room left, but no piece of more than 112 bytes: a step that made
+    a plan anew (788 bytes) ended sessions after some seconds.
+    """
+    made = terms_of(amplitude_ua=50, amplitude_end_ua=150, frequency_end_mhz=90000, sweep_ms=5000, shape="sine")
+    engine = made_engine()
+    engine.arm([made.plan], [50])
+    left = pieces(112)
+    gc.collect()
+    try:
+        for step in range(200):
+            engine.change(0, made.plan, made.move(50 * step, board))
+            engine.feed()
+    finally:
+        engine.disarm()
+        left.clear()
+    print("PASS sweep_steps")
+
+
+def terms_of(**changes):
+    request = {"amplitude_ua": 200, "frequency_mhz": 100000, "duration_ms": 10000, "ramp_ms": 100, "sample_us": 100}
+    request.update(changes)
+    made = terms.Terms(request, 1000, settings.defaults(), board, board.PERIODS_US, None)
+    made.plan_for(board)
+    made.settle()
+    return made
+
+
+def pieces(size):
+    """Memory in pieces of so many bytes, every second one taken: the list of those that are."""
+    gc.collect()
+    taken = [None] * (gc.mem_free() // size)
+    at = 0
+    try:
+        while at < len(taken):
+            taken[at] = bytearray(size)
+            at += 1
+    except MemoryError:
+        pass
+    for index in range(0, len(taken), 2):
+        taken[index] = None
+    return taken
+
+
 def allocation_is_noticed():
     """The lock works: the same check catches a function that allocates."""
     micropython.heap_lock()
@@ -88,6 +132,7 @@ def allocation_is_noticed():
 def run():
     locked_calls()
     allocation_is_noticed()
+    sweep_steps()
     for shape in (waveform.SINE, waveform.SAWTOOTH, waveform.RAMPED):
         interrupt(shape=shape, second_mhz=120000)
     interrupt(width_us=2000, rise_us=300, gap_us=200, burst_ms=40, rest_ms=5, rest_random_ms=20)

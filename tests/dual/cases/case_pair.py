@@ -297,7 +297,7 @@ def test_a_pause_keeps_both():
 def test_a_channel_without_terms_plays_and_tells_nothing():
     bench = Bench(2)
     assert bench.made.channels[1].terms.told(1) == {} and not bench.made.sweeps
-    bench.made.channels[1].terms.lower(800, board)
+    bench.made.channels[1].terms.lower(800)
     bench.engine.bus_errors = 3
     to_active(bench)
     row = dict(zip(protocol.TELEMETRY_FIELDS, report.row(bench.made, bench.made.channels[1], bench.now_ms)))

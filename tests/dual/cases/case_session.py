@@ -255,6 +255,36 @@ def test_a_sweep_moves_in_steps_while_current_flows():
     assert not bench.made.sweeps and len(bench.engine.asked) == count
 
 
+def swept(bench, ticks):
+    for _ in range(ticks):
+        bench.made.renew(1, bench.now_ms)
+        bench.tick(25)
+    return bench.first.amplitude_ua
+
+
+def test_a_change_in_a_sweep_goes_on_from_where_it_stands():
+    bench = Bench()
+    bench.to_active(amplitude_ua=100, amplitude_end_ua=300, sweep_ms=1000, duty_permille=500)
+    before_ua = swept(bench, 30)
+    change(bench, duty_permille=400)
+    asked = bench.engine.asked[-1]
+    assert before_ua > 200 and 0 <= bench.first.amplitude_ua - before_ua <= 10
+    assert asked[0] == "change" and asked[-1] == bench.first.amplitude_ua
+    assert abs(asked[2] - bench.first.amplitude_ua * 32768 // 1000) <= 1
+
+
+def test_a_sweep_resumes_where_it_paused():
+    bench = Bench()
+    bench.to_active(amplitude_ua=100, amplitude_end_ua=300, sweep_ms=1000)
+    before_ua = swept(bench, 30)
+    bench.made.pause(bench.now_ms)
+    bench.engine.values.update(done=1, left=50000)
+    bench.tick()
+    bench.made.resume(0, bench.now_ms)
+    assert before_ua > 200 and 0 <= bench.first.amplitude_ua - before_ua <= 10
+    assert bench.engine.asked[-1][:2] == ("arm", bench.first.amplitude_ua)
+
+
 def test_limits_hold_for_the_whole_of_a_sweep():
     bench = Bench()
     text = refusal(bench.arm, amplitude_ua=100, amplitude_end_ua=601, sweep_ms=1000)
@@ -791,8 +821,8 @@ def test_telemetry_after_the_end_keeps_the_time_that_passed():
 
 
 def test_without_a_request_there_is_nothing_to_play():
-    plan, amplitude_ua = session.Nothing().plan_at(0, board)
-    assert (plan.gain, plan.total_samples, amplitude_ua) == (0, 0, 0)
+    terms = session.Nothing()
+    assert (terms.move(0, board), terms.plan.gain, terms.plan.total_samples) == (0, 0, 0)
 
 
 # Felt -----------------------------------------------------------------------------------------------------------------
